@@ -1,0 +1,78 @@
+"""Input checks, and the one place that imports scikit-learn's private names."""
+
+import numpy as np
+from sklearn.base import _fit_context as fit_context
+from sklearn.utils import check_array
+from sklearn.utils._param_validation import (
+    HasMethods,
+    Interval,
+    InvalidParameterError,
+    Options,
+    StrOptions,
+)
+from sklearn.utils.validation import (
+    check_consistent_length,
+    check_is_fitted,
+    column_or_1d,
+    validate_data,
+)
+
+__all__ = [
+    "HasMethods",
+    "Interval",
+    "InvalidParameterError",
+    "Options",
+    "StrOptions",
+    "check_array",
+    "check_consistent_length",
+    "check_is_fitted",
+    "check_outlier_labels",
+    "column_or_1d",
+    "fit_context",
+    "validate_data",
+]
+
+_CODINGS = "{-1 = anomaly, +1 = normal} or {0 = normal, 1 = anomaly}"
+
+
+def check_outlier_labels(y, *, both_classes=False, name="y") -> np.ndarray:
+    """Read outlier labels in one of the two codings.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_samples,)
+        Labels, either -1 (anomaly) and +1 (normal), or 0 (normal) and 1 (anomaly).
+        Ones alone are read as normal, as :term:`predict` of an outlier detector
+        returns them.
+    both_classes : bool, default=False
+        Whether normal rows and anomalies must both be there.
+    name : str, default="y"
+        What the error messages call `y`.
+
+    Returns
+    -------
+    is_anomaly : ndarray of shape (n_samples,), dtype bool
+        True where the label says anomaly.
+
+    Raises
+    ------
+    ValueError
+        If the labels are in neither coding, or one class is missing where both are
+        needed.
+    """
+    y = column_or_1d(y)
+    labels = set(y.tolist())
+    if not labels <= {-1, 1} and not labels <= {0, 1}:
+        shown = ", ".join(sorted(map(repr, labels))[:6])
+        raise ValueError(
+            f"{name} holds the labels {shown}{', ...' if len(labels) > 6 else ''}; "
+            f"expected {_CODINGS}. Map other labels to one of these first."
+        )
+    is_anomaly = y == 1 if 0 in labels else y == -1
+    n_anomalies = int(is_anomaly.sum())
+    if both_classes and not 0 < n_anomalies < len(y):
+        raise ValueError(
+            f"{name} holds {n_anomalies} anomalies and {len(y) - n_anomalies} normal "
+            "rows; at least one of each is needed."
+        )
+    return is_anomaly

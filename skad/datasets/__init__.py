@@ -1,0 +1,1 @@
+"""Synthetic data, and readers for files that a user has."""

@@ -1,0 +1,1 @@
+"""Autoencoders as outlier detectors, one model a file."""

@@ -1,0 +1,1 @@
+"""Reconstruction residuals to one error a timestep and one a window."""

@@ -1,0 +1,1 @@
+"""Labels and scores to figures, and scorers for model selection."""

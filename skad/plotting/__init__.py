@@ -1,0 +1,1 @@
+"""Display classes in the manner of scikit-learn (extra ``plot``)."""

@@ -1,0 +1,1 @@
+"""Scores, and labels where there are any, to a threshold."""

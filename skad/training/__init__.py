@@ -1,0 +1,1 @@
+"""What happens inside fit; the only room that knows skorch."""
