@@ -1,5 +1,7 @@
 """Input checks, and the one place that imports scikit-learn's private names."""
 
+import functools
+
 import numpy as np
 from sklearn.base import _fit_context as fit_context
 from sklearn.utils import check_array
@@ -23,8 +25,10 @@ __all__ = [
     "InvalidParameterError",
     "Options",
     "StrOptions",
+    "all_or_nothing",
     "check_array",
     "check_consistent_length",
+    "check_finite",
     "check_is_fitted",
     "check_outlier_labels",
     "column_or_1d",
@@ -32,6 +36,7 @@ __all__ = [
     "validate_data",
 ]
 
+_FLOAT32_MAX = float(np.finfo(np.float32).max)
 _CODINGS = "{-1 = anomaly, +1 = normal} or {0 = normal, 1 = anomaly}"
 
 
@@ -76,3 +81,61 @@ def check_outlier_labels(y, *, both_classes=False, name="y") -> np.ndarray:
             "rows; at least one of each is needed."
         )
     return is_anomaly
+
+
+def check_finite(X, feature_names=None) -> None:
+    """Refuse values that are missing, infinite or too large for float32.
+
+    The extremes tell, in two passes and without a mask of the size of `X` (windows over
+    a series share their memory; a mask of them does not).
+
+    Raises
+    ------
+    ValueError
+        Names the first rows and columns that are at fault.
+    """
+    if X.dtype.kind in "biu" or -_FLOAT32_MAX <= X.min() <= X.max() <= _FLOAT32_MAX:
+        return
+    faults = [
+        (row, column)
+        for row, values in enumerate(X)
+        for column in np.flatnonzero(~(np.abs(values) <= _FLOAT32_MAX))
+    ]
+    n_rows = len({row for row, _ in faults})
+    row, column = faults[0]
+    value = X[row, column]
+    kind = (
+        "NaN"
+        if np.isnan(value)
+        else "infinity"
+        if np.isinf(value)
+        else f"a value too large for dtype('float32'), {value:g}"
+    )
+    name = column if feature_names is None else repr(str(feature_names[column]))
+    places = ", ".join(f"({r}, {c})" for r, c in faults[:5])
+    raise ValueError(
+        f"Input X contains {kind} in row {row}, column {name}; {len(faults)} such "
+        f"values in {n_rows} of {len(X)} rows, at (row, column) {places}"
+        f"{', ...' if len(faults) > 5 else ''}. Every value must be finite: impute or "
+        "drop them first, e.g. with sklearn.impute.SimpleImputer."
+    )
+
+
+def all_or_nothing(fit):
+    """Decorate `fit`: if it raises, the estimator is as it was before.
+
+    Ctrl-C counts, so that a fitted detector never ends up half of one fit and half of
+    another. Whatever `fit` keeps from an earlier fit it must replace, not change.
+    """
+
+    @functools.wraps(fit)
+    def wrapped(self, *args, **kwargs):
+        before = vars(self).copy()
+        try:
+            return fit(self, *args, **kwargs)
+        except BaseException:
+            vars(self).clear()
+            vars(self).update(before)
+            raise
+
+    return wrapped

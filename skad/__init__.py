@@ -1,0 +1,41 @@
+"""skad: autoencoders as scikit-learn outlier detectors."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+__version__ = "0.1.0"
+
+# The one table of public names: where each of them lives. They are imported when they
+# are first touched, so that metrics and data load no torch.
+_HOMES = {
+    "skad.datasets._heartbeats": ["load_heartbeats", "make_heartbeats"],
+    "skad.detectors._conv": ["ConvAutoencoder"],
+    "skad.detectors._custom": ["Autoencoder"],
+    "skad.detectors._linear": ["LinearAutoencoder"],
+    "skad.detectors._lstm": ["LSTMAutoencoder"],
+    "skad.detectors._mlp": ["MLPAutoencoder"],
+    "skad.error_models._models": [
+        "BaseErrorModel",
+        "HybridErrors",
+        "MahalanobisErrors",
+        "MeanAbsoluteErrors",
+        "MeanSquaredErrors",
+        "StandardizedErrors",
+    ],
+    "skad.thresholds._rules": ["FBetaThreshold", "QuantileThreshold"],
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = sorted(_HOME_OF)
+
+
+def __getattr__(name):
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_HOME_OF[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__():
+    return [*__all__, "__version__"]

@@ -1,0 +1,117 @@
+"""The closed-form autoencoder: principal components, no training, no torch."""
+
+from numbers import Integral, Real
+from typing import ClassVar
+
+from skad._validation import Interval
+from skad.detectors._base import BaseAutoencoder, warn_if_not_narrower
+from skad.detectors._windows import principal_components
+
+
+class LinearAutoencoder(BaseAutoencoder):
+    """Linear autoencoder in closed form: the reference that every net must beat.
+
+    The best linear autoencoder under squared error spans the principal components, so
+    that no training is needed. Its error is what PCA leaves over. Of more than 2**23
+    values it learns from evenly spaced windows.
+
+    Parameters
+    ----------
+    latent_dim : int or float, default=0.9
+        Number of components, or, for a float in (0, 1), the share of variance that
+        they shall explain.
+    n_channels : int, default=1
+        Channels of a 2-D row, see `fit`.
+    error_model : {"mse", "mae", "std", "mahalanobis", "hybrid"} or object, \
+            default="mse"
+        How residuals become errors: `MeanSquaredErrors`, `MeanAbsoluteErrors`,
+        `StandardizedErrors`, `MahalanobisErrors`, `HybridErrors`, or an object with
+        their methods. Fitted on `X_val`, or on the training windows without it.
+    contamination : "auto" or float, default="auto"
+        Where the threshold lies. "auto": 1 % of the scores of `X_val` (of `X` without
+        it) are below. A float in (0, 0.5]: that share of the scores of `X` is.
+    normal_label : object, default=None
+        Label in `y` of the windows to learn from; None learns from all of them.
+
+    Attributes
+    ----------
+    components_ : ndarray of shape (latent_dim_, window_length_ * n_channels_)
+        Principal components, by falling variance.
+    mean_ : ndarray of shape (window_length_ * n_channels_,)
+        Mean window.
+    explained_variance_ : ndarray of shape (latent_dim_,)
+        Variance of the training windows along each component.
+    latent_dim_, window_length_, n_channels_ : int
+        Number of components, timesteps and channels.
+    error_model_ : object
+        The fitted error model.
+    offset_ : float
+        A score below it is an anomaly.
+    n_features_in_ : int
+        Values of a row, ``window_length_ * n_channels_``.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns, where `X` has them.
+
+    See Also
+    --------
+    MLPAutoencoder : Starts as this one and learns what is not linear.
+
+    Notes
+    -----
+    x' = mu + V^T V (x - mu), V the components. A detector that loses to this one is not
+    worth its training.
+
+    References
+    ----------
+    P. Baldi and K. Hornik, "Neural networks and principal component analysis: Learning
+    from examples without local minima", Neural Networks 2(1), 1989,
+    doi:10.1016/0893-6080(89)90014-2.
+
+    Examples
+    --------
+    >>> from skad import LinearAutoencoder, make_heartbeats
+    >>> X, y = make_heartbeats(random_state=0)
+    >>> detector = LinearAutoencoder(normal_label=0).fit(X, y)
+    >>> detector.predict(X[:5]).shape
+    (5,)
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        **BaseAutoencoder._parameter_constraints,
+        "latent_dim": [
+            Interval(Integral, 1, None, closed="left"),
+            Interval(Real, 0, 1, closed="neither"),
+        ],
+    }
+
+    def __init__(
+        self,
+        latent_dim=0.9,
+        *,
+        n_channels=1,
+        error_model="mse",
+        contamination="auto",
+        normal_label=None,
+    ):
+        super().__init__(
+            n_channels=n_channels,
+            error_model=error_model,
+            contamination=contamination,
+            normal_label=normal_label,
+        )
+        self.latent_dim = latent_dim
+
+    def _fit_model(self, windows, held_out):
+        pca = principal_components(windows, self.latent_dim)
+        self.latent_dim_ = int(pca.n_components_)
+        warn_if_not_narrower(self.latent_dim_, self.n_features_in_)
+        self.mean_ = pca.mean_
+        self.components_ = pca.components_
+        self.explained_variance_ = pca.explained_variance_
+        return windows, held_out
+
+    def _reconstruct_block(self, block):
+        deviation = block.reshape(len(block), -1) - self.mean_
+        codes = deviation @ self.components_.T
+        reconstruction = self.mean_ + codes @ self.components_
+        return reconstruction.reshape(block.shape), codes

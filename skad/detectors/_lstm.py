@@ -1,0 +1,313 @@
+"""LSTM autoencoder."""
+
+from numbers import Integral
+from typing import ClassVar
+
+import torch
+from torch import nn
+from torch.func import functional_call
+
+from skad._validation import Interval, StrOptions
+from skad.detectors._modules import ACTIVATIONS, CodeModule
+from skad.detectors._neural import BaseNeuralAutoencoder
+
+
+class LSTMModule(CodeModule):
+    """(B, T, C) -> (B, T, C) by way of (B, H); B windows, T timesteps, C channels.
+
+    The encoder's last state starts the decoder, whose first input is zero and whose
+    next inputs are its own outputs (or, with teacher forcing in training, the windows).
+    Parameters stand in data-flow order: encoder, decoder, output layer.
+    """
+
+    def __init__(
+        self,
+        window_length,
+        n_channels,
+        latent_dim,
+        teacher_forcing,
+        reverse,
+        feedback,
+        output_activation,
+    ):
+        super().__init__()
+        self.encoder = nn.LSTM(n_channels, latent_dim, batch_first=True)
+        self.decoder = nn.LSTM(n_channels, latent_dim, batch_first=True)
+        self.output_layer = nn.Linear(latent_dim, n_channels)
+        self.output_activation = ACTIVATIONS[output_activation]()
+        self.window_length = window_length
+        self.teacher_forcing = teacher_forcing
+        self.reverse = reverse
+        # What is fed back is linear in the decoder's state.
+        self.linear_feedback = feedback == "logit" or output_activation == "identity"
+
+    def forward(self, X):
+        """Reconstruct."""
+        _, state = self.encoder(X)
+        if self.teacher_forcing and self.training:
+            outputs = self._decode_with_teacher(X, state)
+        elif self.linear_feedback:
+            outputs = self.output_activation(self._decode_folded(state))
+        else:
+            outputs = self._decode_by_steps(state)
+        return self._in_time(outputs), state[0][0]
+
+    def _in_time(self, X):
+        """Turn between the order of the decoder and that of time."""
+        return X.flip(1) if self.reverse else X
+
+    def _decode_with_teacher(self, X, state):
+        """Give the decoder zero, then the true value before."""
+        before = self._in_time(X)[:, :-1]
+        inputs = torch.cat([torch.zeros_like(X[:, :1]), before], dim=1)
+        return self.output_activation(self.output_layer(self.decoder(inputs, state)[0]))
+
+    def _decode_folded(self, state):
+        """Feed linear outputs back in one call of the fused LSTM, exactly.
+
+        gates = W_ih (W_o h + b_o) + W_hh h + b = (W_hh + W_ih W_o) h + (b + W_ih b_o):
+        the feedback is part of the recurrent weights, and the inputs are zero, but for
+        the first one, which takes back the output that has not been made yet.
+        """
+        decoder, output = self.decoder, self.output_layer
+        weight = decoder.weight_ih_l0
+        folded = {
+            "weight_ih_l0": weight,
+            "weight_hh_l0": torch.addmm(decoder.weight_hh_l0, weight, output.weight),
+            "bias_ih_l0": torch.addmv(decoder.bias_ih_l0, weight, output.bias),
+            "bias_hh_l0": decoder.bias_hh_l0,
+        }
+        first = -output(state[0][0])  # (B, C)
+        inputs = first.new_zeros(len(first), self.window_length, first.shape[1])
+        inputs = torch.cat([first[:, None], inputs[:, 1:]], dim=1)
+        hidden, _ = functional_call(decoder, folded, (inputs, state))
+        return output(hidden)
+
+    def _decode_by_steps(self, state):
+        """Feed activated outputs back, one timestep after the other."""
+        outputs = []
+        step = state[0].new_zeros(state[0].shape[1], 1, self.output_layer.out_features)
+        for _ in range(self.window_length):
+            hidden, state = self.decoder(step, state)
+            step = self.output_activation(self.output_layer(hidden))
+            outputs.append(step)
+        return torch.cat(outputs, dim=1)
+
+
+class LSTMAutoencoder(BaseNeuralAutoencoder):
+    """Autoencoder of two LSTMs, an encoder and a decoder that starts from its state.
+
+    Parameters
+    ----------
+    hidden_dim : int, default=64
+        Units of both LSTMs; the encoder's last hidden state is the latent code.
+    teacher_forcing : bool, default=False
+        Whether the decoder is trained on the true values before, instead of its own
+        outputs. In validation and scoring it always gets its own outputs.
+    reverse : bool, default=True
+        Whether the decoder writes the window backwards, beginning with what the encoder
+        saw last.
+    feedback : {"output", "logit"}, default="output"
+        What the decoder gets back: its outputs, or those before their activation. The
+        same with ``output_activation="identity"``. With another activation "output" is
+        the ECG study's and needs one call for every timestep, "logit" needs one for
+        all.
+    output_activation : str, default="identity"
+        Activation of the output, one of those of `MLPAutoencoder`. One whose range does
+        not cover the data cannot reconstruct it, which a warning says.
+    n_channels : int, default=1
+        Channels of a 2-D row, see `fit`.
+    error_model : {"mse", "mae", "std", "mahalanobis", "hybrid"} or object, \
+            default="mse"
+        How residuals become errors: `MeanSquaredErrors`, `MeanAbsoluteErrors`,
+        `StandardizedErrors`, `MahalanobisErrors`, `HybridErrors`, or an object with
+        their methods. Fitted on the held-out windows, or on the training windows if
+        none are held out.
+    loss_reduction : {"mean", "sum"}, default="mean"
+        Whether the training loss averages the squared errors over all values of a
+        batch, or adds them up as the ECG study does. `kl_weight`, `weight_decay` and
+        `max_grad_norm` are relative to it: ``weight_decay=1e-2`` is mild with "sum" and
+        lets the net collapse with "mean".
+    kl_weight : float, default=0.0
+        Weight of a penalty that draws the softmax of the latent code towards a prior.
+        1.0 with ``loss_reduction="sum"`` is the ECG study's.
+    kl_prior : {"uniform", "random"}, default="uniform"
+        "uniform": the Kullback-Leibler divergence KL(u || p) between equal shares u and
+        the softmax p. "random", the study's: fresh uniform noise in the place of u at
+        every step; its expected gradient is latent_dim / 2 times that of "uniform".
+        Neither is a divergence from a normal distribution.
+    optimizer : {"adam", "adamw", "nadam", "rmsprop", "sgd"} or callable, default="adam"
+        Optimizer, or a class of torch.optim.
+    lr : float, default=1e-3
+        Learning rate.
+    lr_schedule : {"cosine"} or None, default=None
+        "cosine" lowers the learning rate to zero over `max_epochs`.
+    weight_decay : float, default=0.0
+        Weight decay of the optimizer; see `loss_reduction`.
+    input_noise : float, default=0.0
+        Standard deviation of the normal noise on the input in training, in units of the
+        input; the target stays clean.
+    max_grad_norm : float or None, default=None
+        Longer gradients are cut to this norm; see `loss_reduction`.
+    max_epochs : int, default=100
+        Most passes over the training windows.
+    batch_size : int, default=64
+        Windows a training step.
+    early_stopping : bool, default=True
+        Whether to hold out windows, to stop when the loss on them has not improved for
+        `n_iter_no_change` epochs, and to keep the weights that were best on them. Fewer
+        than 10 windows hold none out.
+    validation_fraction : float, default=0.1
+        Share of the windows that is held out, in (0, 1), drawn at random; unused if
+        ``early_stopping=False`` or `fit` is given `X_val`.
+    n_iter_no_change : int, default=10
+        Epochs without improvement after which training stops.
+    contamination : "auto" or float, default="auto"
+        Where the threshold lies. "auto": 1 % of the scores of the held-out windows (of
+        all windows if none are held out) are below. A float in (0, 0.5]: that share of
+        the scores of all windows is.
+    normal_label : object, default=None
+        Label in `y` of the windows to learn from; None learns from all of them.
+    callbacks : list of skorch callbacks, default=None
+        Cloned for each fit. scikit-learn's own callbacks are set by `set_callbacks`.
+    net_params : dict, default=None
+        Arguments for the skorch net, such as ``{"optimizer__betas": (0.9, 0.99)}``.
+    warm_start : bool, default=False
+        Whether `fit` trains the net of the fit before further. Its architecture stays.
+    device : str, default="auto"
+        Torch device; "auto" takes CUDA, then MPS, then the CPU.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the held-out part, initial weights, order of batches, noise and dropout.
+        None takes a fresh seed from the operating system, an int repeats bit for bit.
+        Global random states are never touched.
+    verbose : int, default=0
+        Whether to print a line an epoch.
+
+    Attributes
+    ----------
+    net_ : ReconstructionNet
+        The trained skorch net; ``net_.module_`` is the torch module, and weights copied
+        into it count at the next score.
+    history_ : DataFrame
+        Losses and duration (seconds) of every epoch.
+    n_iter_ : int
+        Number of epochs trained.
+    latent_dim_, window_length_, n_channels_ : int
+        Latent units, timesteps and channels.
+    error_model_ : object
+        The fitted error model.
+    offset_ : float
+        A score below it is an anomaly.
+    n_features_in_ : int
+        Values of a row, ``window_length_ * n_channels_``.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns, where `X` has them.
+
+    See Also
+    --------
+    MLPAutoencoder : Faster, and better where windows are aligned.
+
+    Notes
+    -----
+    The decoder's first input is zero. The LSTM of the ECG study is
+    ``LSTMAutoencoder(20, output_activation="sigmoid", loss_reduction="sum")``, and with
+    ``kl_weight=1.0, kl_prior="random"`` its regularised form.
+
+    References
+    ----------
+    N. Srivastava, E. Mansimov and R. Salakhutdinov, "Unsupervised Learning of Video
+    Representations using LSTMs", 2015, section 2.2, arXiv:1502.04681.
+
+    Examples
+    --------
+    >>> from skad import LSTMAutoencoder, make_heartbeats
+    >>> X, y = make_heartbeats(random_state=0)
+    >>> detector = LSTMAutoencoder(8, normal_label=0, max_epochs=1, random_state=0)
+    >>> detector.fit(X, y).predict(X[:5]).shape
+    (5,)
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        **BaseNeuralAutoencoder._parameter_constraints,
+        "hidden_dim": [Interval(Integral, 1, None, closed="left")],
+        "teacher_forcing": ["boolean"],
+        "reverse": ["boolean"],
+        "feedback": [StrOptions({"output", "logit"})],
+        "output_activation": [StrOptions(set(ACTIVATIONS))],
+    }
+
+    def __init__(
+        self,
+        hidden_dim=64,
+        *,
+        teacher_forcing=False,
+        reverse=True,
+        feedback="output",
+        output_activation="identity",
+        n_channels=1,
+        error_model="mse",
+        loss_reduction="mean",
+        kl_weight=0.0,
+        kl_prior="uniform",
+        optimizer="adam",
+        lr=1e-3,
+        lr_schedule=None,
+        weight_decay=0.0,
+        input_noise=0.0,
+        max_grad_norm=None,
+        max_epochs=100,
+        batch_size=64,
+        early_stopping=True,
+        validation_fraction=0.1,
+        n_iter_no_change=10,
+        contamination="auto",
+        normal_label=None,
+        callbacks=None,
+        net_params=None,
+        warm_start=False,
+        device="auto",
+        random_state=None,
+        verbose=0,
+    ):
+        super().__init__(
+            n_channels=n_channels,
+            error_model=error_model,
+            loss_reduction=loss_reduction,
+            kl_weight=kl_weight,
+            kl_prior=kl_prior,
+            optimizer=optimizer,
+            lr=lr,
+            lr_schedule=lr_schedule,
+            weight_decay=weight_decay,
+            input_noise=input_noise,
+            max_grad_norm=max_grad_norm,
+            max_epochs=max_epochs,
+            batch_size=batch_size,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            n_iter_no_change=n_iter_no_change,
+            contamination=contamination,
+            normal_label=normal_label,
+            callbacks=callbacks,
+            net_params=net_params,
+            warm_start=warm_start,
+            device=device,
+            random_state=random_state,
+            verbose=verbose,
+        )
+        self.hidden_dim = hidden_dim
+        self.teacher_forcing = teacher_forcing
+        self.reverse = reverse
+        self.feedback = feedback
+        self.output_activation = output_activation
+
+    def _architecture(self, windows):
+        self._warn_of_traps(windows, self.hidden_dim, self.output_activation)
+        params = {
+            "latent_dim": int(self.hidden_dim),
+            "teacher_forcing": self.teacher_forcing,
+            "reverse": self.reverse,
+            "feedback": self.feedback,
+            "output_activation": self.output_activation,
+        }
+        return LSTMModule, params, None

@@ -1,0 +1,122 @@
+"""Torch building blocks of the detectors' nets."""
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+ACTIVATIONS = {
+    "identity": nn.Identity,
+    "relu": nn.ReLU,
+    "leaky_relu": nn.LeakyReLU,
+    "elu": nn.ELU,
+    "gelu": nn.GELU,
+    "silu": nn.SiLU,
+    "tanh": nn.Tanh,
+    "sigmoid": nn.Sigmoid,
+    "softmax": lambda: nn.Softmax(dim=-1),
+}
+
+# Values that an output activation can take, where it cannot take all.
+OUTPUT_RANGES = {
+    "relu": (0.0, np.inf),
+    "sigmoid": (0.0, 1.0),
+    "softmax": (0.0, 1.0),
+    "tanh": (-1.0, 1.0),
+}
+
+
+class PaddedLinear(nn.Linear):
+    """Linear layer whose rows are rounded alike at any place of a block.
+
+    MKL rounds a row by its place where in_features is no multiple of 4; zeros that make
+    it one change no product, and the score of a row no longer depends on its place.
+    """
+
+    def forward(self, X):
+        """Apply the layer; padded in evaluation only, where scores are made."""
+        n_missing = -self.in_features % 4
+        if self.training or not n_missing:
+            return super().forward(X)
+        padding = (0, n_missing)
+        return F.linear(F.pad(X, padding), F.pad(self.weight, padding), self.bias)
+
+
+class CodeModule(nn.Module):
+    """Autoencoder made of `encode` and `decode`.
+
+    forward: (B, T, C) -> (B, T, C) and the latent code (B, D) before its activation.
+    """
+
+    def encode(self, X):
+        """(B, T, C) -> (B, D), before the activation of the code."""
+        raise NotImplementedError
+
+    def decode(self, code):
+        """(B, D) -> (B, T, C)."""
+        raise NotImplementedError
+
+    def forward(self, X):
+        """Reconstruct."""
+        latent = self.encode(X)
+        return self.decode(latent), latent
+
+
+class LinearPath(CodeModule):
+    """A linear autoencoder that starts as PCA, beside a branch that starts at zero.
+
+    ``code = A x + E(x)`` and ``x' = B code + b + G(code)`` in units of the training
+    windows (mean window 0, global rms 1); A, B, b and the branch E, G are all trained.
+
+    Parameters
+    ----------
+    branch : CodeModule
+        The nonlinear part, with its last layers as ``code_layer`` and
+        ``output_layer``.
+    window_length, n_channels, latent_dim : int
+        T, C and D.
+    """
+
+    def __init__(self, branch, window_length, n_channels, latent_dim):
+        super().__init__()
+        n_values = window_length * n_channels
+        self.register_buffer("mean", torch.zeros(n_values))
+        self.register_buffer("scale", torch.ones(()))
+        self.encoder = PaddedLinear(n_values, latent_dim, bias=False)
+        self.branch = branch
+        self.decoder = PaddedLinear(latent_dim, n_values)
+        for layer in (branch.code_layer, branch.output_layer, self.decoder):
+            nn.init.zeros_(layer.bias)
+        nn.init.zeros_(branch.code_layer.weight)
+        nn.init.zeros_(branch.output_layer.weight)
+
+    def encode(self, X):
+        """(B, T, C) -> (B, D)."""
+        flat = (X.flatten(1) - self.mean) / self.scale
+        return self.encoder(flat) + self.branch.encode(flat.view_as(X))
+
+    def decode(self, code):
+        """(B, D) -> (B, T, C)."""
+        branch = self.branch.decode(code)
+        flat = self.decoder(code) + branch.flatten(1)
+        return (flat * self.scale + self.mean).view_as(branch)
+
+    @torch.no_grad()
+    def start_from(self, pca):
+        """Set mean, scale and linear layers to those of a fitted PCA.
+
+        Codes are scaled to unit variance. Where there are fewer components than
+        latent units (few or narrow windows), the rest starts at zero.
+        """
+        total = pca.explained_variance_.sum() / pca.explained_variance_ratio_.sum()
+        scale = np.sqrt(total / len(pca.mean_))
+        scale = scale if scale > 0 else 1.0
+        spread = np.sqrt(pca.explained_variance_) / scale
+        spread = np.where(spread > 1e-4 * spread[0], spread, 1.0)[:, None]
+        k = len(spread)
+        self.mean.copy_(torch.as_tensor(pca.mean_))
+        self.scale.fill_(float(scale))
+        self.encoder.weight.zero_()[:k] = torch.as_tensor(pca.components_ / spread)
+        self.decoder.weight.zero_()[:, :k] = torch.as_tensor(
+            (pca.components_ * spread).T
+        )

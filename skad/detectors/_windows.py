@@ -1,0 +1,61 @@
+"""Rows of an array of windows, without copying them."""
+
+from dataclasses import dataclass
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.decomposition import PCA
+
+# Values (float64: 64 MB) of a sample of windows, where something is learnt at once.
+_MAX_VALUES = 2**23
+
+
+@dataclass(frozen=True)
+class Windows:
+    """``X[rows]``, gathered only piece by piece.
+
+    `X` may be a strided view of a series: as one array its windows take window_length
+    times the memory of the series.
+    """
+
+    X: np.ndarray
+    rows: np.ndarray
+
+    def __len__(self):
+        return len(self.rows)
+
+    def gather(self, at) -> np.ndarray:
+        """Windows at the given positions, a copy."""
+        return self.X[self.rows[at]]
+
+    def sample(self) -> "Windows":
+        """Evenly spaced windows, few enough to be held at once (all if they are)."""
+        n_most = max(2, _MAX_VALUES // self.X.shape[1])
+        if len(self) <= n_most:
+            return self
+        positions = np.linspace(0, len(self) - 1, n_most).round().astype(int)
+        return Windows(self.X, self.rows[positions])
+
+
+def all_windows(X) -> Windows:
+    """Every row of `X`."""
+    return Windows(X, np.arange(len(X)))
+
+
+def principal_components(windows, latent_dim) -> PCA:
+    """PCA of (a sample of) windows, exact; as many components as there can be at most.
+
+    `latent_dim` is a number of components, or a share of variance to explain.
+    """
+    sample = windows.sample().gather(slice(None)).astype(np.float64)
+    n_windows, n_values = sample.shape
+    constant = np.ptp(sample, axis=0).max() == 0
+    if constant:
+        n_components = 1
+    elif isinstance(latent_dim, Real) and not isinstance(latent_dim, Integral):
+        n_components = float(latent_dim)
+    else:
+        n_components = min(latent_dim, n_windows, n_values)
+    solver = "covariance_eigh" if n_windows >= n_values else "full"
+    with np.errstate(invalid="ignore"):  # constant windows: 0 of 0 explained
+        return PCA(n_components, svd_solver=solver).fit(sample)

@@ -1,0 +1,358 @@
+"""Error models: from residuals to one error a timestep and one a window.
+
+An error model is any object with the three methods of `BaseErrorModel`. The error of
+a window is the mean of the errors of its timesteps, for every model here.
+"""
+
+from numbers import Integral, Real
+from typing import ClassVar
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.covariance import LedoitWolf, ShrunkCovariance
+from sklearn.neighbors import NearestNeighbors
+
+from skad._validation import Interval, StrOptions, fit_context
+
+
+class BaseErrorModel(BaseEstimator):
+    """What a detector asks of an error model.
+
+    A model of your own inherits this and writes `timestep_errors`, and `fit` if it
+    learns something.
+    """
+
+    # Whether fit wants the codes of the training windows as well.
+    uses_codes = False
+
+    def fit(self, residuals, codes=None, train_codes=None):
+        """Learn from the residuals of normal windows.
+
+        Parameters
+        ----------
+        residuals : ndarray of shape (n_windows, window_length, n_channels)
+            ``X - reconstruct(X)`` of the windows that were held out, or of those that
+            were trained on if none were.
+        codes : ndarray of shape (n_windows, latent_dim) or None
+            Their latent codes.
+        train_codes : ndarray of shape (n_train, latent_dim) or None
+            Codes of the windows that were trained on, for models with ``uses_codes``;
+            None if `codes` are these.
+
+        Returns
+        -------
+        self : object
+            The fitted model.
+        """
+        return self
+
+    def timestep_errors(self, residuals, codes=None):
+        """Error of every timestep.
+
+        Parameters
+        ----------
+        residuals : ndarray of shape (n_windows, window_length, n_channels)
+            ``X - reconstruct(X)``.
+        codes : ndarray of shape (n_windows, latent_dim) or None
+            Latent codes of the windows.
+
+        Returns
+        -------
+        errors : ndarray of shape (n_windows, window_length)
+            Higher = more anomalous.
+        """
+        raise NotImplementedError(f"{type(self).__name__} lacks timestep_errors.")
+
+    def window_errors(self, residuals, codes=None):
+        """Error of every window, the mean over its timesteps; see `timestep_errors`."""
+        return self.timestep_errors(residuals, codes).mean(axis=1)
+
+
+class MeanSquaredErrors(BaseErrorModel):
+    """Mean of the squared residuals, in squared units of the input ("mse").
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skad import MeanSquaredErrors
+    >>> residuals = np.array([[[3.0], [1.0]]])
+    >>> MeanSquaredErrors().fit(residuals).window_errors(residuals)
+    array([5.])
+    """
+
+    def timestep_errors(self, residuals, codes=None):
+        """Mean over channels of the squared residuals; see `BaseErrorModel`."""
+        return np.einsum("ntc,ntc->nt", residuals, residuals) / residuals.shape[2]
+
+    def window_errors(self, residuals, codes=None):
+        """Mean over timesteps and channels, in one pass."""
+        total = np.einsum("ntc,ntc->n", residuals, residuals)
+        return total / np.prod(residuals.shape[1:])
+
+
+class MeanAbsoluteErrors(BaseErrorModel):
+    """Mean of the absolute residuals, in units of the input ("mae").
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skad import MeanAbsoluteErrors
+    >>> residuals = np.array([[[3.0], [-1.0]]])
+    >>> MeanAbsoluteErrors().fit(residuals).window_errors(residuals)
+    array([2.])
+    """
+
+    def timestep_errors(self, residuals, codes=None):
+        """Mean over channels of the absolute residuals; see `BaseErrorModel`."""
+        return np.abs(residuals).mean(axis=2)
+
+
+class StandardizedErrors(BaseErrorModel):
+    """Squared residuals in units of their usual size at each place ("std").
+
+    A place (timestep and channel) that is always hard to reconstruct, such as the
+    steep flank of a heartbeat, no longer drowns the others.
+
+    Parameters
+    ----------
+    floor : float, default=0.01
+        Share of the mean squared residual over all places that is added to that of
+        each place, > 0, so that a place that was always perfect does not explode.
+
+    Attributes
+    ----------
+    scale_ : ndarray of shape (window_length, n_channels)
+        Usual squared residual of each place, floored.
+
+    Notes
+    -----
+    e(t, c) = r(t, c)^2 / s(t, c)^2 with
+    s(t, c)^2 = mean_n r_n(t, c)^2 + floor * mean_{n,t,c} r^2. The means are taken over
+    the held-out windows; where a detector holds none out, over the windows it was
+    trained on, which is too small a scale if the net has overfitted them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skad import StandardizedErrors
+    >>> usual = np.array([[[10.0], [0.1]], [[-10.0], [0.1]]])
+    >>> model = StandardizedErrors().fit(usual)
+    >>> model.timestep_errors(np.array([[[10.0], [5.0]]])).round(1)
+    array([[ 1., 49.]])
+    """
+
+    _parameter_constraints: ClassVar = {
+        "floor": [Interval(Real, 0, None, closed="neither")]
+    }
+
+    def __init__(self, floor=0.01):
+        self.floor = floor
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, residuals, codes=None, train_codes=None):
+        """Learn the usual squared residual of each place; see `BaseErrorModel`."""
+        squares = np.mean(np.square(residuals), axis=0)
+        scale = squares + self.floor * squares.mean()
+        self.scale_ = np.maximum(scale, np.finfo(np.float64).tiny)
+        return self
+
+    def timestep_errors(self, residuals, codes=None):
+        """Mean over channels of the scaled squares; see `BaseErrorModel`."""
+        return (np.square(residuals) / self.scale_).mean(axis=2)
+
+
+class MahalanobisErrors(BaseErrorModel):
+    """Mahalanobis distance of the error vectors from those of normal windows.
+
+    Large errors that often come together count less than the same errors where they
+    never do ("mahalanobis").
+
+    Parameters
+    ----------
+    vector : {"timestep", "window"}, default="timestep"
+        What one error vector is: the channels of one timestep (EncDec-AD), or all
+        values of a window, which suits aligned windows such as heartbeats.
+    shrinkage : "ledoit-wolf" or float, default="ledoit-wolf"
+        How far the covariance is shrunk towards a multiple of the identity: the
+        optimum of Ledoit and Wolf, or a share in [0, 1]. 0 is the maximum likelihood
+        of the paper, which needs many more vectors than they have values.
+
+    Attributes
+    ----------
+    location_ : ndarray of shape (n_values,)
+        Mean error vector mu.
+    precision_ : ndarray of shape (n_values, n_values)
+        Inverse (pseudo-inverse where singular) of the covariance Sigma.
+
+    Notes
+    -----
+    (e - mu)^T Sigma^-1 (e - mu) with e = abs(r), mu and Sigma estimated on the held-out
+    windows (the part v_N1 of the paper); where a detector holds none out, on those it
+    was trained on. It is a squared distance, without unit. With ``vector="window"`` it
+    is divided by the window length, and the error of timestep t is its share
+    sum_c d(t, c) (Sigma^-1 d)(t, c) of the sum, which can be negative.
+
+    References
+    ----------
+    P. Malhotra et al., "LSTM-based Encoder-Decoder for Multi-sensor Anomaly Detection",
+    2016, section 2.2, arXiv:1607.00148. We depart in the shrinkage.
+
+    O. Ledoit and M. Wolf, "A Well-Conditioned Estimator for Large-Dimensional
+    Covariance Matrices", Journal of Multivariate Analysis 88(2), 2004.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skad import MahalanobisErrors
+    >>> residuals = np.random.default_rng(0).normal(size=(50, 4, 2))
+    >>> model = MahalanobisErrors().fit(residuals)
+    >>> model.window_errors(residuals).shape
+    (50,)
+    """
+
+    _parameter_constraints: ClassVar = {
+        "vector": [StrOptions({"timestep", "window"})],
+        "shrinkage": [
+            StrOptions({"ledoit-wolf"}),
+            Interval(Real, 0, 1, closed="both"),
+        ],
+    }
+
+    def __init__(self, vector="timestep", *, shrinkage="ledoit-wolf"):
+        self.vector = vector
+        self.shrinkage = shrinkage
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, residuals, codes=None, train_codes=None):
+        """Estimate mean and covariance of the error vectors; see `BaseErrorModel`."""
+        _, window_length, n_channels = residuals.shape
+        width = n_channels if self.vector == "timestep" else window_length * n_channels
+        vectors = np.abs(residuals).reshape(-1, width)
+        estimator = (
+            LedoitWolf()
+            if self.shrinkage == "ledoit-wolf"
+            else ShrunkCovariance(shrinkage=self.shrinkage)
+        )
+        estimator.fit(vectors)
+        self.location_ = estimator.location_
+        self.precision_ = estimator.precision_
+        return self
+
+    def timestep_errors(self, residuals, codes=None):
+        """Squared distance, or share of it, of every timestep; see `BaseErrorModel`."""
+        deviation = np.abs(residuals).reshape(-1, len(self.location_)) - self.location_
+        shares = (deviation @ self.precision_) * deviation
+        return shares.reshape(residuals.shape).sum(axis=2)
+
+
+class HybridErrors(BaseErrorModel):
+    """Standardised error plus the distance to the nearest training codes ("hybrid").
+
+    The reconstruction error sees what leaves the manifold of normal windows, the
+    distance of codes sees what lies on it but far from any normal window. Near the
+    manifold the distance decides, far from it the (squared) error does.
+
+    Parameters
+    ----------
+    n_neighbors : int, default=5
+        Number of nearest training codes whose mean distance counts.
+    floor : float, default=0.01
+        See `StandardizedErrors`.
+    max_codes : int, default=5000
+        Most training codes that are kept, evenly spaced over the training windows;
+        time and memory of scoring grow with it.
+
+    Attributes
+    ----------
+    standardized_ : StandardizedErrors
+        The first part.
+    neighbors_ : NearestNeighbors
+        The training codes.
+    error_unit_, distance_unit_ : float
+        Standard deviations of the two parts over normal windows, by which they are
+        divided before they are added up.
+
+    Notes
+    -----
+    e / std(e) + k / std(k), e the error of `StandardizedErrors`, k the mean Euclidean
+    distance to the nearest training codes, codes scaled to unit variance. The units
+    are taken over the held-out windows; where a detector holds none out, over those it
+    was trained on, each without itself among its neighbours.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skad import HybridErrors
+    >>> rng = np.random.default_rng(0)
+    >>> residuals, codes = rng.normal(size=(50, 4, 2)), rng.normal(size=(50, 3))
+    >>> model = HybridErrors().fit(residuals, codes)
+    >>> model.window_errors(residuals, codes).shape
+    (50,)
+    """
+
+    _parameter_constraints: ClassVar = {
+        "n_neighbors": [Interval(Integral, 1, None, closed="left")],
+        "floor": [Interval(Real, 0, None, closed="neither")],
+        "max_codes": [Interval(Integral, 2, None, closed="left")],
+    }
+    uses_codes = True
+
+    def __init__(self, n_neighbors=5, *, floor=0.01, max_codes=5000):
+        self.n_neighbors = n_neighbors
+        self.floor = floor
+        self.max_codes = max_codes
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, residuals, codes=None, train_codes=None):
+        """Keep the training codes and take both units; see `BaseErrorModel`."""
+        if codes is None:
+            raise ValueError(
+                "HybridErrors needs latent codes; the module must return "
+                "(reconstruction, latent)."
+            )
+        self.standardized_ = StandardizedErrors(self.floor).fit(residuals)
+        bank = codes if train_codes is None else train_codes
+        bank = bank[_evenly_spaced(len(bank), self.max_codes)]
+        variance = bank.var(axis=0)
+        # A metric that is evaluated pair by pair: distances by matrix products would
+        # round a row by the rows beside it.
+        self.neighbors_ = NearestNeighbors(
+            n_neighbors=min(self.n_neighbors, len(bank) - 1),
+            algorithm="brute",
+            metric="seuclidean",
+            metric_params={"V": np.where(variance > 0, variance, 1.0)},
+        ).fit(bank)
+        errors = self.standardized_.window_errors(residuals)
+        distances = self._distances(None if train_codes is None else codes)
+        self.error_unit_ = _unit(errors)
+        self.distance_unit_ = _unit(distances)
+        return self
+
+    def timestep_errors(self, residuals, codes=None):
+        """Error of each timestep plus the window's distance; see `BaseErrorModel`."""
+        errors = self.standardized_.timestep_errors(residuals) / self.error_unit_
+        return errors + (self._distances(codes) / self.distance_unit_)[:, None]
+
+    def _distances(self, codes):
+        """Mean distance to the nearest codes; None: of those kept, without itself."""
+        return self.neighbors_.kneighbors(codes)[0].mean(axis=1)
+
+
+def _evenly_spaced(n, n_most):
+    """At most `n_most` positions out of n, evenly spaced."""
+    return np.unique(np.linspace(0, n - 1, min(n, n_most)).round().astype(int))
+
+
+def _unit(values):
+    """Take the standard deviation, or 1 where there is no spread to divide by."""
+    spread = values.std()
+    return float(spread) if spread > 0 else 1.0
+
+
+ERROR_MODELS = {
+    "mse": MeanSquaredErrors,
+    "mae": MeanAbsoluteErrors,
+    "std": StandardizedErrors,
+    "mahalanobis": MahalanobisErrors,
+    "hybrid": HybridErrors,
+}

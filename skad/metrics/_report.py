@@ -1,0 +1,285 @@
+"""Labels and predictions of an outlier detector to one readable report."""
+
+from dataclasses import dataclass, fields
+from numbers import Real
+
+import numpy as np
+import pandas as pd
+from sklearn.metrics import (
+    accuracy_score,
+    confusion_matrix,
+    fbeta_score,
+    precision_score,
+    recall_score,
+)
+
+from skad._validation import (
+    check_consistent_length,
+    check_outlier_labels,
+    column_or_1d,
+)
+
+__all__ = ["DetectionReport", "detection_report"]
+
+
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class DetectionReport:
+    """What an outlier detector got right and wrong, as plain attributes.
+
+    Made by :func:`detection_report`. Printed, it is aligned text; in a notebook it is
+    a pair of tables.
+
+    Attributes
+    ----------
+    n_samples : int
+        Number of rows judged.
+    n_normals, n_anomalies : int
+        Number of rows that are normal, and that are anomalies.
+    n_detected : int
+        Anomalies judged anomalous (true positives).
+    n_missed : int
+        Anomalies judged normal (false negatives).
+    n_false_alarms : int
+        Normal rows judged anomalous (false positives).
+    n_passed : int
+        Normal rows judged normal (true negatives).
+    accuracy_normals : float
+        Share of the normal rows that were judged normal; nan without normal rows.
+    accuracy_anomalies : float
+        Share of the anomalies that were judged anomalous, the same figure as `recall`;
+        nan without anomalies.
+    accuracy : float
+        Share of all rows that were judged right.
+    precision : float
+        Share of the rows judged anomalous that are anomalies; nan if no row was judged
+        anomalous.
+    recall : float
+        Share of the anomalies that were judged anomalous; nan without anomalies.
+    fbeta : float
+        F-beta of the anomalies; nan if there are none and none was reported.
+    beta : float
+        Weight of recall against precision in `fbeta`.
+    by_class : DataFrame or None
+        One row for each class in `class_labels`, indexed by class, normal classes
+        first, with the columns "kind" ("normal", "anomaly", or "both" if the class
+        holds rows of both), "n" (rows) and "accuracy" (share of them judged right).
+        None if no class labels were given.
+
+    See Also
+    --------
+    detection_report : Make a report from labels and predictions.
+    """
+
+    n_samples: int
+    n_normals: int
+    n_anomalies: int
+    n_detected: int
+    n_missed: int
+    n_false_alarms: int
+    n_passed: int
+    accuracy_normals: float
+    accuracy_anomalies: float
+    accuracy: float
+    precision: float
+    recall: float
+    fbeta: float
+    beta: float
+    by_class: pd.DataFrame | None = None
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return all figures but `by_class` as a table of one row.
+
+        Returns
+        -------
+        frame : DataFrame of shape (1, 14)
+            One column for each attribute. The frames of several detectors make one
+            table with ``pd.concat({name: report.to_frame(), ...})``.
+        """
+        names = [field.name for field in fields(self) if field.name != "by_class"]
+        return pd.DataFrame([{name: getattr(self, name) for name in names}])
+
+    def __repr__(self) -> str:
+        tables = [
+            table.to_string(index=index, float_format=_decimals, na_rep="undefined")
+            for table, index in self._tables()
+        ]
+        return "\n\n".join([self._title(), *tables])
+
+    def _repr_html_(self) -> str:
+        tables = [
+            table.to_html(
+                index=index, float_format=_decimals, na_rep="undefined", border=0
+            )
+            for table, index in self._tables()
+        ]
+        return "\n".join([f"<p>{self._title()}</p>", *tables])
+
+    def _title(self) -> str:
+        rows = "row" if self.n_samples == 1 else "rows"
+        return f"Detection report: {self.n_samples} {rows}"
+
+    def _tables(self) -> list:
+        """Tables to show, each with whether its index is shown."""
+        counts = pd.DataFrame(
+            {
+                "n": [self.n_normals, self.n_anomalies, self.n_samples],
+                "judged normal": [
+                    self.n_passed,
+                    self.n_missed,
+                    self.n_passed + self.n_missed,
+                ],
+                "judged anomalous": [
+                    self.n_false_alarms,
+                    self.n_detected,
+                    self.n_false_alarms + self.n_detected,
+                ],
+                "accuracy": [
+                    self.accuracy_normals,
+                    self.accuracy_anomalies,
+                    self.accuracy,
+                ],
+            },
+            index=["normal", "anomaly", "all"],
+        )
+        figures = pd.DataFrame(
+            {
+                "precision": [self.precision],
+                "recall": [self.recall],
+                f"F{self.beta:g}": [self.fbeta],
+            }
+        )
+        tables = [(counts, True), (figures, False)]
+        if self.by_class is not None:
+            tables.append((self.by_class.reset_index(), False))
+        return tables
+
+
+def _decimals(value) -> str:
+    return f"{value:.3f}"
+
+
+def detection_report(y_true, y_pred, beta=1.0, *, class_labels=None):
+    """Report how well the predictions of an outlier detector meet the labels.
+
+    An anomaly is the positive class throughout.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_samples,)
+        True labels, either -1 (anomaly) and +1 (normal), or 0 (normal) and 1
+        (anomaly). Ones alone are read as normal.
+    y_pred : array-like of shape (n_samples,)
+        Predictions in either of the two codings, which need not be that of `y_true`.
+        Ones alone are read as normal, which is what `predict` of an outlier detector
+        means by them.
+    beta : float, default=1.0
+        Weight of recall against precision in F-beta: below 1 precision counts more,
+        above 1 recall does. Not negative.
+    class_labels : array-like of shape (n_samples,), default=None
+        Original classes of the rows, of any type (kinds of heartbeats, say). Where
+        given, the report has a table of classes, `by_class`.
+
+    Returns
+    -------
+    report : DetectionReport
+        The figures as attributes. It prints as aligned text.
+
+    Raises
+    ------
+    ValueError
+        If labels or predictions are in neither coding, there are no rows, lengths
+        differ, or `beta` is negative or no number.
+
+    See Also
+    --------
+    make_outlier_scorer : One figure, for cross-validation and search.
+
+    Notes
+    -----
+    A figure without anything to count is undefined, so it is nan (shown as
+    "undefined") and no warning is given: precision if no row was judged anomalous,
+    recall without anomalies, F-beta only if neither is there. Anomalies of which none
+    was found have F-beta 0, whatever the precision.
+
+    Examples
+    --------
+    >>> from skad import detection_report
+    >>> y_true = [0, 0, 0, 0, 1, 1, 1]
+    >>> y_pred = [1, 1, 1, -1, -1, -1, 1]
+    >>> kinds = ["N", "N", "N", "N", "V", "V", "S"]
+    >>> report = detection_report(y_true, y_pred, class_labels=kinds)
+    >>> report
+    Detection report: 7 rows
+    <BLANKLINE>
+             n  judged normal  judged anomalous  accuracy
+    normal   4              3                 1     0.750
+    anomaly  3              1                 2     0.667
+    all      7              4                 3     0.714
+    <BLANKLINE>
+     precision  recall    F1
+         0.667   0.667 0.667
+    <BLANKLINE>
+    class    kind  n  accuracy
+        N  normal  4     0.750
+        S anomaly  1     0.000
+        V anomaly  2     1.000
+    >>> report.n_false_alarms
+    1
+    """
+    is_anomaly = check_outlier_labels(y_true, name="y_true")
+    is_flagged = check_outlier_labels(y_pred, name="y_pred")
+    check_consistent_length(is_anomaly, is_flagged)
+    if len(is_anomaly) == 0:
+        raise ValueError("y_true holds no rows; at least one is needed.")
+    if not isinstance(beta, Real) or not beta >= 0:
+        raise ValueError(f"beta={beta!r}; expected a number >= 0.")
+
+    truth, judged = is_anomaly.astype(int), is_flagged.astype(int)
+    counts = confusion_matrix(truth, judged, labels=[0, 1]).ravel()
+    n_passed, n_false_alarms, n_missed, n_detected = map(int, counts)
+    recall = recall_score(truth, judged, zero_division=np.nan)
+    return DetectionReport(
+        n_samples=len(truth),
+        n_normals=n_passed + n_false_alarms,
+        n_anomalies=n_missed + n_detected,
+        n_detected=n_detected,
+        n_missed=n_missed,
+        n_false_alarms=n_false_alarms,
+        n_passed=n_passed,
+        accuracy_normals=_accuracy_normals(truth, judged),
+        accuracy_anomalies=float(recall),
+        accuracy=float(accuracy_score(truth, judged)),
+        precision=float(precision_score(truth, judged, zero_division=np.nan)),
+        recall=float(recall),
+        fbeta=float(fbeta_score(truth, judged, beta=beta, zero_division=np.nan)),
+        beta=float(beta),
+        by_class=_by_class(class_labels, is_anomaly, is_flagged),
+    )
+
+
+def _accuracy_normals(truth, judged) -> float:
+    # recall with the classes swapped, so that the positive label is always there
+    return float(recall_score(1 - truth, 1 - judged, zero_division=np.nan))
+
+
+def _by_class(class_labels, is_anomaly, is_flagged) -> pd.DataFrame | None:
+    """Count the rows of each class that were judged right."""
+    if class_labels is None:
+        return None
+    classes = column_or_1d(np.asarray(class_labels))
+    check_consistent_length(is_anomaly, classes)
+    rows = pd.DataFrame(
+        {
+            "class": classes,
+            "is_anomaly": is_anomaly,
+            "is_right": is_anomaly == is_flagged,
+        }
+    )
+    groups = rows.groupby("class", sort=True, dropna=False)
+    share = groups["is_anomaly"].mean()
+    kind = np.select([share == 0, share == 1], ["normal", "anomaly"], "both")
+    table = pd.DataFrame(
+        {"kind": kind, "n": groups.size(), "accuracy": groups["is_right"].mean()},
+        index=share.index,
+    )
+    return table.iloc[np.argsort(share > 0, kind="stable")]

@@ -1,0 +1,215 @@
+"""Scorers for searching and cross-validating outlier detectors."""
+
+import inspect
+from typing import Any
+
+from sklearn.metrics import (
+    accuracy_score,
+    average_precision_score,
+    balanced_accuracy_score,
+    f1_score,
+    fbeta_score,
+    make_scorer,
+    matthews_corrcoef,
+    precision_score,
+    recall_score,
+    roc_auc_score,
+)
+
+from skad._validation import check_outlier_labels, column_or_1d
+
+__all__ = ["make_outlier_scorer"]
+
+# In a search an undefined figure counts as the worst one: nan would hide the candidate
+# from the ranking, and a warning a fold would bury the others.
+_WORST = {"zero_division": 0.0}
+
+# name: (function, what it reads, parameters other than the function's defaults)
+_METRICS: dict[str, tuple[Any, str, dict[str, Any]]] = {
+    "accuracy": (accuracy_score, "predict", {}),
+    "average_precision": (average_precision_score, "score", {}),
+    "balanced_accuracy": (balanced_accuracy_score, "predict", {}),
+    "f1": (f1_score, "predict", _WORST),
+    "fbeta": (fbeta_score, "predict", {"beta": 1.0, **_WORST}),
+    "matthews_corrcoef": (matthews_corrcoef, "predict", {}),
+    "precision": (precision_score, "predict", _WORST),
+    "recall": (recall_score, "predict", _WORST),
+    "roc_auc": (roc_auc_score, "score", {}),
+}
+
+# The plain string is refused by make_scorer, a list is not.
+_RESPONSE_METHODS = {
+    "score": ["score_samples", "decision_function"],
+    "predict": "predict",
+}
+
+
+class _OutlierMetric:
+    """A metric of (0 or 1 = anomaly; anomaly score or 0 or 1 = judged anomalous)."""
+
+    def __init__(self, metric, response):
+        self.metric = metric
+        self.response = response
+        # shown by the repr of the scorer
+        self.__name__ = f"outlier_{_name(metric)}"
+
+    def __call__(self, y_true, y_pred, sample_weight=None, **params):
+        """Compare labels in either coding with what the estimator answered."""
+        if sample_weight is not None:
+            params["sample_weight"] = sample_weight
+        truth = check_outlier_labels(y_true, both_classes=True, name="y_true")
+        return self.metric(truth.astype(int), self._read(y_pred), **params)
+
+    def _read(self, y_pred):
+        if self.response == "score":
+            return -column_or_1d(y_pred)
+        return check_outlier_labels(y_pred, name="predict(X)").astype(int)
+
+
+def make_outlier_scorer(
+    metric, *, response="auto", greater_is_better=True, **metric_params
+):
+    """Make a scorer of outlier detectors, for search and cross-validation.
+
+    scikit-learn's own scorers go wrong on outlier detectors: on labels in {0, 1 =
+    anomaly}, ``scoring="roc_auc"`` returns one minus the area without a word, as
+    detectors score normal rows higher. This scorer reads the labels in either coding
+    and hands the metric 0 for normal and 1 for anomaly, next to scores turned so that
+    higher is more anomalous, or predictions in the same coding.
+
+    Parameters
+    ----------
+    metric : str or callable
+        Name of a metric, or a function ``metric(y_true, y_score)`` or ``metric(y_true,
+        y_pred)`` that returns a number.
+
+        - Read from scores: "roc_auc", "average_precision".
+        - Read from predictions, with the anomaly as the positive class: "accuracy",
+          "balanced_accuracy", "precision", "recall", "f1", "fbeta" (give `beta`, 1 by
+          default), "matthews_corrcoef".
+
+    response : {"auto", "score", "predict"}, default="auto"
+        What the metric reads. "score": anomaly scores, float of shape (n_samples,),
+        higher = more anomalous, from ``-score_samples(X)``, or
+        ``-decision_function(X)`` where there is no `score_samples`. "predict": 0 or 1 =
+        judged anomalous, from ``predict(X)``. "auto": what the named metric needs; for
+        a callable, predictions if its second argument is called `y_pred`, as in
+        scikit-learn's metrics, and scores otherwise.
+    greater_is_better : bool, default=True
+        Whether a high value of the metric is good. If not, the scorer returns its
+        negative.
+    **metric_params : dict
+        Further keyword arguments of the metric, such as ``beta=0.5`` for "fbeta" or
+        ``max_fpr=0.1`` for "roc_auc".
+
+    Returns
+    -------
+    scorer : callable
+        ``scorer(estimator, X, y)`` returns a float, higher = better. It can be pickled
+        if the metric can.
+
+    Raises
+    ------
+    ValueError
+        If `metric` or `response` is none of the known names. When the scorer is
+        called: if the labels are in neither coding, or hold one class only.
+    TypeError
+        If `metric` is neither a name nor a callable, or takes no such parameter.
+
+    See Also
+    --------
+    detection_report : All figures at once.
+    sklearn.metrics.make_scorer : What this builds on.
+
+    Notes
+    -----
+    Labels of one class raise an error with every metric: ranking metrics are
+    undefined on them, and 1 alone could mean either class. A search turns it into nan
+    and a warning. An integer `cv` does not stratify for outlier detectors, and series
+    may have long stretches without anomalies, so choose the folds, for instance
+    ``cv=StratifiedKFold()``.
+
+    "precision", "f1" and the like are 0, without a warning, where nothing was judged
+    anomalous; give ``zero_division`` to have another value.
+
+    The scorer is for estimators that predict +1 and -1, pipelines and searches over
+    them included. Classifiers have scorers in scikit-learn.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.ensemble import IsolationForest
+    >>> from sklearn.model_selection import StratifiedKFold, cross_val_score
+    >>> from skad import make_outlier_scorer
+    >>> rng = np.random.default_rng(0)
+    >>> X = np.concatenate([rng.normal(size=(90, 2)), rng.normal(6, 1, size=(10, 2))])
+    >>> y = np.repeat([0, 1], [90, 10])
+    >>> forest = IsolationForest(random_state=0)
+    >>> cv = StratifiedKFold(3)
+    >>> scorer = make_outlier_scorer("roc_auc")
+    >>> cross_val_score(forest, X, y, cv=cv, scoring=scorer).min() > 0.9
+    np.True_
+    >>> cross_val_score(forest, X, y, cv=cv, scoring="roc_auc").max() < 0.1
+    np.True_
+    """
+    function, needed, defaults = _find_metric(metric)
+    params = {**defaults, **metric_params}
+    _check_metric_params(function, params)
+    if response == "auto":
+        response = needed
+    if response not in _RESPONSE_METHODS:
+        raise ValueError(
+            f"response={response!r}; expected 'auto', 'score' or 'predict'."
+        )
+    return make_scorer(
+        _OutlierMetric(function, response),
+        response_method=_RESPONSE_METHODS[response],
+        greater_is_better=greater_is_better,
+        **params,
+    )
+
+
+def _find_metric(metric) -> tuple[Any, str, dict[str, Any]]:
+    """Look up function, what it reads, and parameters of a metric."""
+    if callable(metric):
+        return metric, _response_of(metric), {}
+    if not isinstance(metric, str):
+        raise TypeError(f"metric={metric!r}; expected a name or a callable.")
+    if metric not in _METRICS:
+        names = ", ".join(map(repr, sorted(_METRICS)))
+        raise ValueError(
+            f"metric={metric!r} is unknown; expected one of {names}, or a callable."
+        )
+    return _METRICS[metric]
+
+
+def _response_of(metric) -> str:
+    """Tell by the name of the second argument what a callable reads."""
+    names = list(_parameters(metric) or ())
+    return "predict" if names[1:2] == ["y_pred"] else "score"
+
+
+def _check_metric_params(metric, params) -> None:
+    # A search would turn the TypeError of the first call into a score of nan.
+    known = _parameters(metric)
+    if known is None or any(
+        p.kind is inspect.Parameter.VAR_KEYWORD for p in known.values()
+    ):
+        return
+    unknown = sorted(set(params) - set(known))
+    if unknown:
+        raise TypeError(
+            f"{_name(metric)} takes no parameter {', '.join(map(repr, unknown))}."
+        )
+
+
+def _name(metric) -> str:
+    return getattr(metric, "__name__", repr(metric))
+
+
+def _parameters(metric):
+    """Parameters of a callable, or None for those that do not tell."""
+    try:
+        return inspect.signature(metric).parameters
+    except ValueError:
+        return None

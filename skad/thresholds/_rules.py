@@ -1,0 +1,190 @@
+"""Rules that turn scores, and labels where there are any, into a threshold."""
+
+from numbers import Real
+from typing import ClassVar
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.metrics import precision_recall_curve
+
+from skad._validation import (
+    Interval,
+    check_array,
+    check_consistent_length,
+    check_outlier_labels,
+    column_or_1d,
+    fit_context,
+)
+
+
+def check_scores(scores) -> np.ndarray:
+    """Scores as a finite float64 vector; (n, 1) is read too."""
+    scores = np.asarray(scores)
+    if scores.ndim == 2 and scores.shape[1] == 1:
+        scores = scores[:, 0]
+    return check_array(column_or_1d(scores), ensure_2d=False, dtype=np.float64)
+
+
+def threshold_below(ordered, n_below) -> float:
+    """Put a threshold above the `n_below` lowest of the scores in ascending order.
+
+    It is the midpoint between two neighbouring distinct scores, so that rounding cannot
+    move a row across it. Scores that tie are never parted: all of them stay above.
+    """
+    n_below = int(np.searchsorted(ordered, ordered[n_below], side="left"))
+    if n_below == 0:
+        return float(np.nextafter(ordered[0], -np.inf))
+    below, above = ordered[n_below - 1], ordered[n_below]
+    middle = below + (above - below) / 2
+    return float(middle if below < middle else above)
+
+
+class QuantileThreshold(BaseEstimator):
+    """Threshold at a quantile of the scores; no labels needed.
+
+    Parameters
+    ----------
+    quantile : float, default=0.01
+        Share of the scores that shall lie below the threshold, in [0, 1).
+
+    Attributes
+    ----------
+    threshold_ : float
+        A score below it is an anomaly.
+
+    See Also
+    --------
+    FBetaThreshold : The threshold with the best F-beta, from labels.
+
+    Notes
+    -----
+    Of n scores in ascending order, the ``ceil(quantile * (n - 1))`` lowest lie below,
+    as with the linear quantile of numpy; the threshold is the midpoint between two
+    neighbouring distinct scores. It assumes that the scores it is fitted on come from
+    rows like those it will judge, and were not used to train the detector: then the
+    quantile is the share of false alarms to expect.
+
+    Examples
+    --------
+    >>> from skad import QuantileThreshold
+    >>> QuantileThreshold(0.25).fit([-4.0, -1.0, -2.0, -3.0, -1.5]).threshold_
+    -3.5
+    """
+
+    _parameter_constraints: ClassVar = {
+        "quantile": [Interval(Real, 0, 1, closed="left")]
+    }
+
+    def __init__(self, quantile=0.01):
+        self.quantile = quantile
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, scores, y=None):
+        """Find the threshold.
+
+        Parameters
+        ----------
+        scores : array-like of shape (n_samples,) or (n_samples, 1)
+            Scores, higher = more normal.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : object
+            The fitted rule.
+        """
+        ordered = np.sort(check_scores(scores))
+        n_below = int(np.ceil(self.quantile * (len(ordered) - 1)))
+        self.threshold_ = threshold_below(ordered, n_below)
+        return self
+
+
+class FBetaThreshold(BaseEstimator):
+    """Threshold with the best F-beta on labelled scores.
+
+    Parameters
+    ----------
+    beta : float, default=1.0
+        Weight of recall against precision, > 0; 0.1 counts false alarms, 2 misses.
+
+    Attributes
+    ----------
+    threshold_ : float
+        A score below it is an anomaly.
+    best_score_ : float
+        F-beta at the threshold, on the scores that the rule was fitted on.
+
+    See Also
+    --------
+    QuantileThreshold : Needs no labels.
+    TunedThresholdDetector : Applies a rule to a detector.
+
+    Notes
+    -----
+    F_beta = (1 + beta^2) P R / (beta^2 P + R), anomalies being the positive class. The
+    search is exact: it looks at every threshold between two distinct scores. A grid of
+    evenly spaced thresholds, as the ECG study and scikit-learn's
+    ``TunedThresholdClassifierCV`` use, misses the best one where scores are
+    heavy-tailed. Among equally good thresholds it takes the lowest: fewest alarms.
+
+    References
+    ----------
+    C. J. van Rijsbergen, Information Retrieval, 2nd ed., chapter 7, 1979.
+
+    Examples
+    --------
+    >>> from skad import FBetaThreshold
+    >>> rule = FBetaThreshold(beta=1.0).fit([-9.0, -5.0, -2.0, -1.0], [1, 1, 0, 0])
+    >>> rule.threshold_, rule.best_score_
+    (-3.5, 1.0)
+    """
+
+    _parameter_constraints: ClassVar = {
+        "beta": [Interval(Real, 0, None, closed="neither")]
+    }
+    # Tells the tuner that y must hold both classes.
+    needs_labels = True
+
+    def __init__(self, beta=1.0):
+        self.beta = beta
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, scores, y):
+        """Find the threshold.
+
+        Parameters
+        ----------
+        scores : array-like of shape (n_samples,) or (n_samples, 1)
+            Scores, higher = more normal.
+        y : array-like of shape (n_samples,)
+            Labels of both classes, {-1 = anomaly, +1} or {0, 1 = anomaly}.
+
+        Returns
+        -------
+        self : object
+            The fitted rule.
+
+        Raises
+        ------
+        ValueError
+            If `y` is in neither coding, or holds one class only.
+        """
+        scores = check_scores(scores)
+        is_anomaly = check_outlier_labels(y, both_classes=True)
+        check_consistent_length(scores, is_anomaly)
+        precision, recall, levels = precision_recall_curve(is_anomaly, -scores)
+        weight = self.beta**2
+        with np.errstate(invalid="ignore"):
+            f_beta = (1 + weight) * precision * recall / (weight * precision + recall)
+        f_beta = np.nan_to_num(f_beta[:-1])  # the last point has no threshold
+        best = len(f_beta) - 1 - int(np.argmax(f_beta[::-1]))
+        ordered = np.sort(scores)
+        n_below = int(np.searchsorted(ordered, -levels[best], side="right"))
+        self.best_score_ = float(f_beta[best])
+        self.threshold_ = (
+            threshold_below(ordered, n_below)
+            if n_below < len(ordered)
+            else float(np.nextafter(ordered[-1], np.inf))
+        )
+        return self

@@ -1,0 +1,63 @@
+"""Reconstruction losses and latent penalties."""
+
+import math
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+
+class ReconstructionLoss(nn.Module):
+    """Squared error of the reconstruction, plus a penalty on the latent code.
+
+    Parameters
+    ----------
+    reduction : {"mean", "sum"}, default="mean"
+        "mean" averages the squared errors over every value of the batch, "sum" adds
+        them up (the loss of the ECG study).
+    kl_weight : float, default=0.0
+        Weight of the penalty, which is always a mean over the batch.
+    kl_prior : {"uniform", "random"}, default="uniform"
+        See `latent_kl`.
+    generator : torch.Generator or None, default=None
+        Where the noise of ``kl_prior="random"`` is drawn from.
+    """
+
+    def __init__(
+        self, reduction="mean", kl_weight=0.0, kl_prior="uniform", generator=None
+    ):
+        super().__init__()
+        self.reduction = reduction
+        self.kl_weight = kl_weight
+        self.kl_prior = kl_prior
+        self.generator = generator
+
+    def forward(self, output, target):
+        """Loss of what a module returned: a reconstruction, or (it, latent)."""
+        reconstruction, latent = split_output(output)
+        loss = F.mse_loss(reconstruction, target, reduction=self.reduction)
+        if self.kl_weight == 0:
+            return loss
+        return loss + self.kl_weight * latent_kl(latent, self.kl_prior, self.generator)
+
+
+def split_output(output):
+    """Reconstruction and latent (None if there is none) of a module's output."""
+    return output if isinstance(output, tuple) else (output, None)
+
+
+def latent_kl(latent, prior, generator) -> torch.Tensor:
+    """Divergence between the softmax p of the latent code and a prior, a batch mean.
+
+    ``prior="uniform"``: KL(u || p) = -log D - mean_d log p_d with u = 1 / D.
+    ``prior="random"``: sum_d U_d (log U_d - log p_d) with U drawn uniformly from
+    [0, 1) at every call, as the ECG study has it. U does not sum to one.
+
+    `latent` is (B, D), before its activation: log_softmax is stable where the
+    logarithm of a softmax is not.
+    """
+    log_p = F.log_softmax(latent, dim=1)
+    if prior == "uniform":
+        return -math.log(latent.shape[1]) - log_p.mean()
+    noise = torch.rand(latent.shape, generator=generator).to(latent.device)
+    return F.kl_div(log_p, noise, reduction="batchmean")
