@@ -22,6 +22,13 @@ _HOMES = {
         "MeanSquaredErrors",
         "StandardizedErrors",
     ],
+    "skad.metrics._report": ["DetectionReport", "detection_report"],
+    "skad.metrics._scorers": ["make_outlier_scorer"],
+    "skad.thresholds._detectors": [
+        "DetectorClassifier",
+        "FixedThresholdDetector",
+        "TunedThresholdDetector",
+    ],
     "skad.thresholds._rules": ["FBetaThreshold", "QuantileThreshold"],
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

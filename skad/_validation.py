@@ -4,7 +4,9 @@ import functools
 
 import numpy as np
 from sklearn.base import _fit_context as fit_context
+from sklearn.utils import _safe_indexing as safe_indexing
 from sklearn.utils import check_array
+from sklearn.utils import check_random_state as sklearn_check_random_state
 from sklearn.utils._param_validation import (
     HasMethods,
     Interval,
@@ -31,8 +33,10 @@ __all__ = [
     "check_finite",
     "check_is_fitted",
     "check_outlier_labels",
+    "check_random_state",
     "column_or_1d",
     "fit_context",
+    "safe_indexing",
     "validate_data",
 ]
 
@@ -139,3 +143,14 @@ def all_or_nothing(fit):
             raise
 
     return wrapped
+
+
+def check_random_state(random_state) -> np.random.RandomState:
+    """Turn `random_state` into a RandomState, without numpy's global generator.
+
+    None takes a fresh seed from the operating system, where scikit-learn would take the
+    global generator.
+    """
+    if random_state is None or random_state is np.random:
+        return np.random.RandomState(np.random.MT19937())
+    return sklearn_check_random_state(random_state)

@@ -162,10 +162,8 @@ def test_make_heartbeats__more_patients__first_ones_stay():
         ({"n_anomalies": [1, 2, 3, -4]}, r"n_anomalies\[3\]=-4; expected an int >= 0"),
         ({"n_normal": 0, "n_anomalies": 0}, r"expected at least one beat"),
         ({"n_patients": 0}, r"n_patients=0; expected an int >= 1"),
-        ({"random_state": -1}, r"random_state=-1; expected None, an int in \[0, 2"),
-        ({"random_state": 2**32}, r"random_state=4294967296; expected None"),
-        ({"random_state": np.random}, r"random_state=<module .* expected None"),
-        ({"random_state": np.random.default_rng(0)}, r"random_state=Generator.*Random"),
+        ({"random_state": -1}, "Seed must be between 0"),
+        ({"random_state": np.random.default_rng(0)}, "cannot be used to seed"),
     ],
 )
 def test_make_heartbeats__bad_parameter__value_error(params, message):

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import gen_batches
 
-from skad._validation import InvalidParameterError
+from skad._validation import InvalidParameterError, check_random_state
 
 __all__ = ["load_heartbeats", "make_heartbeats"]
 
@@ -309,21 +309,6 @@ def _share_out(n_anomalies) -> list[int]:
     return list(n_anomalies)
 
 
-def _make_rng(random_state) -> np.random.RandomState:
-    """Turn `random_state` into a generator, never numpy's global one."""
-    if random_state is None:
-        return np.random.RandomState(np.random.MT19937())
-    if isinstance(random_state, np.random.RandomState):
-        return random_state
-    is_int = isinstance(random_state, Integral) and not isinstance(random_state, bool)
-    if not is_int or not 0 <= random_state < 2**32:
-        raise InvalidParameterError(
-            f"random_state={random_state!r}; expected None, an int in [0, 2**32 - 1] "
-            "or a numpy.random.RandomState."
-        )
-    return np.random.RandomState(random_state)
-
-
 def make_heartbeats(
     n_normal=2000,
     n_anomalies=200,
@@ -460,7 +445,7 @@ def make_heartbeats(
         raise InvalidParameterError(
             "n_normal=0 and n_anomalies=0; expected at least one beat in all."
         )
-    rng = _make_rng(random_state)
+    rng = check_random_state(random_state)
     y = np.repeat(np.arange(len(_KINDS)), counts)
     patient = rng.randint(n_patients, size=len(y))
     patients = _make_patients(n_patients)

@@ -8,7 +8,6 @@ import numpy as np
 from sklearn.base import (
     BaseEstimator,
     ClassNamePrefixFeaturesOutMixin,
-    OutlierMixin,
     TransformerMixin,
     clone,
 )
@@ -29,6 +28,7 @@ from skad._validation import (
 )
 from skad.detectors._windows import Windows, all_windows
 from skad.error_models._models import ERROR_MODELS
+from skad.thresholds._mixin import ThresholdMixin
 from skad.thresholds._rules import QuantileThreshold
 
 # Rows a model sees at once when it scores. Always exactly so many, the last block
@@ -41,7 +41,7 @@ _AUTO_QUANTILE = 0.01
 
 
 class BaseAutoencoder(
-    ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseEstimator
+    ClassNamePrefixFeaturesOutMixin, TransformerMixin, ThresholdMixin, BaseEstimator
 ):
     """Base of all detectors: windows in, errors, scores and labels out.
 
@@ -212,21 +212,6 @@ class BaseAutoencoder(
         quantile = _AUTO_QUANTILE if auto else self.contamination
         self.offset_ = QuantileThreshold(quantile).fit(scores).threshold_
 
-    def fit_predict(self, X, y=None, **params):
-        """Fit, then label the same windows.
-
-        Parameters
-        ----------
-        X, y, **params
-            See `fit`.
-
-        Returns
-        -------
-        labels : ndarray of shape (n_windows,)
-            +1 for normal windows, -1 for anomalies.
-        """
-        return self.fit(X, y, **params).predict(X)
-
     # Blocks ---------------------------------------------------------------------------
 
     def _blocks(self, windows):
@@ -341,38 +326,6 @@ class BaseAutoencoder(
             score of a window does not depend on the windows it is scored with.
         """
         return self._score(self._fitted_windows(X))
-
-    def decision_function(self, X):
-        """Score windows, shifted so that anomalies are below zero.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_windows, window_length * n_channels) or \
-                (n_windows, window_length, n_channels)
-            Windows.
-
-        Returns
-        -------
-        scores : ndarray of shape (n_windows,), dtype float64
-            ``score_samples(X) - offset_``.
-        """
-        return self.score_samples(X) - self.offset_
-
-    def predict(self, X):
-        """Label windows.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_windows, window_length * n_channels) or \
-                (n_windows, window_length, n_channels)
-            Windows.
-
-        Returns
-        -------
-        labels : ndarray of shape (n_windows,), dtype int
-            -1 for anomalies, where `decision_function` is below zero; else +1.
-        """
-        return np.where(self.decision_function(X) < 0, -1, 1)
 
     def transform(self, X):
         """Encode windows.

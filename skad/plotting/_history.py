@@ -179,6 +179,8 @@ class TrainingHistoryDisplay:
         display : TrainingHistoryDisplay
             The display itself.
         """
+        if yscale not in ("auto", "linear", "log"):
+            raise ValueError(f"yscale={yscale!r}; expected 'auto', 'linear' or 'log'.")
         self.ax_ = get_axes(ax, f"{type(self).__name__}.plot")
         self.figure_ = self.ax_.figure
         # a single epoch is a point, which a line alone would not show
@@ -231,8 +233,6 @@ class TrainingHistoryDisplay:
     def _finish(self, yscale) -> None:
         from matplotlib.ticker import MaxNLocator
 
-        if yscale not in ("auto", "linear", "log"):
-            raise ValueError(f"yscale={yscale!r}; expected 'auto', 'linear' or 'log'.")
         if yscale == "auto":
             yscale = "log" if self._is_steep() else "linear"
         self.ax_.set(xlabel="epoch", ylabel="loss", yscale=yscale)

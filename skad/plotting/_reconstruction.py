@@ -270,6 +270,7 @@ class ReconstructionDisplay:
         display : ReconstructionDisplay
             The display itself.
         """
+        self._check_channel_names()
         self.channels_ = self._choose_channels(channels)
         n_rows, n_windows = len(self.channels_) + 1, len(self.signal)
         caller = f"{type(self).__name__}.plot"
@@ -279,7 +280,7 @@ class ReconstructionDisplay:
         titles, size = self._titles()
         n_lines = max(title.count("\n") + 1 for title in titles)
         self.axes_, legend_ax = divide(
-            self.ax_, ratios, n_windows, headroom=0.3 + n_lines * 1.25 * size / 72
+            self.ax_, ratios, n_windows, headroom=0.48 + n_lines * 1.25 * size / 72
         )
         colours = palette()
         styles = [
@@ -311,6 +312,14 @@ class ReconstructionDisplay:
         handles = [*(line[0, 0] for line in lines), self.error_lines_[0]]
         self.legend_ = add_legend(legend_ax, handles)
         return self
+
+    def _check_channel_names(self) -> None:
+        names, n_channels = self.channel_names, self.signal.shape[2]
+        if names is not None and len(names) != n_channels:
+            raise ValueError(
+                f"channel_names has {len(names)} names; expected {n_channels}, one for "
+                "each channel."
+            )
 
     def _choose_channels(self, channels) -> np.ndarray:
         n_channels = self.signal.shape[2]
@@ -390,8 +399,10 @@ class ReconstructionDisplay:
             counted = [f"channel {channel}" for channel in range(n_channels)]
             names = ["signal"] if n_channels == 1 else counted
         labels = [names[channel] for channel in self.channels_] + ["error"]
+        lowest = min(inches(ax)[1] for ax in self.axes_[:, 0])
+        size = fitting_size(labels, 1.15 * share * lowest)
         for ax, label in zip(self.axes_[:, 0], labels, strict=True):
-            ax.set_ylabel(label, fontsize=fitting_size([label], share * inches(ax)[1]))
+            ax.set_ylabel(label, fontsize=size)
         self.figure_.align_ylabels(list(self.axes_[:, 0]))
 
 
@@ -407,7 +418,7 @@ def _fold(X, n_channels, name) -> np.ndarray:
             f"{name} has the shape {X.shape}; expected (n_windows, window_length * "
             f"{n_channels}) or (n_windows, window_length, n_channels)."
         )
-    return X.reshape(len(X), -1, n_channels)
+    return X.reshape(len(X), X.shape[1] // n_channels, n_channels)
 
 
 def _read_labels(y, X) -> np.ndarray | None:

@@ -45,7 +45,7 @@ class ThresholdDisplay:
     is_anomaly : ndarray of shape (n_samples,), dtype bool, default=None
         Whether a row is an anomaly. If None, one histogram shows all rows.
     threshold : float, default=None
-        Threshold in use. If None, none is drawn.
+        Threshold in use. If None or infinite, none is drawn.
     beta : float, default=1.0
         Weight of recall against precision in F-beta.
     thresholds : ndarray of shape (n_thresholds,), default=None
@@ -91,8 +91,8 @@ class ThresholdDisplay:
     >>> display = ThresholdDisplay.from_estimator(forest, X, y)
     >>> bool(display.threshold == forest.offset_)
     True
-    >>> float(display.best_fbeta)
-    1.0
+    >>> print(f"best F1 {display.best_fbeta:.2f}")
+    best F1 0.95
     """
 
     def __init__(
@@ -217,16 +217,16 @@ class ThresholdDisplay:
             return None
         best = np.argmax(self.fbeta)
         if best == 0:
-            return self.thresholds[0]
+            return float(self.thresholds[0])
         lower, upper = self.thresholds[best - 1], self.thresholds[best]
         middle = lower + (upper - lower) / 2
         # of neighbouring floats only the upper one has the lower one below it
-        return middle if middle > lower else upper
+        return float(middle if middle > lower else upper)
 
     @property
     def best_fbeta(self):
         """Highest F-beta, or None without a curve."""
-        return None if self.fbeta is None else np.max(self.fbeta)
+        return None if self.fbeta is None else float(np.max(self.fbeta))
 
     def plot(
         self,
@@ -259,8 +259,11 @@ class ThresholdDisplay:
         display : ThresholdDisplay
             The display itself.
         """
-        caller = f"{type(self).__name__}.plot"
-        self.ax_ = get_axes(ax, caller)
+        if xscale not in ("auto", "linear", "symlog"):
+            raise ValueError(
+                f"xscale={xscale!r}; expected 'auto', 'linear' or 'symlog'."
+            )
+        self.ax_ = get_axes(ax, f"{type(self).__name__}.plot")
         self.figure_ = self.ax_.figure
         ratios = [1] if self.fbeta is None else [2, 1]
         panels, legend_ax = divide(self.ax_, ratios, headroom=0.4)
@@ -273,17 +276,23 @@ class ThresholdDisplay:
         return self
 
     def _scale(self, xscale) -> None:
-        if xscale not in ("auto", "linear", "symlog"):
-            raise ValueError(
-                f"xscale={xscale!r}; expected 'auto', 'linear' or 'symlog'."
-            )
         sizes = np.abs(self.scores)
+        farthest = max(sizes.max(), abs(self._drawn_threshold() or 0.0))
         if xscale == "auto":
-            is_heavy = sizes.max() > _HEAVY_TAIL * np.median(sizes)
+            is_heavy = farthest > _HEAVY_TAIL * np.median(sizes)
             xscale = "symlog" if is_heavy else "linear"
         if xscale == "symlog":
-            linear = max(np.quantile(sizes, 0.01), sizes.max() * 1e-6, 1e-300)
+            # scores on both sides of 0 keep their bulk in the linear middle
+            crosses = self.scores.min() < 0 < self.scores.max()
+            linear = np.quantile(sizes, 0.5 if crosses else 0.01)
+            linear = max(linear, farthest * 1e-6) or 1.0
             self.axes_[0].set_xscale("symlog", linthresh=linear)
+
+    def _drawn_threshold(self) -> float | None:
+        # an infinite threshold flags all rows or none, and has no place on the axis
+        if self.threshold is None or not np.isfinite(self.threshold):
+            return None
+        return self.threshold
 
     def _draw_histograms(self, bins) -> None:
         is_anomaly = self.is_anomaly
@@ -306,7 +315,8 @@ class ThresholdDisplay:
         transform = self.axes_[0].xaxis.get_transform()
         lowest, highest = self.scores.min(), self.scores.max()
         if lowest == highest:
-            lowest, highest = lowest - 0.5, highest + 0.5
+            half = abs(lowest) / 20 or 0.5
+            lowest, highest = lowest - half, highest + half
         ends = transform.transform(np.array([lowest, highest]))
         edges = transform.inverted().transform(np.linspace(ends[0], ends[1], bins + 1))
         # the way there and back may lose the outermost rows to rounding
@@ -352,15 +362,14 @@ class ThresholdDisplay:
 
     def _draw_threshold(self, kwargs) -> None:
         self.threshold_lines_ = []
-        if self.threshold is None:
+        threshold = self._drawn_threshold()
+        if threshold is None:
             return
         style = with_defaults(
             kwargs, color=palette().text, linestyle="--", linewidth=1.4
         )
-        style.setdefault("label", f"threshold {self.threshold:.3g}")
-        self.threshold_lines_ = [
-            ax.axvline(self.threshold, **style) for ax in self.axes_
-        ]
+        style.setdefault("label", f"threshold {threshold:.3g}")
+        self.threshold_lines_ = [ax.axvline(threshold, **style) for ax in self.axes_]
 
     def _finish(self, legend_ax) -> None:
         for ax in self.axes_:

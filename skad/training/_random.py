@@ -4,8 +4,9 @@ from functools import cache
 
 import numpy as np
 import torch
-from sklearn.utils import check_random_state
 from torch.utils._python_dispatch import TorchDispatchMode
+
+from skad._validation import check_random_state
 
 
 def make_generator(random_state) -> torch.Generator:
@@ -15,10 +16,7 @@ def make_generator(random_state) -> torch.Generator:
     global generator, which skad never touches); an int repeats; a RandomState
     instance is advanced.
     """
-    if random_state is None:
-        seed = np.random.SeedSequence().generate_state(1)[0]
-    else:
-        seed = check_random_state(random_state).randint(np.iinfo(np.int32).max)
+    seed = check_random_state(random_state).randint(np.iinfo(np.int32).max)
     return torch.Generator().manual_seed(int(seed))
 
 

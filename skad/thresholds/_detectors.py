@@ -1,0 +1,552 @@
+"""Detectors with another threshold, and detectors as classifiers."""
+
+import warnings
+from numbers import Integral, Real
+from typing import ClassVar
+
+import numpy as np
+from sklearn.base import (
+    BaseEstimator,
+    ClassifierMixin,
+    MetaEstimatorMixin,
+    clone,
+)
+from sklearn.callback import CallbackSupportMixin, with_callbacks
+from sklearn.model_selection import ShuffleSplit, StratifiedShuffleSplit, check_cv
+from sklearn.pipeline import Pipeline
+from sklearn.utils import assert_all_finite, get_tags
+from sklearn.utils.multiclass import check_classification_targets
+
+from skad._validation import (
+    HasMethods,
+    Interval,
+    StrOptions,
+    all_or_nothing,
+    check_consistent_length,
+    check_is_fitted,
+    check_outlier_labels,
+    check_random_state,
+    column_or_1d,
+    fit_context,
+    safe_indexing,
+)
+from skad.thresholds._mixin import ThresholdMixin
+from skad.thresholds._rules import FBetaThreshold
+
+
+class _MetaDetector(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator):
+    """What the meta-estimators of this file share: one inner detector."""
+
+    def _fit_inner(self, context, task_name, X, y):
+        """Fit a clone of the inner detector, with scikit-learn's callbacks."""
+        detector = clone(self.estimator)
+        task = context.subcontext(task_name=task_name)
+        with task.propagate_callback_context(detector):
+            task.call_on_fit_task_begin(estimator=self, X=X, y=y)
+            detector.fit(X, y)
+            task.call_on_fit_task_end(estimator=self, X=X, y=y)
+        return detector
+
+    def _keep(self, detector):
+        """Make a fitted inner detector ours."""
+        self.estimator_ = detector
+        for name in ("n_features_in_", "feature_names_in_"):
+            vars(self).pop(name, None)
+            if hasattr(detector, name):
+                setattr(self, name, getattr(detector, name))
+
+    def score_samples(self, X):
+        """Score rows with the inner detector.
+
+        Parameters
+        ----------
+        X : array-like
+            Rows, as the inner detector takes them.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples,)
+            Higher = more normal.
+        """
+        check_is_fitted(self)
+        return self.estimator_.score_samples(X)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags = get_tags(self.estimator).input_tags
+        return tags
+
+
+class TunedThresholdDetector(ThresholdMixin, _MetaDetector):
+    """Outlier detector whose threshold a rule finds on validation data.
+
+    Works with every scikit-learn outlier detector that has ``score_samples``, and with
+    pipelines that end in one. The rule never sees the score of a row that the detector
+    was trained on.
+
+    Parameters
+    ----------
+    estimator : estimator
+        The detector; cloned, unless ``cv="prefit"``.
+    rule : rule object, default=None
+        Finds the threshold: `FBetaThreshold`, `QuantileThreshold`, or any estimator
+        with ``fit(scores, y)`` and ``threshold_``. None is ``FBetaThreshold(beta=1.0)``;
+        pass the object to search ``rule__beta``.
+    cv : None, float, int, splitter or "prefit", default=None
+        Where the validation rows come from.
+
+        - None: from `X_val` and `y_val` of `fit`. Without them the threshold of the
+          inner detector stays.
+        - float: share of `X` that is held out, stratified by `y`.
+        - int or splitter: the scores of all test folds, each from a detector fitted on
+          the other folds, are pooled.
+        - "prefit": `estimator` is fitted already, and the whole of `X` is for
+          validation.
+    refit : bool, default=True
+        Whether the detector that is kept is fitted on all rows, if `cv` is a float or a
+        splitter. False keeps the one fitted on the training part, and needs a single
+        split.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the split if `cv` is a float. None takes a fresh one from the operating
+        system.
+
+    Attributes
+    ----------
+    estimator_ : estimator
+        The fitted detector.
+    rule_ : rule object
+        The fitted rule; missing if the threshold of the detector was kept.
+    offset_ : float
+        A score below it is an anomaly.
+    n_features_in_ : int
+        Number of features, where the detector knows it.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, where the detector knows them.
+
+    See Also
+    --------
+    FixedThresholdDetector : Takes a threshold as it is.
+    sklearn.model_selection.TunedThresholdClassifierCV : The same for classifiers.
+
+    Notes
+    -----
+    `y` is passed to the detector (which uses it if it has `normal_label`), and read here
+    if `cv` is set. If it is in neither coding, or holds no anomaly, the threshold of the
+    inner detector stays and a warning says so.
+
+    GridSearchCV cuts `X_val` like `X` if both have the same number of rows; use `cv` in
+    a search. In a pipeline nothing transforms `X_val` before it comes here: put the
+    tuner outside, around the pipeline.
+
+    Examples
+    --------
+    >>> from sklearn.ensemble import IsolationForest
+    >>> from skad import FBetaThreshold, TunedThresholdDetector, make_heartbeats
+    >>> X, y = make_heartbeats(random_state=0)
+    >>> detector = TunedThresholdDetector(
+    ...     IsolationForest(random_state=0), FBetaThreshold(beta=0.5), cv=0.3,
+    ...     random_state=0)
+    >>> detector.fit(X, y > 0).predict(X[:5]).shape
+    (5,)
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        "estimator": [HasMethods(["fit", "score_samples"])],
+        "rule": [HasMethods(["fit", "get_params"]), None],
+        "cv": [
+            None,
+            Interval(Real, 0, 1, closed="neither"),
+            Interval(Integral, 2, None, closed="left"),
+            HasMethods(["split", "get_n_splits"]),
+            StrOptions({"prefit"}),
+            "array-like",
+        ],
+        "refit": ["boolean"],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self, estimator, rule=None, *, cv=None, refit=True, random_state=None
+    ):
+        self.estimator = estimator
+        self.rule = rule
+        self.cv = cv
+        self.refit = refit
+        self.random_state = random_state
+
+    @all_or_nothing
+    @with_callbacks
+    @fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y=None, *, X_val=None, y_val=None):
+        """Fit the detector and find the threshold.
+
+        Parameters
+        ----------
+        X : array-like
+            Rows for the detector; with ``cv="prefit"`` those for the rule.
+        y : array-like of shape (n_samples,), default=None
+            Labels, {-1 = anomaly, +1} or {0, 1 = anomaly}; passed to the detector, and
+            read here if `cv` is set.
+        X_val : array-like, default=None
+            Rows for the rule, if `cv` is None.
+        y_val : array-like of shape (n_val,), default=None
+            Their labels; both classes must be there if the rule needs labels.
+
+        Returns
+        -------
+        self : object
+            The fitted detector.
+
+        Raises
+        ------
+        ValueError
+            If `y_val` is in neither coding or lacks a class that the rule needs, if
+            both `cv` and `X_val` are given, or if ``refit=False`` with several splits.
+        """
+        if self.cv is not None and X_val is not None:
+            raise ValueError(
+                f"Both cv={self.cv!r} and X_val were given; validation rows come from "
+                "one of them. Set cv=None to use X_val."
+            )
+        rule = FBetaThreshold() if self.rule is None else clone(self.rule)
+        if self.cv is None:
+            self._fit_with_validation_rows(rule, X, y, X_val, y_val)
+        elif self._y_is_usable(rule, y):
+            self._fit_with_splits(rule, X, y)
+        else:
+            self._fit_all(X, y)
+            self._keep_offset()
+        return self
+
+    def _fit_with_validation_rows(self, rule, X, y, X_val, y_val):
+        if X_val is not None:
+            y_val = _check_validation_labels(rule, X_val, y_val)
+        self._fit_all(X, y)
+        if X_val is None:
+            self._keep_offset()
+        else:
+            self._apply(rule, self.estimator_.score_samples(X_val), y_val)
+
+    def _y_is_usable(self, rule, y):
+        """Whether the rule can learn from y; a warning says if not."""
+        if y is None:
+            return not _needs_labels(rule)
+        try:
+            problem = "" if check_outlier_labels(y).any() else "y holds no anomalies"
+        except ValueError as error:
+            problem = str(error)
+        if problem:
+            warnings.warn(
+                f"{problem}; the threshold of the inner detector is kept.",
+                UserWarning,
+                stacklevel=6,
+            )
+        return not problem
+
+    def _fit_with_splits(self, rule, X, y):
+        if self.cv == "prefit":
+            check_is_fitted(self.estimator)
+            self._keep(self.estimator)
+            self._apply(rule, self.estimator_.score_samples(X), y)
+            return
+        splits = list(self._splitter(y).split(X, y))
+        if not self.refit and len(splits) > 1:
+            raise ValueError(
+                f"refit=False needs a single split, but cv={self.cv!r} makes "
+                f"{len(splits)}; use a float for cv, or refit=True."
+            )
+        context = self._begin(len(splits) + self.refit)
+        tested = []
+        for train, test in splits:
+            detector = self._fit_inner(
+                context, "fit-split", safe_indexing(X, train), _rows_of(y, train)
+            )
+            tested.append((test, detector.score_samples(safe_indexing(X, test))))
+        if self.refit:
+            detector = self._fit_inner(context, "refit", X, y)
+        context.call_on_fit_task_end(estimator=self)
+        self._keep(detector)
+        rows = np.concatenate([test for test, _ in tested])
+        self._apply(rule, np.concatenate([s for _, s in tested]), _rows_of(y, rows))
+
+    def _splitter(self, y):
+        if isinstance(self.cv, Real) and not isinstance(self.cv, Integral):
+            shuffle_split = ShuffleSplit if y is None else StratifiedShuffleSplit
+            return shuffle_split(
+                1, test_size=self.cv, random_state=check_random_state(self.random_state)
+            )
+        return check_cv(self.cv, y, classifier=y is not None)
+
+    def _fit_all(self, X, y):
+        if self.cv == "prefit":
+            check_is_fitted(self.estimator)
+            self._keep(self.estimator)
+            return
+        context = self._begin(1)
+        self._keep(self._fit_inner(context, "fit-estimator", X, y))
+        context.call_on_fit_task_end(estimator=self)
+
+    def _begin(self, n_fits):
+        context = self._init_callback_context(max_subtasks=n_fits)
+        return context.call_on_fit_task_begin(estimator=self)
+
+    def _apply(self, rule, scores, y):
+        self.rule_ = rule.fit(scores, y)
+        self.offset_ = float(self.rule_.threshold_)
+
+    def _keep_offset(self):
+        vars(self).pop("rule_", None)
+        self.offset_ = _offset_of(self.estimator_)
+
+
+class FixedThresholdDetector(ThresholdMixin, _MetaDetector):
+    """Outlier detector with a threshold that is given.
+
+    Parameters
+    ----------
+    estimator : estimator
+        A detector with ``score_samples``; cloned. One that is fitted already goes into
+        `sklearn.frozen.FrozenEstimator`, and nothing is trained again.
+    threshold : float
+        A score below it is an anomaly, in units of the detector's ``score_samples``
+        (higher = more normal).
+
+    Attributes
+    ----------
+    estimator_ : estimator
+        The fitted detector.
+    offset_ : float
+        The threshold.
+    n_features_in_ : int
+        Number of features, where the detector knows it.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, where the detector knows them.
+
+    See Also
+    --------
+    TunedThresholdDetector : Finds the threshold on validation data.
+
+    Examples
+    --------
+    >>> from skad import FixedThresholdDetector, LinearAutoencoder, make_heartbeats
+    >>> X, y = make_heartbeats(random_state=0)
+    >>> detector = FixedThresholdDetector(LinearAutoencoder(), threshold=-0.01)
+    >>> detector.fit(X).predict(X[:5]).shape
+    (5,)
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        "estimator": [HasMethods(["fit", "score_samples"])],
+        "threshold": [Real],
+    }
+
+    def __init__(self, estimator, threshold):
+        self.estimator = estimator
+        self.threshold = threshold
+
+    @all_or_nothing
+    @with_callbacks
+    @fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y=None):
+        """Fit the detector.
+
+        Parameters
+        ----------
+        X : array-like
+            Rows for the detector.
+        y : array-like of shape (n_samples,), default=None
+            Passed to the detector.
+
+        Returns
+        -------
+        self : object
+            The fitted detector.
+        """
+        context = self._init_callback_context(max_subtasks=1)
+        context.call_on_fit_task_begin(estimator=self)
+        self._keep(self._fit_inner(context, "fit-estimator", X, y))
+        context.call_on_fit_task_end(estimator=self)
+        self.offset_ = float(self.threshold)
+        return self
+
+
+class DetectorClassifier(ClassifierMixin, _MetaDetector):
+    """Outlier detector as a binary classifier.
+
+    Opens scikit-learn's classification tools to it: scorers by name with the right
+    sign, ``RocCurveDisplay``, ``PrecisionRecallDisplay``, ``CalibratedClassifierCV``.
+
+    Parameters
+    ----------
+    estimator : estimator
+        A detector with ``decision_function`` and ``predict``; cloned.
+    outlier_label : object, default=None
+        The label in `y` that means anomaly. None: -1 of {-1, +1}, else the greater
+        label, as in {0, 1 = anomaly}.
+
+    Attributes
+    ----------
+    estimator_ : estimator
+        The fitted detector.
+    classes_ : ndarray of shape (2,)
+        The labels, sorted.
+    outlier_label_ : object
+        The label that means anomaly.
+    n_features_in_ : int
+        Number of features, where the detector knows it.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, where the detector knows them.
+
+    See Also
+    --------
+    make_outlier_scorer : Scores detectors as they are.
+
+    Notes
+    -----
+    The labels name the classes; the detector learns from them only if it does so by
+    itself (`normal_label`).
+
+    Examples
+    --------
+    >>> from sklearn.model_selection import cross_val_score
+    >>> from skad import DetectorClassifier, LinearAutoencoder, make_heartbeats
+    >>> X, y = make_heartbeats(random_state=0)
+    >>> classifier = DetectorClassifier(LinearAutoencoder())
+    >>> cross_val_score(classifier, X, y > 0, scoring="roc_auc", cv=3).shape
+    (3,)
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        "estimator": [HasMethods(["fit", "decision_function", "predict"])],
+        "outlier_label": "no_validation",
+    }
+
+    def __init__(self, estimator, outlier_label=None):
+        self.estimator = estimator
+        self.outlier_label = outlier_label
+
+    @all_or_nothing
+    @with_callbacks
+    @fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y):
+        """Fit the detector and learn the names of the classes.
+
+        Parameters
+        ----------
+        X : array-like
+            Rows for the detector.
+        y : array-like of shape (n_samples,)
+            Labels of two classes; passed to the detector.
+
+        Returns
+        -------
+        self : object
+            The fitted classifier.
+
+        Raises
+        ------
+        ValueError
+            If `y` has not two classes, or none is `outlier_label`.
+        """
+        if y is None:
+            raise ValueError(
+                "DetectorClassifier requires y to be passed, but the target y is None."
+            )
+        y = column_or_1d(y, warn=True)
+        assert_all_finite(y, input_name="y")
+        check_classification_targets(y)
+        check_consistent_length(X, y)
+        classes = np.unique(y)
+        if len(classes) != 2:
+            raise ValueError(
+                "Only binary classification is supported: y must hold two classes, got "
+                f"{len(classes)} class{'es' * (len(classes) != 1)}: "
+                f"{classes[:6].tolist()}."
+            )
+        outlier_label = self.outlier_label
+        if outlier_label is None:
+            outlier_label = classes[0 if set(classes.tolist()) == {-1, 1} else 1]
+        elif outlier_label not in classes:
+            raise ValueError(
+                f"outlier_label={outlier_label!r} is not a label of y, which holds "
+                f"{classes.tolist()}."
+            )
+        context = self._init_callback_context(max_subtasks=1)
+        context.call_on_fit_task_begin(estimator=self)
+        self._keep(self._fit_inner(context, "fit-estimator", X, y))
+        context.call_on_fit_task_end(estimator=self)
+        self.classes_ = classes
+        self.outlier_label_ = outlier_label
+        return self
+
+    def decision_function(self, X):
+        """Confidence in the class ``classes_[1]``.
+
+        Parameters
+        ----------
+        X : array-like
+            Rows, as the detector takes them.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples,)
+            The detector's decision function, with its sign turned if ``classes_[1]`` is
+            the anomaly.
+        """
+        check_is_fitted(self)
+        decision = self.estimator_.decision_function(X)
+        return -decision if self.classes_[1] == self.outlier_label_ else decision
+
+    def predict(self, X):
+        """Label rows in the words of `y`.
+
+        Parameters
+        ----------
+        X : array-like
+            Rows, as the detector takes them.
+
+        Returns
+        -------
+        labels : ndarray of shape (n_samples,)
+            Members of ``classes_``.
+        """
+        check_is_fitted(self)
+        is_outlier = self.estimator_.predict(X) == -1
+        outlier_is_second = self.classes_[1] == self.outlier_label_
+        return self.classes_[np.where(is_outlier == outlier_is_second, 1, 0)]
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_class = False
+        tags.classifier_tags.poor_score = True  # it is not trained on the labels
+        return tags
+
+
+def _needs_labels(rule):
+    return getattr(rule, "needs_labels", False)
+
+
+def _check_validation_labels(rule, X_val, y_val):
+    """Labels of the validation rows as 0 and 1 = anomaly; None if there are none."""
+    if y_val is None:
+        if _needs_labels(rule):
+            raise ValueError(
+                f"{type(rule).__name__} needs labels: pass y_val with X_val, or a rule "
+                "without labels such as QuantileThreshold."
+            )
+        return None
+    check_consistent_length(X_val, y_val)
+    return check_outlier_labels(
+        y_val, both_classes=_needs_labels(rule), name="y_val"
+    ).astype(int)
+
+
+def _rows_of(y, rows):
+    return None if y is None else safe_indexing(y, rows)
+
+
+def _offset_of(detector):
+    """Threshold that a fitted detector, or the pipeline around it, has by itself."""
+    if isinstance(detector, Pipeline):
+        return _offset_of(detector[-1])
+    return float(np.squeeze(detector.offset_))

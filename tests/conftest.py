@@ -1,0 +1,66 @@
+"""Small data, and the promise that no test moves a global random state."""
+
+import os
+
+os.environ.setdefault("SCIPY_ARRAY_API", "1")  # or scikit-learn skips a check
+
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+import torch
+
+from skad import load_heartbeats, make_heartbeats
+
+mpl.use("Agg")
+torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def _global_random_states_stay():
+    """Fail every test after which numpy's or torch's global generator has moved."""
+    numpy_before = np.random.get_state()  # noqa: NPY002, it is what we guard
+    torch_before = torch.get_rng_state()
+    yield
+    numpy_after = np.random.get_state()  # noqa: NPY002
+    moved = [
+        name
+        for name, same in {
+            "numpy": all(map(np.array_equal, numpy_before, numpy_after)),
+            "torch": torch.equal(torch_before, torch.get_rng_state()),
+        }.items()
+        if not same
+    ]
+    assert not moved, f"global random state moved: {moved}"
+
+
+@pytest.fixture(scope="session")
+def beats():
+    """400 normal and 100 abnormal beats: X (500, 187) and y (0 is normal)."""
+    return make_heartbeats(400, 100, random_state=0)
+
+
+@pytest.fixture(scope="session")
+def normal_beats(beats):
+    """400 normal beats."""
+    X, y = beats
+    return X[y == 0]
+
+
+@pytest.fixture(scope="session")
+def data_folder():
+    """Folder of the real data; tests that need it are skipped where it is not."""
+    folder = Path(os.environ.get("SKAD_DATA", ""))
+    if not (folder / "ecg_heartbeat").is_dir():
+        pytest.skip("SKAD_DATA does not name the folder of the real data")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def real_beats(data_folder):
+    """Normal beats to train on, and labelled ones (0 is normal) to judge."""
+    folder = data_folder / "ecg_heartbeat"
+    X_train, _ = load_heartbeats(folder / "normal_train.csv.gz")
+    X_test, y_test = load_heartbeats(folder / "dev_valid.csv.gz")
+    return X_train, X_test, y_test

@@ -1,0 +1,105 @@
+"""One table: every public estimator that takes a table, with fast settings."""
+
+from sklearn.ensemble import IsolationForest
+from torch import nn
+
+from skad import (
+    Autoencoder,
+    ConvAutoencoder,
+    DetectorClassifier,
+    FBetaThreshold,
+    FixedThresholdDetector,
+    HybridErrors,
+    LinearAutoencoder,
+    LSTMAutoencoder,
+    MahalanobisErrors,
+    MeanAbsoluteErrors,
+    MeanSquaredErrors,
+    MLPAutoencoder,
+    QuantileThreshold,
+    StandardizedErrors,
+    TunedThresholdDetector,
+)
+
+
+class Bottleneck(nn.Module):
+    """A user's module: dense, with dropout; optionally without its code."""
+
+    def __init__(self, window_length, n_channels, width=2, returns_latent=True):
+        super().__init__()
+        self.encoder = nn.Linear(window_length * n_channels, width)
+        self.dropout = nn.Dropout(0.1)
+        self.decoder = nn.Linear(width, window_length * n_channels)
+        self.returns_latent = returns_latent
+
+    def forward(self, X):
+        latent = self.encoder(X.flatten(1))
+        reconstruction = self.decoder(self.dropout(latent)).view_as(X)
+        return (reconstruction, latent) if self.returns_latent else reconstruction
+
+
+FAST = {"max_epochs": 3, "random_state": 0}
+
+# Autoencoders, by a name for the test's id. Every error model and every variant of a
+# net that changes what is computed stands here once.
+AUTOENCODERS = {
+    "linear": LinearAutoencoder(),
+    "linear-int": LinearAutoencoder(1, contamination=0.1),
+    "linear-mahalanobis": LinearAutoencoder(
+        error_model=MahalanobisErrors(vector="window")
+    ),
+    "linear-hybrid": LinearAutoencoder(error_model="hybrid"),
+    "mlp": MLPAutoencoder((8,), 1, **FAST),
+    "mlp-plain": MLPAutoencoder((6, 3), 1, linear_path=None, error_model="mae", **FAST),
+    "mlp-share": MLPAutoencoder((8,), 0.9, error_model="std", **FAST),
+    "mlp-hybrid": MLPAutoencoder((8,), 1, error_model="hybrid", **FAST),
+    "mlp-no-validation": MLPAutoencoder(
+        (8,), 1, early_stopping=False, contamination=0.1, **FAST
+    ),
+    "mlp-noise": MLPAutoencoder(
+        (), 1, input_noise=0.1, kl_weight=0.1, kl_prior="random", **FAST
+    ),
+    "mlp-schedule": MLPAutoencoder(
+        (8,),
+        1,
+        optimizer="adamw",
+        lr_schedule="cosine",
+        max_grad_norm=1.0,
+        weight_decay=1e-4,
+        **FAST,
+    ),
+    "conv": ConvAutoencoder((4, 4), 3, 1, **FAST),
+    "conv-plain": ConvAutoencoder(
+        (4,), 4, 1, linear_path=None, error_model="mahalanobis", **FAST
+    ),
+    "lstm": LSTMAutoencoder(1, **FAST),
+    "lstm-steps": LSTMAutoencoder(2, output_activation="leaky_relu", **FAST),
+    "lstm-teacher": LSTMAutoencoder(2, teacher_forcing=True, reverse=False, **FAST),
+    "custom": Autoencoder(Bottleneck, **FAST),
+}
+
+META_ESTIMATORS = {
+    "tuned": TunedThresholdDetector(LinearAutoencoder(1)),
+    "tuned-net": TunedThresholdDetector(MLPAutoencoder((8,), 1, **FAST)),
+    "tuned-cv": TunedThresholdDetector(
+        IsolationForest(n_estimators=20, random_state=0), FBetaThreshold(), cv=2
+    ),
+    "tuned-share": TunedThresholdDetector(
+        LinearAutoencoder(), QuantileThreshold(), cv=0.3, refit=False, random_state=0
+    ),
+    "fixed": FixedThresholdDetector(LinearAutoencoder(1), threshold=-0.5),
+    "classifier": DetectorClassifier(LinearAutoencoder(1)),
+}
+
+ESTIMATORS = AUTOENCODERS | META_ESTIMATORS
+
+# Those that take scores or residuals, not tables: checked by tests of their own.
+RULES = [FBetaThreshold(), QuantileThreshold()]
+ERROR_MODELS = [
+    MeanSquaredErrors(),
+    MeanAbsoluteErrors(),
+    StandardizedErrors(),
+    MahalanobisErrors(),
+    MahalanobisErrors(vector="window", shrinkage=0.1),
+    HybridErrors(),
+]
