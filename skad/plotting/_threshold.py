@@ -24,7 +24,7 @@ from skad.plotting._style import (
 __all__ = ["ThresholdDisplay"]
 
 # Farthest score over median score at which a linear axis would show one bar and air.
-_HEAVY_TAIL = 20.0
+_HEAVY_TAIL = 10.0
 
 
 class ThresholdDisplay:
@@ -247,7 +247,7 @@ class ThresholdDisplay:
             Number of bins, of equal width on the axis as drawn.
         xscale : {"auto", "linear", "symlog"}, default="auto"
             Scale of the scores. "symlog" is logarithmic on both sides of a linear
-            middle. "auto" takes it where the farthest score is more than 20 times as
+            middle. "auto" takes it where the farthest score is more than 10 times as
             far from 0 as the median one, as Mahalanobis scores are.
         threshold_kwargs : dict, default=None
             Keyword arguments of the threshold's lines.
