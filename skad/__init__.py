@@ -24,6 +24,9 @@ _HOMES = {
     ],
     "skad.metrics._report": ["DetectionReport", "detection_report"],
     "skad.metrics._scorers": ["make_outlier_scorer"],
+    "skad.plotting._history": ["TrainingHistoryDisplay"],
+    "skad.plotting._reconstruction": ["ReconstructionDisplay"],
+    "skad.plotting._threshold": ["ThresholdDisplay"],
     "skad.thresholds._detectors": [
         "DetectorClassifier",
         "FixedThresholdDetector",
@@ -34,6 +37,34 @@ _HOMES = {
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = sorted(_HOME_OF)
+
+
+if TYPE_CHECKING:  # the same table once more, for editors and mypy
+    from skad.datasets._heartbeats import load_heartbeats, make_heartbeats
+    from skad.detectors._conv import ConvAutoencoder
+    from skad.detectors._custom import Autoencoder
+    from skad.detectors._linear import LinearAutoencoder
+    from skad.detectors._lstm import LSTMAutoencoder
+    from skad.detectors._mlp import MLPAutoencoder
+    from skad.error_models._models import (
+        BaseErrorModel,
+        HybridErrors,
+        MahalanobisErrors,
+        MeanAbsoluteErrors,
+        MeanSquaredErrors,
+        StandardizedErrors,
+    )
+    from skad.metrics._report import DetectionReport, detection_report
+    from skad.metrics._scorers import make_outlier_scorer
+    from skad.plotting._history import TrainingHistoryDisplay
+    from skad.plotting._reconstruction import ReconstructionDisplay
+    from skad.plotting._threshold import ThresholdDisplay
+    from skad.thresholds._detectors import (
+        DetectorClassifier,
+        FixedThresholdDetector,
+        TunedThresholdDetector,
+    )
+    from skad.thresholds._rules import FBetaThreshold, QuantileThreshold
 
 
 def __getattr__(name):

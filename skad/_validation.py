@@ -51,8 +51,8 @@ def check_outlier_labels(y, *, both_classes=False, name="y") -> np.ndarray:
     ----------
     y : array-like of shape (n_samples,)
         Labels, either -1 (anomaly) and +1 (normal), or 0 (normal) and 1 (anomaly).
-        Ones alone are read as normal, as :term:`predict` of an outlier detector
-        returns them.
+        Ones alone are read as normal, as `predict` of an outlier detector returns
+        them. Booleans mean anomaly where they are True.
     both_classes : bool, default=False
         Whether normal rows and anomalies must both be there.
     name : str, default="y"
@@ -77,7 +77,7 @@ def check_outlier_labels(y, *, both_classes=False, name="y") -> np.ndarray:
             f"{name} holds the labels {shown}{', ...' if len(labels) > 6 else ''}; "
             f"expected {_CODINGS}. Map other labels to one of these first."
         )
-    is_anomaly = y == 1 if 0 in labels else y == -1
+    is_anomaly = y == 1 if 0 in labels or y.dtype == bool else y == -1
     n_anomalies = int(is_anomaly.sum())
     if both_classes and not 0 < n_anomalies < len(y):
         raise ValueError(
@@ -98,12 +98,14 @@ def check_finite(X, feature_names=None) -> None:
     ValueError
         Names the first rows and columns that are at fault.
     """
-    if X.dtype.kind in "biu" or -_FLOAT32_MAX <= X.min() <= X.max() <= _FLOAT32_MAX:
+    if X.dtype.kind in "biu":
+        return
+    if -_FLOAT32_MAX <= float(X.min()) <= float(X.max()) <= _FLOAT32_MAX:
         return
     faults = [
         (row, column)
         for row, values in enumerate(X)
-        for column in np.flatnonzero(~(np.abs(values) <= _FLOAT32_MAX))
+        for column in np.flatnonzero(~(np.abs(values, dtype=float) <= _FLOAT32_MAX))
     ]
     n_rows = len({row for row, _ in faults})
     row, column = faults[0]

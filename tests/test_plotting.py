@@ -501,7 +501,7 @@ def test_threshold_takes_styles():
 
 def test_threshold_refuses(plt):
     draw = ThresholdDisplay.from_predictions
-    with pytest.raises(ValueError, match="2 of them finite"):
+    with pytest.raises(ValueError, match="Input scores contains NaN"):
         draw([0, 0, 1], [1.0, np.nan, 2.0])
     with pytest.raises(ValueError, match="holds 0 scores"):
         draw(None, [])

@@ -80,7 +80,7 @@ class ConvAutoencoder(BaseNeuralAutoencoder):
         timesteps; the decoder mirrors them.
     kernel_size : int, default=7
         Timesteps that a convolution sees.
-    latent_dim : int or float, default=32
+    latent_dim : int or float, default=0.9
         Latent units; a float in (0, 1) takes as many as principal components are
         needed to explain that share of variance.
     linear_path : "pca" or None, default="pca"
@@ -113,8 +113,8 @@ class ConvAutoencoder(BaseNeuralAutoencoder):
         Optimizer, or a class of torch.optim.
     lr : float, default=1e-3
         Learning rate.
-    lr_schedule : {"cosine"} or None, default=None
-        "cosine" lowers the learning rate to zero over `max_epochs`.
+    lr_schedule : {"cosine"} or None, default="cosine"
+        "cosine" lowers the learning rate to zero over `max_epochs`, batch by batch.
     weight_decay : float, default=0.0
         Weight decay of the optimizer; see `loss_reduction`.
     input_noise : float, default=0.0
@@ -211,7 +211,7 @@ class ConvAutoencoder(BaseNeuralAutoencoder):
         self,
         hidden_channels=(16, 32, 32),
         kernel_size=7,
-        latent_dim=32,
+        latent_dim=0.9,
         *,
         linear_path="pca",
         n_channels=1,
@@ -221,7 +221,7 @@ class ConvAutoencoder(BaseNeuralAutoencoder):
         kl_prior="uniform",
         optimizer="adam",
         lr=1e-3,
-        lr_schedule=None,
+        lr_schedule="cosine",
         weight_decay=0.0,
         input_noise=0.0,
         max_grad_norm=None,

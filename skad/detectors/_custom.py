@@ -50,8 +50,8 @@ class Autoencoder(BaseNeuralAutoencoder):
         Optimizer, or a class of torch.optim.
     lr : float, default=1e-3
         Learning rate.
-    lr_schedule : {"cosine"} or None, default=None
-        "cosine" lowers the learning rate to zero over `max_epochs`.
+    lr_schedule : {"cosine"} or None, default="cosine"
+        "cosine" lowers the learning rate to zero over `max_epochs`, batch by batch.
     weight_decay : float, default=0.0
         Weight decay of the optimizer; see `loss_reduction`.
     input_noise : float, default=0.0
@@ -165,7 +165,7 @@ class Autoencoder(BaseNeuralAutoencoder):
         kl_prior="uniform",
         optimizer="adam",
         lr=1e-3,
-        lr_schedule=None,
+        lr_schedule="cosine",
         weight_decay=0.0,
         input_noise=0.0,
         max_grad_norm=None,
@@ -266,4 +266,6 @@ def _returns_latent(detector):
 
 # After the class: scikit-learn's TransformerMixin wraps what stands in its body, and a
 # wrapped method is always available.
-Autoencoder.transform = available_if(_returns_latent)(BaseAutoencoder.transform)
+Autoencoder.transform = available_if(_returns_latent)(  # type: ignore[method-assign]
+    BaseAutoencoder.transform
+)

@@ -140,8 +140,8 @@ class LSTMAutoencoder(BaseNeuralAutoencoder):
         Optimizer, or a class of torch.optim.
     lr : float, default=1e-3
         Learning rate.
-    lr_schedule : {"cosine"} or None, default=None
-        "cosine" lowers the learning rate to zero over `max_epochs`.
+    lr_schedule : {"cosine"} or None, default="cosine"
+        "cosine" lowers the learning rate to zero over `max_epochs`, batch by batch.
     weight_decay : float, default=0.0
         Weight decay of the optimizer; see `loss_reduction`.
     input_noise : float, default=0.0
@@ -251,7 +251,7 @@ class LSTMAutoencoder(BaseNeuralAutoencoder):
         kl_prior="uniform",
         optimizer="adam",
         lr=1e-3,
-        lr_schedule=None,
+        lr_schedule="cosine",
         weight_decay=0.0,
         input_noise=0.0,
         max_grad_norm=None,

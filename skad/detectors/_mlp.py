@@ -73,7 +73,7 @@ class MLPAutoencoder(BaseNeuralAutoencoder):
     ----------
     hidden_dims : tuple of int, default=(500, 100)
         Widths of the encoder's hidden layers; the decoder mirrors them. May be empty.
-    latent_dim : int or float, default=32
+    latent_dim : int or float, default=0.9
         Latent units; a float in (0, 1) takes as many as principal components are
         needed to explain that share of variance.
     linear_path : "pca" or None, default="pca"
@@ -115,8 +115,8 @@ class MLPAutoencoder(BaseNeuralAutoencoder):
         Optimizer, or a class of torch.optim.
     lr : float, default=1e-3
         Learning rate.
-    lr_schedule : {"cosine"} or None, default=None
-        "cosine" lowers the learning rate to zero over `max_epochs`.
+    lr_schedule : {"cosine"} or None, default="cosine"
+        "cosine" lowers the learning rate to zero over `max_epochs`, batch by batch.
     weight_decay : float, default=0.0
         Weight decay of the optimizer; see `loss_reduction`.
     input_noise : float, default=0.0
@@ -225,7 +225,7 @@ class MLPAutoencoder(BaseNeuralAutoencoder):
     def __init__(
         self,
         hidden_dims=(500, 100),
-        latent_dim=32,
+        latent_dim=0.9,
         *,
         linear_path="pca",
         activation="relu",
@@ -238,7 +238,7 @@ class MLPAutoencoder(BaseNeuralAutoencoder):
         kl_prior="uniform",
         optimizer="adam",
         lr=1e-3,
-        lr_schedule=None,
+        lr_schedule="cosine",
         weight_decay=0.0,
         input_noise=0.0,
         max_grad_norm=None,

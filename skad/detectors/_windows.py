@@ -49,13 +49,13 @@ def principal_components(windows, latent_dim) -> PCA:
     """
     sample = windows.sample().gather(slice(None)).astype(np.float64)
     n_windows, n_values = sample.shape
-    constant = np.ptp(sample, axis=0).max() == 0
-    if constant:
+    n_components: int | float
+    if np.ptp(sample, axis=0).max() == 0:  # constant windows have no variance
         n_components = 1
     elif isinstance(latent_dim, Real) and not isinstance(latent_dim, Integral):
         n_components = float(latent_dim)
     else:
         n_components = min(latent_dim, n_windows, n_values)
     solver = "covariance_eigh" if n_windows >= n_values else "full"
-    with np.errstate(invalid="ignore"):  # constant windows: 0 of 0 explained
+    with np.errstate(invalid="ignore"):  # 0 of 0 explained by constant windows
         return PCA(n_components, svd_solver=solver).fit(sample)

@@ -246,7 +246,7 @@ class MahalanobisErrors(BaseErrorModel):
 
 
 class HybridErrors(BaseErrorModel):
-    """Standardised error plus the distance to the nearest training codes ("hybrid").
+    """Error of the residuals plus the distance to the nearest training codes ("hybrid").
 
     The reconstruction error sees what leaves the manifold of normal windows, the
     distance of codes sees what lies on it but far from any normal window. Near the
@@ -256,6 +256,9 @@ class HybridErrors(BaseErrorModel):
     ----------
     n_neighbors : int, default=5
         Number of nearest training codes whose mean distance counts.
+    standardize : bool, default=True
+        Whether the first part is the error of `StandardizedErrors`, or that of
+        `MeanSquaredErrors`.
     floor : float, default=0.01
         See `StandardizedErrors`.
     max_codes : int, default=5000
@@ -264,7 +267,7 @@ class HybridErrors(BaseErrorModel):
 
     Attributes
     ----------
-    standardized_ : StandardizedErrors
+    residual_errors_ : StandardizedErrors or MeanSquaredErrors
         The first part.
     neighbors_ : NearestNeighbors
         The training codes.
@@ -274,9 +277,8 @@ class HybridErrors(BaseErrorModel):
 
     Notes
     -----
-    e / std(e) + k / std(k), e the error of `StandardizedErrors`, k the mean Euclidean
-    distance to the nearest training codes, codes scaled to unit variance. The units
-    are taken over the held-out windows; where a detector holds none out, over those it
+    e / std(e) + k / std(k), e the error of the residuals, k the mean Euclidean distance
+    to the nearest training codes, codes scaled to unit variance. The units are taken over the held-out windows; where a detector holds none out, over those it
     was trained on, each without itself among its neighbours.
 
     Examples
@@ -292,13 +294,15 @@ class HybridErrors(BaseErrorModel):
 
     _parameter_constraints: ClassVar = {
         "n_neighbors": [Interval(Integral, 1, None, closed="left")],
+        "standardize": ["boolean"],
         "floor": [Interval(Real, 0, None, closed="neither")],
         "max_codes": [Interval(Integral, 2, None, closed="left")],
     }
     uses_codes = True
 
-    def __init__(self, n_neighbors=5, *, floor=0.01, max_codes=5000):
+    def __init__(self, n_neighbors=5, *, standardize=True, floor=0.01, max_codes=5000):
         self.n_neighbors = n_neighbors
+        self.standardize = standardize
         self.floor = floor
         self.max_codes = max_codes
 
@@ -310,7 +314,9 @@ class HybridErrors(BaseErrorModel):
                 "HybridErrors needs latent codes; the module must return "
                 "(reconstruction, latent)."
             )
-        self.standardized_ = StandardizedErrors(self.floor).fit(residuals)
+        self.residual_errors_ = (
+            StandardizedErrors(self.floor) if self.standardize else MeanSquaredErrors()
+        ).fit(residuals)
         bank = codes if train_codes is None else train_codes
         bank = bank[_evenly_spaced(len(bank), self.max_codes)]
         variance = bank.var(axis=0)
@@ -322,7 +328,7 @@ class HybridErrors(BaseErrorModel):
             metric="seuclidean",
             metric_params={"V": np.where(variance > 0, variance, 1.0)},
         ).fit(bank)
-        errors = self.standardized_.window_errors(residuals)
+        errors = self.residual_errors_.window_errors(residuals)
         distances = self._distances(None if train_codes is None else codes)
         self.error_unit_ = _unit(errors)
         self.distance_unit_ = _unit(distances)
@@ -330,7 +336,7 @@ class HybridErrors(BaseErrorModel):
 
     def timestep_errors(self, residuals, codes=None):
         """Error of each timestep plus the window's distance; see `BaseErrorModel`."""
-        errors = self.standardized_.timestep_errors(residuals) / self.error_unit_
+        errors = self.residual_errors_.timestep_errors(residuals) / self.error_unit_
         return errors + (self._distances(codes) / self.distance_unit_)[:, None]
 
     def _distances(self, codes):

@@ -8,7 +8,6 @@ import numpy as np
 from skad._validation import (
     check_consistent_length,
     check_outlier_labels,
-    column_or_1d,
 )
 from skad.plotting._style import (
     add_legend,
@@ -20,6 +19,7 @@ from skad.plotting._style import (
     tidy,
     with_defaults,
 )
+from skad.thresholds._rules import check_scores, fbeta_curve, threshold_between
 
 __all__ = ["ThresholdDisplay"]
 
@@ -191,7 +191,7 @@ class ThresholdDisplay:
             `beta` is negative.
         """
         import_pyplot(f"{cls.__name__}.from_predictions")
-        scores = _check_scores(scores)
+        scores = check_scores(scores)
         if not isinstance(beta, Real) or not beta >= 0:
             raise ValueError(f"beta={beta!r}; expected a number >= 0.")
         is_anomaly = thresholds = fbeta = None
@@ -199,7 +199,7 @@ class ThresholdDisplay:
             is_anomaly = check_outlier_labels(y_true, name="y_true")
             check_consistent_length(is_anomaly, scores)
             if 0 < is_anomaly.sum() < len(scores):
-                thresholds, fbeta = _fbeta_curve(scores, is_anomaly, beta)
+                thresholds, fbeta = fbeta_curve(scores, is_anomaly, beta)
         display = cls(
             scores=scores,
             is_anomaly=is_anomaly,
@@ -218,10 +218,7 @@ class ThresholdDisplay:
         best = np.argmax(self.fbeta)
         if best == 0:
             return float(self.thresholds[0])
-        lower, upper = self.thresholds[best - 1], self.thresholds[best]
-        middle = lower + (upper - lower) / 2
-        # of neighbouring floats only the upper one has the lower one below it
-        return float(middle if middle > lower else upper)
+        return threshold_between(self.thresholds[best - 1], self.thresholds[best])
 
     @property
     def best_fbeta(self):
@@ -386,25 +383,3 @@ class ThresholdDisplay:
             self.best_point_,
         ]
         self.legend_ = add_legend(legend_ax, [h for h in handles if h is not None])
-
-
-def _check_scores(scores) -> np.ndarray:
-    scores = column_or_1d(scores).astype(float)
-    if len(scores) == 0 or not np.isfinite(scores).all():
-        raise ValueError(
-            f"scores holds {len(scores)} scores, {np.isfinite(scores).sum()} of them "
-            "finite; expected at least one, and all finite."
-        )
-    return scores
-
-
-def _fbeta_curve(scores, is_anomaly, beta) -> tuple[np.ndarray, np.ndarray]:
-    """Return the thresholds at which F-beta changes, and F-beta up to each."""
-    distinct, positions = np.unique(scores, return_inverse=True)
-    n_flagged = np.cumsum(np.bincount(positions))
-    n_detected = np.cumsum(np.bincount(positions, weights=is_anomaly))
-    # F-beta = (1 + beta^2) TP / (beta^2 (TP + FN) + TP + FP)
-    fbeta = (1 + beta**2) * n_detected / (beta**2 * is_anomaly.sum() + n_flagged)
-    above = np.nextafter(distinct[-1], np.inf)
-    # up to the lowest score, which is not below itself, nothing is flagged
-    return np.append(distinct, above), np.append(0.0, fbeta)

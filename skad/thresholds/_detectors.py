@@ -90,8 +90,8 @@ class TunedThresholdDetector(ThresholdMixin, _MetaDetector):
         The detector; cloned, unless ``cv="prefit"``.
     rule : rule object, default=None
         Finds the threshold: `FBetaThreshold`, `QuantileThreshold`, or any estimator
-        with ``fit(scores, y)`` and ``threshold_``. None is ``FBetaThreshold(beta=1.0)``;
-        pass the object to search ``rule__beta``.
+        with ``fit(scores, y)`` and ``threshold_``. None is
+        ``FBetaThreshold(beta=1.0)``; pass the object to search ``rule__beta``.
     cv : None, float, int, splitter or "prefit", default=None
         Where the validation rows come from.
 
@@ -130,9 +130,9 @@ class TunedThresholdDetector(ThresholdMixin, _MetaDetector):
 
     Notes
     -----
-    `y` is passed to the detector (which uses it if it has `normal_label`), and read here
-    if `cv` is set. If it is in neither coding, or holds no anomaly, the threshold of the
-    inner detector stays and a warning says so.
+    `y` is passed to the detector (which uses it if it has `normal_label`), and read
+    here if `cv` is set. If it is in neither coding, or holds no anomaly, the threshold
+    of the inner detector stays and a warning says so.
 
     GridSearchCV cuts `X_val` like `X` if both have the same number of rows; use `cv` in
     a search. In a pipeline nothing transforms `X_val` before it comes here: put the
@@ -165,9 +165,7 @@ class TunedThresholdDetector(ThresholdMixin, _MetaDetector):
         "random_state": ["random_state"],
     }
 
-    def __init__(
-        self, estimator, rule=None, *, cv=None, refit=True, random_state=None
-    ):
+    def __init__(self, estimator, rule=None, *, cv=None, refit=True, random_state=None):
         self.estimator = estimator
         self.rule = rule
         self.cv = cv

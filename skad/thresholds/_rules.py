@@ -5,7 +5,6 @@ from typing import ClassVar
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.metrics import precision_recall_curve
 
 from skad._validation import (
     Interval,
@@ -22,7 +21,9 @@ def check_scores(scores) -> np.ndarray:
     scores = np.asarray(scores)
     if scores.ndim == 2 and scores.shape[1] == 1:
         scores = scores[:, 0]
-    return check_array(column_or_1d(scores), ensure_2d=False, dtype=np.float64)
+    return check_array(
+        column_or_1d(scores), ensure_2d=False, dtype=np.float64, input_name="scores"
+    )
 
 
 def threshold_below(ordered, n_below) -> float:
@@ -34,9 +35,28 @@ def threshold_below(ordered, n_below) -> float:
     n_below = int(np.searchsorted(ordered, ordered[n_below], side="left"))
     if n_below == 0:
         return float(np.nextafter(ordered[0], -np.inf))
-    below, above = ordered[n_below - 1], ordered[n_below]
+    return threshold_between(ordered[n_below - 1], ordered[n_below])
+
+
+def threshold_between(below, above) -> float:
+    """Midpoint of two scores; of neighbouring floats the upper one."""
     middle = below + (above - below) / 2
     return float(middle if below < middle else above)
+
+
+def fbeta_curve(scores, is_anomaly, beta) -> tuple[np.ndarray, np.ndarray]:
+    """Return the thresholds at which F-beta changes, and F-beta up to each of them.
+
+    From counts, not from precision and recall, so that equal values are equal:
+    F-beta = (1 + beta^2) TP / (beta^2 (TP + FN) + TP + FP). Up to the lowest score,
+    which is not below itself, nothing is flagged and F-beta is 0.
+    """
+    distinct, positions = np.unique(scores, return_inverse=True)
+    n_flagged = np.cumsum(np.bincount(positions))
+    n_detected = np.cumsum(np.bincount(positions, weights=is_anomaly))
+    fbeta = (1 + beta**2) * n_detected / (beta**2 * is_anomaly.sum() + n_flagged)
+    above_all = np.nextafter(distinct[-1], np.inf)
+    return np.append(distinct, above_all), np.append(0.0, fbeta)
 
 
 class QuantileThreshold(BaseEstimator):
@@ -173,18 +193,8 @@ class FBetaThreshold(BaseEstimator):
         scores = check_scores(scores)
         is_anomaly = check_outlier_labels(y, both_classes=True)
         check_consistent_length(scores, is_anomaly)
-        precision, recall, levels = precision_recall_curve(is_anomaly, -scores)
-        weight = self.beta**2
-        with np.errstate(invalid="ignore"):
-            f_beta = (1 + weight) * precision * recall / (weight * precision + recall)
-        f_beta = np.nan_to_num(f_beta[:-1])  # the last point has no threshold
-        best = len(f_beta) - 1 - int(np.argmax(f_beta[::-1]))
-        ordered = np.sort(scores)
-        n_below = int(np.searchsorted(ordered, -levels[best], side="right"))
-        self.best_score_ = float(f_beta[best])
-        self.threshold_ = (
-            threshold_below(ordered, n_below)
-            if n_below < len(ordered)
-            else float(np.nextafter(ordered[-1], np.inf))
-        )
+        thresholds, fbeta = fbeta_curve(scores, is_anomaly, self.beta)
+        best = int(np.argmax(fbeta))
+        self.best_score_ = float(fbeta[best])
+        self.threshold_ = threshold_between(thresholds[best - 1], thresholds[best])
         return self

@@ -95,6 +95,11 @@ class ReconstructionNet(NeuralNet):
                 raise StopTraining from error
             raise
 
+    def _set_training(self, training=True):
+        """Switch the mode only when it changes: skorch walks all modules every step."""
+        if self.module_.training is not training:
+            super()._set_training(training)
+
     def train_step_single(self, batch, **fit_params):
         """One gradient, with noise on the input if asked for."""
         X, target = batch
