@@ -225,7 +225,7 @@ class BaseNeuralAutoencoder(CallbackSupportMixin, BaseAutoencoder):
 
     def _train(self, net, windows, held_out, context):
         """Run the epochs."""
-        callbacks = [clone(callback, safe=False) for callback in self.callbacks or ()]
+        callbacks = [_fresh(callback) for callback in self.callbacks or ()]
         ours = [FiniteLossGuard(), EpochTasks(self, context)]
         if self.early_stopping and held_out:
             ours.append(BestWeights(self.n_iter_no_change))
@@ -234,7 +234,12 @@ class BaseNeuralAutoencoder(CallbackSupportMixin, BaseAutoencoder):
         if self.lr_schedule == "cosine":
             n_steps = self.max_epochs * -(-len(windows) // self.batch_size)
             ours.append(
-                LRScheduler("CosineAnnealingLR", T_max=n_steps, step_every="batch")
+                LRScheduler(
+                    "CosineAnnealingLR",
+                    T_max=n_steps,
+                    step_every="batch",
+                    last_epoch=-1,  # a fit with warm_start begins its schedule anew
+                )
             )
         net.train_on(windows, held_out, callbacks, ours, keep_optimizer=self.warm_start)
 
@@ -279,6 +284,14 @@ class BaseNeuralAutoencoder(CallbackSupportMixin, BaseAutoencoder):
                 UserWarning,
                 stacklevel=3,
             )
+
+
+def _fresh(callback):
+    """Clone a skorch callback: an instance, a class, or (name, one of these)."""
+    if isinstance(callback, tuple):
+        name, callback = callback
+        return name, _fresh(callback)
+    return callback() if isinstance(callback, type) else clone(callback, safe=False)
 
 
 def check_dims(dims, name, *, at_least=0):

@@ -246,7 +246,7 @@ class MahalanobisErrors(BaseErrorModel):
 
 
 class HybridErrors(BaseErrorModel):
-    """Error of the residuals plus the distance to the nearest training codes ("hybrid").
+    """Error of the residuals plus distance to the nearest training codes ("hybrid").
 
     The reconstruction error sees what leaves the manifold of normal windows, the
     distance of codes sees what lies on it but far from any normal window. Near the
@@ -278,8 +278,9 @@ class HybridErrors(BaseErrorModel):
     Notes
     -----
     e / std(e) + k / std(k), e the error of the residuals, k the mean Euclidean distance
-    to the nearest training codes, codes scaled to unit variance. The units are taken over the held-out windows; where a detector holds none out, over those it
-    was trained on, each without itself among its neighbours.
+    to the nearest training codes, codes scaled to unit variance. The units are taken
+    over the held-out windows; where a detector holds none out, over those it was
+    trained on, each without itself among its neighbours.
 
     Examples
     --------

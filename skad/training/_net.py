@@ -141,7 +141,8 @@ class ReconstructionNet(NeuralNet):
             self.train_split = predefined_split(self._dataset(held_out))
         self.partial_fit(self._dataset(windows))
         self.callbacks = None
-        self.callbacks_ = [pair for pair in self.callbacks_ if pair[1] in callbacks]
+        users = [c[1] if isinstance(c, tuple) else c for c in callbacks]
+        self.callbacks_ = [pair for pair in self.callbacks_ if pair[1] in users]
         self.train_split = None
         for row in self.history:
             row["batches"] = []

@@ -1,0 +1,38 @@
+"""Slow, obvious versions of nets and training, to compare with."""
+
+import torch
+from torch import nn
+from torch.nn.utils import skip_init
+
+
+def lstm_autoencoder(module, X, *, feedback, reverse=True, teacher=False):
+    """Run LSTM autoencoder `module` cell by cell; returns outputs and latent code.
+
+    Only the weights of `module` are used.
+    """
+    encoder, decoder = cell_of(module.encoder), cell_of(module.decoder)
+    h = torch.zeros(len(X), encoder.hidden_size, dtype=X.dtype)
+    c = torch.zeros_like(h)
+    for t in range(X.shape[1]):
+        h, c = encoder(X[:, t], (h, c))
+    latent = h
+    step = torch.zeros_like(X[:, 0])
+    target = X.flip(1) if reverse else X
+    outputs = []
+    for t in range(X.shape[1]):
+        h, c = decoder(step, (h, c))
+        logit = module.output_layer(h)
+        output = module.output_activation(logit)
+        outputs.append(output)
+        own = logit if feedback == "logit" else output
+        step = target[:, t] if teacher else own
+    outputs = torch.stack(outputs, dim=1)
+    return outputs.flip(1) if reverse else outputs, latent
+
+
+def cell_of(lstm):
+    """LSTMCell that shares the weights of a one-layer LSTM."""
+    cell = skip_init(nn.LSTMCell, lstm.input_size, lstm.hidden_size)
+    for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"):
+        setattr(cell, name, getattr(lstm, f"{name}_l0"))
+    return cell

@@ -1,0 +1,349 @@
+"""What happens inside fit: stopping, callbacks, interrupts, threads, warm start."""
+
+import os
+import pickle
+import signal
+import threading
+from itertools import pairwise
+from typing import ClassVar
+
+import numpy as np
+import pytest
+import torch
+from instances import FAST, Bottleneck
+from sklearn.base import clone
+from skorch.callbacks import Callback, EarlyStopping
+
+from skad import Autoencoder, ConvAutoencoder, LSTMAutoencoder, MLPAutoencoder
+from skad.training._threads import one_thread
+
+
+@pytest.fixture(scope="module")
+def X():
+    rng = np.random.default_rng(0)
+    return rng.normal(size=(120, 2)) @ rng.normal(size=(2, 10))
+
+
+def fast_mlp(**params):
+    return MLPAutoencoder(**({"hidden_dims": (6,), "latent_dim": 2} | FAST | params))
+
+
+def state_of(detector):
+    """Everything that a later call of the detector depends on."""
+    weights = detector.net_.module_.state_dict()
+    return {name: tensor.clone() for name, tensor in weights.items()}, vars(detector)
+
+
+def assert_same_state(detector, before):
+    weights, attributes = before
+    for name, tensor in detector.net_.module_.state_dict().items():
+        assert torch.equal(tensor, weights[name])
+    assert vars(detector) == attributes
+
+
+# Stopping -----------------------------------------------------------------------------
+
+
+def test_early_stopping__keeps_copies_of_the_best_weights(X):
+    class Spoil(Callback):
+        """Ruin the weights after the third epoch."""
+
+        def on_epoch_begin(self, net, **kwargs):
+            if len(net.history) > 3:
+                with torch.no_grad():
+                    for parameter in net.module_.parameters():
+                        parameter.add_(1.0)
+
+    spoilt = fast_mlp(max_epochs=20, n_iter_no_change=4, callbacks=[Spoil()]).fit(X)
+    history = spoilt.history_
+    best = int(history["valid_loss"].idxmin())
+    assert best < 3
+    assert spoilt.n_iter_ == len(history) == best + 1 + 4
+    shorter = fast_mlp(max_epochs=20, n_iter_no_change=4, lr_schedule="cosine")
+    expected = shorter.set_params(callbacks=[StopAfter(best + 1)]).fit(X)
+    np.testing.assert_array_equal(spoilt.score_samples(X), expected.score_samples(X))
+
+
+class StopAfter(Callback):
+    """Stop the way skorch's callbacks do."""
+
+    def __init__(self, n_epochs):
+        self.n_epochs = n_epochs
+
+    def on_epoch_end(self, net, **kwargs):
+        if len(net.history) == self.n_epochs:
+            raise KeyboardInterrupt
+
+
+def test_no_early_stopping__trains_on_all_rows_to_the_end(X):
+    detector = fast_mlp(early_stopping=False, max_epochs=7).fit(X)
+    assert detector.n_iter_ == 7
+    assert "valid_loss" not in detector.history_
+
+
+def test_history__has_losses_and_seconds_and_no_batches(X):
+    detector = fast_mlp(max_epochs=4).fit(X)
+    columns = ["epoch", "train_loss", "valid_loss", "dur", "event_lr"]
+    assert set(columns[:4]) <= set(detector.history_) <= set(columns)
+    assert detector.history_["epoch"].tolist() == [1, 2, 3, 4]
+    assert all(row["batches"] == [] for row in detector.net_.history)
+
+
+# Callbacks ----------------------------------------------------------------------------
+
+
+def test_callbacks__any_of_skorch_and_the_callers_stay_as_they_were(X):
+    stopping = EarlyStopping(patience=2, threshold=0.99)
+    before = vars(stopping).copy()
+    detector = fast_mlp(max_epochs=30, callbacks=[("mine", stopping)]).fit(X)
+    assert detector.n_iter_ < 30
+    assert vars(stopping) == before
+    assert detector.callbacks[0][1] is stopping
+    ((name, used),) = detector.net_.callbacks_
+    assert name == "mine"
+    assert used is not stopping
+    assert used.misses_ == 2
+
+
+def test_verbose__prints_and_silence_is_silent(X, capsys):
+    fast_mlp().fit(X)
+    assert capsys.readouterr() == ("", "")
+    fast_mlp(verbose=1).fit(X)
+    assert "valid_loss" in capsys.readouterr().out
+
+
+class Recorder:
+    """A callback of scikit-learn that counts tasks."""
+
+    max_propagation_depth = None
+
+    def __init__(self, stop_after=None):
+        self.stop_after = stop_after
+        self.begun, self.ended, self.calls = [], [], []
+
+    def setup(self, estimator, context):
+        self.calls.append("setup")
+
+    def teardown(self, estimator, context):
+        self.calls.append("teardown")
+
+    def on_fit_task_begin(self, estimator, context):
+        self.begun.append(context.task_name)
+
+    def on_fit_task_end(self, estimator, context):
+        self.ended.append(context.task_name)
+        return len(self.ended) == self.stop_after
+
+
+def test_sklearn_callbacks__see_every_epoch(X):
+    recorder = Recorder()
+    fast_mlp(max_epochs=4).set_callbacks(recorder).fit(X)
+    assert recorder.begun == ["fit", *["epoch"] * 4]
+    assert recorder.ended == [*["epoch"] * 4, "fit"]
+    assert recorder.calls == ["setup", "teardown"]
+
+
+def test_sklearn_callbacks__may_stop_and_are_torn_down_after_an_error(X):
+    detector = fast_mlp(max_epochs=9).set_callbacks(Recorder(stop_after=2)).fit(X)
+    assert detector.n_iter_ == 2
+    recorder = Recorder()
+    detector.set_params(lr=1e30).set_callbacks(recorder)
+    with pytest.raises(ValueError, match="diverged"):
+        detector.fit(X)
+    assert recorder.calls == ["setup", "teardown"]
+
+
+def test_progress_bar__of_scikit_learn_runs(X, capsys):
+    pytest.importorskip("rich")
+    from sklearn.callback import ProgressBar
+
+    fast_mlp().set_callbacks(ProgressBar(max_propagation_depth=None)).fit(X)
+    assert "MLPAutoencoder - fit" in capsys.readouterr().out
+
+
+# Failing ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("warm_start", [False, True])
+def test_divergence__raises_and_leaves_the_detector_as_it_was(X, warm_start):
+    detector = fast_mlp(warm_start=warm_start).fit(X)
+    before = state_of(detector)
+    detector.set_params(lr=1e30)
+    attributes = vars(detector).copy()
+    with pytest.raises(ValueError, match=r"diverged.*lr=1e\+30.*smaller lr"):
+        detector.fit(10 * X)
+    assert_same_state(detector, (before[0], attributes))
+    with pytest.raises(ValueError, match="diverged"):
+        clone(detector).fit(X)
+
+
+class Interrupt(Callback):
+    """Press Ctrl-C in the third epoch of a fit of five."""
+
+    def on_batch_begin(self, net, **kwargs):
+        if len(net.history) in (3, 8):
+            os.kill(os.getpid(), signal.SIGINT)
+            for _ in range(1000):  # the signal arrives between instructions
+                pass
+
+
+@pytest.mark.parametrize("warm_start", [False, True])
+def test_ctrl_c__leaves_fit_and_the_detector_as_it_was(X, warm_start):
+    detector = fast_mlp(max_epochs=5, warm_start=warm_start).fit(X)
+    threads = torch.get_num_threads()
+    before = state_of(detector)
+    detector.set_params(callbacks=[Interrupt()])
+    attributes = vars(detector).copy()
+    with pytest.raises(KeyboardInterrupt):
+        detector.fit(X[:100])
+    assert_same_state(detector, (before[0], attributes))
+    assert torch.get_num_threads() == threads
+    unfitted = clone(detector)
+    with pytest.raises(KeyboardInterrupt):
+        unfitted.fit(X)
+    assert set(vars(unfitted)) == set(unfitted.get_params())
+
+
+# Warm start ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "detector",
+    [
+        MLPAutoencoder((6,), 2, input_noise=0.1, **FAST),
+        ConvAutoencoder((4,), 3, 2, **FAST),
+        Autoencoder(Bottleneck, **FAST),
+    ],
+    ids=["mlp", "conv", "custom"],
+)
+def test_warm_start__two_halves_are_the_whole(detector, X):
+    settings = {"early_stopping": False, "lr_schedule": None}
+    whole = clone(detector).set_params(max_epochs=6, **settings).fit(X)
+    halves = clone(detector).set_params(max_epochs=3, warm_start=True, **settings)
+    halves.fit(X).fit(X)
+    np.testing.assert_array_equal(halves.score_samples(X), whole.score_samples(X))
+    assert halves.n_iter_ == 6
+    assert halves.history_["train_loss"].equals(whole.history_["train_loss"])
+
+
+def test_warm_start__other_width_is_refused_and_pickled_nets_go_on(X):
+    detector = fast_mlp(warm_start=True).fit(X)
+    with pytest.raises(ValueError, match=r"shape \(8, 1\).*shape \(10, 1\)"):
+        detector.fit(X[:, :8])
+    loaded = pickle.loads(pickle.dumps(detector))
+    loaded.fit(X)
+    assert loaded.n_iter_ == 2 * detector.n_iter_
+
+
+# Losses and optimizers ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "optimizer", ["adamw", "nadam", "rmsprop", "sgd", torch.optim.Adagrad]
+)
+def test_optimizers__lower_the_loss(X, optimizer):
+    detector = fast_mlp(optimizer=optimizer, max_epochs=10, linear_path=None).fit(X)
+    losses = detector.history_["train_loss"]
+    assert losses.iloc[-1] < losses.iloc[0]
+
+
+def test_net_params__reach_skorch(X):
+    detector = fast_mlp(net_params={"optimizer__betas": (0.5, 0.9)}, warm_start=True)
+    detector.fit(X)
+    assert detector.net_.optimizer_.param_groups[0]["betas"] == (0.5, 0.9)
+    assert detector.net_.optimizer_.param_groups[0]["fused"]
+    assert detector.net_params == {"optimizer__betas": (0.5, 0.9)}
+
+
+def test_kl_weight__draws_the_code_towards_equal_shares(X):
+    def spread(**params):
+        codes = (
+            fast_mlp(latent_dim=4, linear_path=None, max_epochs=40, lr=1e-2, **params)
+            .fit(X)
+            .transform(X)
+        )
+        return codes.std(axis=1).mean()
+
+    free = spread()
+    assert spread(kl_weight=10.0) < 0.5 * free
+    assert spread(kl_weight=10.0, kl_prior="random") < 0.5 * free
+
+
+def test_loss_sum__is_the_mean_times_the_number_of_values(X):
+    settings = {"optimizer": "sgd", "lr_schedule": None, "batch_size": 108}
+    mean = fast_mlp(lr=1e-3 * 108 * 10, **settings).fit(X)
+    total = fast_mlp(lr=1e-3, loss_reduction="sum", **settings).fit(X)
+    np.testing.assert_allclose(
+        total.history_["train_loss"], mean.history_["train_loss"] * 1080, rtol=1e-3
+    )
+
+
+# Threads ------------------------------------------------------------------------------
+
+
+def test_one_thread__is_set_and_restored_by_concurrent_fits():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    barrier = threading.Barrier(3)
+    seen = []
+
+    def fit():
+        with one_thread():
+            seen.append(torch.get_num_threads())
+            barrier.wait()
+
+    threads = [threading.Thread(target=fit) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert seen == [1, 1, 1]
+    assert torch.get_num_threads() == 2
+    torch.set_num_threads(before)
+
+
+def test_fit__trains_on_one_thread(X):
+    class Look(Callback):
+        seen: ClassVar[set] = set()
+
+        def on_batch_begin(self, net, **kwargs):
+            self.seen.add(torch.get_num_threads())
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    fast_mlp(callbacks=[Look()]).fit(X)
+    after = torch.get_num_threads()
+    torch.set_num_threads(before)
+    assert Look.seen == {1}
+    assert after == 2
+
+
+# The nets of the study ----------------------------------------------------------------
+
+
+def n_parameters(detector):
+    return sum(p.numel() for p in detector.net_.module_.parameters())
+
+
+def test_study_nets__have_their_parameters(beats):
+    X, y = beats
+    study = {"loss_reduction": "sum", "normal_label": 0, "max_epochs": 1}
+    mlp = MLPAutoencoder(
+        (500, 100),
+        32,
+        linear_path=None,
+        activation=("relu", "softmax", "relu", "relu"),
+        latent_activation="softmax",
+        output_activation="sigmoid",
+        kl_weight=1.0,
+        kl_prior="random",
+        **study,
+    ).fit(X, y)
+    widths = [187, 500, 100, 32, 100, 500, 187]
+    dense = sum(a * b + b for a, b in pairwise(widths))
+    assert n_parameters(mlp) == dense
+    shapes = [tuple(p.shape) for p in mlp.net_.module_.parameters()]
+    pairs = pairwise(widths)
+    assert shapes == [s for a, b in pairs for s in ((b, a), (b,))]
+    lstm = LSTMAutoencoder(20, output_activation="sigmoid", **study).fit(X[:60], y[:60])
+    assert n_parameters(lstm) == 2 * (80 * 1 + 80 * 20 + 160) + 21
