@@ -108,7 +108,13 @@ def shrunk_covariance(vectors, shrinkage):
 
 
 def hybrid_errors(fitted_on, codes, train_codes, residuals, new_codes, k, floor):
-    """Standardised errors plus distances; `train_codes` None: they are `codes`."""
+    """Errors plus distances; `train_codes` None: `codes`; `floor` None: squares."""
+
+    def part(new):
+        if floor is None:
+            return squared_errors(new)
+        return standardized_errors(fitted_on, new, floor)
+
     bank = codes if train_codes is None else train_codes
     scales = [spread_or_one(column) for column in bank.T]
     k = min(k, len(bank) - 1)
@@ -129,10 +135,8 @@ def hybrid_errors(fitted_on, codes, train_codes, residuals, new_codes, k, floor)
         ]
     else:
         usual_distances = [distance(code, bank) for code in codes]
-    usual_errors = window_errors(standardized_errors(fitted_on, fitted_on, floor))
-    error_unit = spread_or_one(usual_errors)
     distance_unit = spread_or_one(usual_distances)
-    errors = standardized_errors(fitted_on, residuals, floor) / error_unit
+    errors = part(residuals) / spread_or_one(window_errors(part(fitted_on)))
     for row, code in zip(errors, new_codes, strict=True):
         row += distance(code, bank) / distance_unit
     return errors

@@ -189,4 +189,6 @@ def test__kl__follows_its_gradient__to_equal_shares(prior):
         optimizer.step()
     shares = latent.detach().softmax(1)
     assert shares.min() > (0.2 if prior == "uniform" else 0.05)
-    assert naive.kl_from_uniform(latent.tolist()) < (1e-3 if prior == "uniform" else 0.5)
+    assert naive.kl_from_uniform(latent.tolist()) < (
+        1e-3 if prior == "uniform" else 0.5
+    )

@@ -85,7 +85,7 @@ class MeanSquaredErrors(BaseErrorModel):
         return np.einsum("ntc,ntc->nt", residuals, residuals) / residuals.shape[2]
 
     def window_errors(self, residuals, codes=None):
-        """Mean over timesteps and channels, in one pass."""
+        """Mean over timesteps and channels, in one pass; see `BaseErrorModel`."""
         total = np.einsum("ntc,ntc->n", residuals, residuals)
         return total / np.prod(residuals.shape[1:])
 

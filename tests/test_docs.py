@@ -1,0 +1,143 @@
+"""Docstrings: complete, true to the signatures, and equal where they are shared."""
+
+import importlib
+import inspect
+import re
+
+import numpy as np
+import pytest
+from instances import ERROR_MODELS, ESTIMATORS, RULES
+from numpydoc.docscrape import NumpyDocString
+from sklearn.base import BaseEstimator
+
+import skad
+
+PUBLIC = {name: getattr(skad, name) for name in skad.__all__}
+CLASSES = {name: thing for name, thing in PUBLIC.items() if inspect.isclass(thing)}
+FUNCTIONS = {name: f for name, f in PUBLIC.items() if not inspect.isclass(f)}
+# A base class, and what a function returns: nobody calls them.
+NOT_CALLED = ["BaseErrorModel", "DetectionReport"]
+NETS = ["MLPAutoencoder", "ConvAutoencoder", "LSTMAutoencoder", "Autoencoder"]
+
+
+def methods():
+    for name, cls in CLASSES.items():
+        for method, function in inspect.getmembers(cls, inspect.isroutine):
+            home = inspect.getmodule(function)
+            ours = home is not None and home.__name__.startswith("skad")
+            if ours and not method.startswith("_"):
+                yield pytest.param(function, id=f"{name}.{method}")
+
+
+def documented(thing):
+    """Return name, type and description of every documented parameter."""
+    return NumpyDocString(inspect.getdoc(thing))["Parameters"]
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_parameters__are_those_of_the_signature(name):
+    thing = PUBLIC[name]
+    if name in NOT_CALLED or not inspect.signature(thing).parameters:
+        return
+    written = [p.name for p in documented(thing)]
+    assert written == [
+        f"**{p.name}" if p.kind is p.VAR_KEYWORD else p.name
+        for p in inspect.signature(thing).parameters.values()
+    ]
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_defaults__are_those_of_the_signature(name):
+    thing = PUBLIC[name]
+    if name in NOT_CALLED:
+        return
+    defaults = {
+        parameter.name: parameter.default
+        for parameter in inspect.signature(thing).parameters.values()
+        if parameter.default is not parameter.empty
+    }
+    for parameter in documented(thing):
+        match = re.search(r"default=(.*)$", parameter.type)
+        assert (match is not None) == (parameter.name in defaults), parameter.name
+        if match:
+            value = eval(match.group(1))
+            assert value == defaults[parameter.name], parameter.name
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_docstring__has_its_sections(name):
+    doc = NumpyDocString(inspect.getdoc(PUBLIC[name]))
+    assert doc["Summary"][0].endswith(".")
+    if name not in NOT_CALLED:
+        assert doc["Examples"], "an example that runs"
+        assert f"import {name}" in "".join(doc["Examples"]) or re.search(
+            rf"import .*\b{name}\b", "\n".join(doc["Examples"])
+        )
+
+
+@pytest.mark.parametrize("function", list(methods()))
+def test_methods__document_their_parameters(function):
+    doc = inspect.getdoc(function)
+    parameters = [p for p in inspect.signature(function).parameters if p != "self"]
+    if not parameters or "; see `" in doc.replace("\n", " "):
+        return
+    names = {
+        n.strip(" *")
+        for p in NumpyDocString(doc)["Parameters"]
+        for n in p.name.split(",")
+    }
+    assert set(parameters) <= names
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_shared_parameters__have_one_text(name):
+    texts = {p.name: (p.type, p.desc) for p in documented(CLASSES[name])}
+    shared = {p.name: (p.type, p.desc) for p in documented(CLASSES[NETS[0]])}
+    own = {"hidden_dims", "latent_dim", "linear_path", "activation"} | {
+        "latent_activation",
+        "output_activation",
+    }
+    for parameter in set(shared) - own:
+        assert texts[parameter] == shared[parameter], parameter
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_shared_parameters__have_one_default(name):
+    theirs = inspect.signature(CLASSES[name]).parameters
+    for parameter in inspect.signature(CLASSES[NETS[0]]).parameters.values():
+        if parameter.name in theirs and parameter.name != "output_activation":
+            assert theirs[parameter.name].default == parameter.default
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    ESTIMATORS.values(),
+    ids=[type(e).__name__ for e in ESTIMATORS.values()],
+)
+@pytest.mark.filterwarnings("ignore:latent_dim=:UserWarning")
+def test_attributes__are_documented(estimator):
+    X = np.random.default_rng(0).normal(size=(30, 4))
+    estimator.fit(X, np.repeat([0, 1], [25, 5]))
+    doc = NumpyDocString(inspect.getdoc(estimator))
+    written = {n.strip() for a in doc["Attributes"] for n in a.name.split(",")}
+    fitted = {n for n in vars(estimator) if n.endswith("_") and n[0] != "_"}
+    assert fitted - {"feature_names_in_"} <= written
+
+
+def test_tables_of_instances__are_complete():
+    instances = [*ESTIMATORS.values(), *ERROR_MODELS, *RULES]
+    covered = {type(instance).__name__ for instance in instances}
+    estimators = {
+        name for name, cls in CLASSES.items() if issubclass(cls, BaseEstimator)
+    }
+    assert estimators - covered == {"BaseErrorModel"}
+
+
+@pytest.mark.parametrize("function", FUNCTIONS.values(), ids=FUNCTIONS)
+def test_functions__document_what_they_return(function):
+    assert NumpyDocString(inspect.getdoc(function))["Returns"]
+
+
+def test_homes__are_importable():
+    for home in skad._HOMES:
+        importlib.import_module(home)

@@ -1,0 +1,112 @@
+"""Imports point one way, and come only when they are needed."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import skad
+
+PACKAGE = Path(skad.__file__).parent
+ROOMS = {
+    # room: what it may import of skad
+    "detectors": {"training", "error_models", "thresholds"},
+    "training": set(),
+    "error_models": set(),
+    "thresholds": set(),
+    "metrics": set(),
+    "plotting": {"thresholds"},
+    "datasets": set(),
+}
+WITHOUT_TORCH = set(ROOMS) - {"detectors", "training"}
+
+
+def imported(path, *, top_level=False):
+    """Yield the modules that a file imports, anywhere or at its top level only."""
+    tree = ast.parse(path.read_text())
+    nodes = tree.body if top_level else ast.walk(tree)
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module
+
+
+def files():
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+def room_of(path):
+    folder = path.relative_to(PACKAGE).parts[0]
+    return folder if folder in ROOMS else None
+
+
+def test_every_folder__is_a_room():
+    folders = {p.name for p in PACKAGE.iterdir() if p.is_dir() and p.name[0] != "_"}
+    assert folders == set(ROOMS)
+
+
+@pytest.mark.parametrize("path", files(), ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_imports__point_one_way(path):
+    room = room_of(path)
+    for module in imported(path):
+        parts = module.split(".")
+        if parts[0] == "skad" and room is not None and len(parts) > 1:
+            allowed = {room, "_validation"} | ROOMS[room]
+            assert parts[1] in allowed, f"{path.name} imports {module}"
+        if parts[0] == "skorch" and room != "training":
+            # a detector names the callbacks it puts together
+            assert path.name == "_neural.py"
+            assert module == "skorch.callbacks"
+        if parts[0] == "torch":
+            assert room not in WITHOUT_TORCH, f"{path.name} imports {module}"
+        if parts[0] == "sklearn" and path.name != "_validation.py":
+            assert not any(p.startswith("_") for p in parts), f"{path.name}: {module}"
+    for module in imported(path, top_level=True):
+        assert module.split(".")[0] != "matplotlib"
+
+
+def modules_after(statement):
+    """Names of the modules that a new process holds after a statement."""
+    code = f"import sys; {statement}; print(*sys.modules)"
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    return set(result.stdout.split())
+
+
+def test_import_skad__loads_nothing_heavy():
+    heavy = {"torch", "skorch", "sklearn", "pandas", "scipy", "matplotlib", "numpy"}
+    assert not heavy & modules_after("import skad; dir(skad)")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "LinearAutoencoder",
+        "TunedThresholdDetector",
+        "FBetaThreshold",
+        "HybridErrors",
+        "detection_report",
+        "make_outlier_scorer",
+        "make_heartbeats",
+        "ThresholdDisplay",
+    ],
+)
+def test_what_needs_no_torch__loads_none(name):
+    loaded = modules_after(f"from skad import {name}")
+    assert not {"torch", "skorch", "matplotlib"} & loaded
+
+
+def test_public_names__are_all_there_and_typed_alike():
+    tree = ast.parse((PACKAGE / "__init__.py").read_text())
+    (block,) = (node for node in tree.body if isinstance(node, ast.If))
+    for_types = {alias.name: node.module for node in block.body for alias in node.names}
+    assert for_types == skad._HOME_OF
+    assert set(skad.__all__) <= set(dir(skad))
+    for name in skad.__all__:
+        assert getattr(skad, name).__name__ == name
+    with pytest.raises(AttributeError, match="no attribute 'MLP'"):
+        skad.MLP  # noqa: B018
