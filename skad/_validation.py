@@ -4,6 +4,7 @@ import functools
 
 import numpy as np
 from sklearn.base import _fit_context as fit_context
+from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing as safe_indexing
 from sklearn.utils import check_array
 from sklearn.utils import check_random_state as sklearn_check_random_state
@@ -35,6 +36,7 @@ __all__ = [
     "check_outlier_labels",
     "check_random_state",
     "column_or_1d",
+    "find_detector",
     "fit_context",
     "safe_indexing",
     "validate_data",
@@ -156,3 +158,38 @@ def check_random_state(random_state) -> np.random.RandomState:
     if random_state is None or random_state is np.random:
         return np.random.RandomState(np.random.MT19937())
     return sklearn_check_random_state(random_state)
+
+
+def find_detector(estimator, attribute, X=None):
+    """Walk through pipelines, searches and wrappers to the detector with an attribute.
+
+    Returns the detector, and X as it reaches the detector.
+    """
+    check_is_fitted(estimator)
+    outer = estimator
+    while not hasattr(estimator, attribute):
+        if isinstance(estimator, Pipeline):
+            if X is not None and len(estimator) > 1:
+                X = estimator[:-1].transform(X)
+            estimator = estimator[-1]
+            continue
+        if X is not None and hasattr(estimator, "window_length"):
+            raise TypeError(
+                f"{type(estimator).__name__} cuts windows itself. Cut them first, and "
+                "give the detector inside, `estimator_`, with the windows."
+            )
+        estimator = _inner(estimator)
+        if estimator is None:
+            raise TypeError(
+                f"{type(outer).__name__} has no `{attribute}`, nor does an estimator "
+                "inside it."
+            )
+    return estimator, X
+
+
+def _inner(estimator):
+    # "estimator" is for FrozenEstimator, which is fitted as it stands.
+    for name in ("best_estimator_", "estimator_", "estimator"):
+        if hasattr(estimator, name):
+            return getattr(estimator, name)
+    return None

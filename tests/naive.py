@@ -72,11 +72,21 @@ def standardized_errors(fitted_on, residuals, floor):
     )
 
 
+def inverse(covariance):
+    """Inverse by eigenvectors, eigenvalues raised to 1e-9 of the largest."""
+    variances, directions = np.linalg.eigh(covariance)
+    largest = variances.max() if variances.max() > 0 else 1.0
+    return sum(
+        np.outer(direction, direction) / max(variance, 1e-9 * largest)
+        for variance, direction in zip(variances, directions.T, strict=True)
+    )
+
+
 def mahalanobis_errors(fitted_on, residuals, vector, shrinkage):
     n_channels = residuals.shape[2]
     vectors = [v for window in fitted_on for v in _error_vectors(window, vector)]
     mean = sum(vectors) / len(vectors)
-    precision = np.linalg.pinv(shrunk_covariance(vectors, shrinkage), hermitian=True)
+    precision = inverse(shrunk_covariance(vectors, shrinkage))
     errors = []
     for window in residuals:
         row = []

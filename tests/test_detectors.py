@@ -12,9 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from instances import AUTOENCODERS, FAST, Bottleneck
 from joblib import Parallel, delayed
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.decomposition import PCA
 from sklearn.metrics import roc_auc_score
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from skad import (
     Autoencoder,
@@ -510,3 +513,28 @@ def test_custom__factory_with_buffers_survives_pickle():
     detector = Autoencoder(conv_block, n_channels=2, **FAST).fit(X)
     loaded = pickle.loads(pickle.dumps(detector))
     np.testing.assert_array_equal(loaded.score_samples(X), detector.score_samples(X))
+
+
+# In pipelines -----------------------------------------------------------------------
+
+
+def test_pipeline__routes_x_val_through_its_steps():
+    X, X_val = windows(60, 12), 3 + windows(40, 12, seed=3)
+    detector = MLPAutoencoder((8,), 2, **FAST)
+    with config_context(enable_metadata_routing=True):
+        requesting = clone(detector).set_fit_request(X_val=True, y_val=True)
+        steps = [("scale", StandardScaler()), ("detect", requesting)]
+        pipeline = Pipeline(steps, transform_input=["X_val"])
+        pipeline.fit(X, X_val=X_val, y_val=np.ones(40, dtype=int))
+    scaler = StandardScaler().fit(X)
+    detector.fit(scaler.transform(X), X_val=scaler.transform(X_val))
+    np.testing.assert_array_equal(
+        pipeline.score_samples(X), detector.score_samples(scaler.transform(X))
+    )
+
+
+def test_pipeline__sets_output_to_pandas():
+    X = windows(60, 12)
+    pipeline = make_pipeline(StandardScaler(), MLPAutoencoder((8,), 2, **FAST))
+    codes = pipeline.set_output(transform="pandas").fit(X).transform(X)
+    assert list(codes) == ["mlpautoencoder0", "mlpautoencoder1"]

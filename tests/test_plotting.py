@@ -503,7 +503,7 @@ def test_threshold_refuses(plt):
     draw = ThresholdDisplay.from_predictions
     with pytest.raises(ValueError, match="Input scores contains NaN"):
         draw([0, 0, 1], [1.0, np.nan, 2.0])
-    with pytest.raises(ValueError, match="holds 0 scores"):
+    with pytest.raises(ValueError, match="0 sample"):
         draw(None, [])
     with pytest.raises(ValueError, match="y_true holds the labels"):
         draw([0, 3], [1.0, 2.0])

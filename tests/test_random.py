@@ -184,9 +184,8 @@ def test__torch_generator__nested__inner_draws():
 
 def test__torch_generator__left_by_an_exception__is_over():
     generator = make_generator(0)
-    with pytest.raises(ZeroDivisionError), torch_generator(generator):
-        torch.rand(3)
-        raise ZeroDivisionError
+    with pytest.raises(IndexError), torch_generator(generator):
+        torch.rand(3)[7]
     before = generator.get_state()
     with torch.random.fork_rng(devices=[]):
         torch.rand(3)
@@ -300,5 +299,5 @@ def test__make_generator__random_state__is_advanced():
 
 @pytest.mark.parametrize("random_state", ["0", -1, 0.5, np.random.default_rng(0)])
 def test__make_generator__no_seed__refused(random_state):
-    with pytest.raises(ValueError, match="seed|Seed"):
+    with pytest.raises(ValueError, match=r"(?i)seed"):
         make_generator(random_state)

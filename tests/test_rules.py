@@ -273,7 +273,7 @@ def test__rule__clone__same_parameters_unfitted(rule):
 def test__rule__get_and_set_params__round_trip(rule):
     params = rule.get_params()
     assert params
-    changed = {name: 0.25 for name in params}
+    changed = dict.fromkeys(params, 0.25)
     assert clone(rule).set_params(**changed).get_params() == changed
 
 

@@ -195,7 +195,7 @@ class BaseAutoencoder(
         )
         residuals, codes = self._collect((held_out or trained_on).sample())
         train_codes = None
-        if model.uses_codes and held_out and codes is not None:
+        if getattr(model, "uses_codes", False) and held_out and codes is not None:
             train_codes = self._collect_codes(trained_on.sample())
         self.error_model_ = model.fit(residuals, codes, train_codes)
 

@@ -8,6 +8,7 @@ from numbers import Integral, Real
 from typing import ClassVar
 
 import numpy as np
+from scipy.linalg import eigh
 from sklearn.base import BaseEstimator
 from sklearn.covariance import LedoitWolf, ShrunkCovariance
 from sklearn.neighbors import NearestNeighbors
@@ -153,7 +154,8 @@ class StandardizedErrors(BaseErrorModel):
         """Learn the usual squared residual of each place; see `BaseErrorModel`."""
         squares = np.mean(np.square(residuals), axis=0)
         scale = squares + self.floor * squares.mean()
-        self.scale_ = np.maximum(scale, np.finfo(np.float64).tiny)
+        # A perfect reconstruction has no usual size: then residuals count as they are.
+        self.scale_ = scale if scale.any() else np.ones_like(scale)
         return self
 
     def timestep_errors(self, residuals, codes=None):
@@ -182,7 +184,9 @@ class MahalanobisErrors(BaseErrorModel):
     location_ : ndarray of shape (n_values,)
         Mean error vector mu.
     precision_ : ndarray of shape (n_values, n_values)
-        Inverse (pseudo-inverse where singular) of the covariance Sigma.
+        Inverse of the covariance Sigma. Where Sigma is singular (constant or identical
+        channels, fewer vectors than values), its eigenvalues are raised to 1e-9 of the
+        largest: what never varied weighs heavily, but not infinitely.
 
     Notes
     -----
@@ -229,13 +233,13 @@ class MahalanobisErrors(BaseErrorModel):
         width = n_channels if self.vector == "timestep" else window_length * n_channels
         vectors = np.abs(residuals).reshape(-1, width)
         estimator = (
-            LedoitWolf()
+            LedoitWolf(store_precision=False)
             if self.shrinkage == "ledoit-wolf"
-            else ShrunkCovariance(shrinkage=self.shrinkage)
+            else ShrunkCovariance(store_precision=False, shrinkage=self.shrinkage)
         )
         estimator.fit(vectors)
         self.location_ = estimator.location_
-        self.precision_ = estimator.precision_
+        self.precision_ = _inverse(estimator.covariance_)
         return self
 
     def timestep_errors(self, residuals, codes=None):
@@ -319,15 +323,19 @@ class HybridErrors(BaseErrorModel):
             StandardizedErrors(self.floor) if self.standardize else MeanSquaredErrors()
         ).fit(residuals)
         bank = codes if train_codes is None else train_codes
+        if len(bank) < 2:
+            raise ValueError(
+                f"HybridErrors got {len(bank)} training code; at least 2 are needed."
+            )
         bank = bank[_evenly_spaced(len(bank), self.max_codes)]
-        variance = bank.var(axis=0)
+        units = np.array([_unit(values) for values in bank.T])
         # A metric that is evaluated pair by pair: distances by matrix products would
         # round a row by the rows beside it.
         self.neighbors_ = NearestNeighbors(
             n_neighbors=min(self.n_neighbors, len(bank) - 1),
             algorithm="brute",
             metric="seuclidean",
-            metric_params={"V": np.where(variance > 0, variance, 1.0)},
+            metric_params={"V": units**2},
         ).fit(bank)
         errors = self.residual_errors_.window_errors(residuals)
         distances = self._distances(None if train_codes is None else codes)
@@ -337,6 +345,8 @@ class HybridErrors(BaseErrorModel):
 
     def timestep_errors(self, residuals, codes=None):
         """Error of each timestep plus the window's distance; see `BaseErrorModel`."""
+        if codes is None:
+            raise ValueError("HybridErrors needs the latent codes of the windows.")
         errors = self.residual_errors_.timestep_errors(residuals) / self.error_unit_
         return errors + (self._distances(codes) / self.distance_unit_)[:, None]
 
@@ -351,9 +361,16 @@ def _evenly_spaced(n, n_most):
 
 
 def _unit(values):
-    """Take the standard deviation, or 1 where there is no spread to divide by."""
+    """Take the standard deviation, or 1 where there is no spread but rounding."""
     spread = values.std()
-    return float(spread) if spread > 0 else 1.0
+    return float(spread) if spread > 1e-7 * np.abs(values).max() else 1.0
+
+
+def _inverse(covariance):
+    """Invert a covariance, whose eigenvalues are kept from vanishing."""
+    variances, directions = eigh(covariance)
+    largest = variances[-1] if variances[-1] > 0 else 1.0
+    return (directions / np.maximum(variances, 1e-9 * largest)) @ directions.T
 
 
 ERROR_MODELS = {

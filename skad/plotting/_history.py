@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
+from skad._validation import find_detector
 from skad.plotting._style import (
-    find_detector,
     get_axes,
     import_pyplot,
     palette,

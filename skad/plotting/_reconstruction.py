@@ -4,11 +4,14 @@ from typing import Any
 
 import numpy as np
 
-from skad._validation import check_consistent_length, check_outlier_labels
+from skad._validation import (
+    check_consistent_length,
+    check_outlier_labels,
+    find_detector,
+)
 from skad.plotting._style import (
     add_legend,
     divide,
-    find_detector,
     fitting_size,
     get_axes,
     import_pyplot,

@@ -4,9 +4,6 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
-from sklearn.pipeline import Pipeline
-
-from skad._validation import check_is_fitted
 
 
 def import_pyplot(caller) -> ModuleType:
@@ -181,37 +178,3 @@ def tidy(ax) -> None:
     ax.spines[["top", "right"]].set_visible(False)
     ax.grid(True, alpha=0.25, linewidth=0.6)
     ax.set_axisbelow(True)
-
-
-def find_detector(estimator, attribute, X=None) -> tuple[Any, Any]:
-    """Walk through pipelines, searches and wrappers to the detector with an attribute.
-
-    Returns the detector, and X as it reaches the detector.
-    """
-    check_is_fitted(estimator)
-    outer = estimator
-    while not hasattr(estimator, attribute):
-        if isinstance(estimator, Pipeline):
-            if X is not None and len(estimator) > 1:
-                X = estimator[:-1].transform(X)
-            estimator = estimator[-1]
-            continue
-        if X is not None and hasattr(estimator, "window_length"):
-            raise TypeError(
-                f"{type(estimator).__name__} cuts windows itself. Cut them first, and "
-                "give the detector inside, `estimator_`, with the windows."
-            )
-        estimator = _inner(estimator)
-        if estimator is None:
-            raise TypeError(
-                f"{type(outer).__name__} has no `{attribute}`, nor does an estimator "
-                "inside it."
-            )
-    return estimator, X
-
-
-def _inner(estimator) -> Any:
-    for name in ("best_estimator_", "estimator_"):
-        if hasattr(estimator, name):
-            return getattr(estimator, name)
-    return None

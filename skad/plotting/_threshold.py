@@ -8,18 +8,23 @@ import numpy as np
 from skad._validation import (
     check_consistent_length,
     check_outlier_labels,
+    find_detector,
 )
 from skad.plotting._style import (
     add_legend,
     divide,
-    find_detector,
     get_axes,
     import_pyplot,
     palette,
     tidy,
     with_defaults,
 )
-from skad.thresholds._rules import check_scores, fbeta_curve, threshold_between
+from skad.thresholds._rules import (
+    check_scores,
+    fbeta_curve,
+    first_best,
+    threshold_between,
+)
 
 __all__ = ["ThresholdDisplay"]
 
@@ -215,7 +220,7 @@ class ThresholdDisplay:
         """Threshold with the highest F-beta, or None without a curve."""
         if self.fbeta is None:
             return None
-        best = np.argmax(self.fbeta)
+        best = first_best(self.fbeta)
         if best == 0:
             return float(self.thresholds[0])
         return threshold_between(self.thresholds[best - 1], self.thresholds[best])

@@ -13,7 +13,6 @@ from sklearn.base import (
 )
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.model_selection import ShuffleSplit, StratifiedShuffleSplit, check_cv
-from sklearn.pipeline import Pipeline
 from sklearn.utils import assert_all_finite, get_tags
 from sklearn.utils.multiclass import check_classification_targets
 
@@ -27,6 +26,7 @@ from skad._validation import (
     check_outlier_labels,
     check_random_state,
     column_or_1d,
+    find_detector,
     fit_context,
     safe_indexing,
 )
@@ -201,6 +201,8 @@ class TunedThresholdDetector(ThresholdMixin, _MetaDetector):
             If `y_val` is in neither coding or lacks a class that the rule needs, if
             both `cv` and `X_val` are given, or if ``refit=False`` with several splits.
         """
+        if X_val is None and y_val is not None:
+            raise ValueError("y_val was given without X_val, the rows it belongs to.")
         if self.cv is not None and X_val is not None:
             raise ValueError(
                 f"Both cv={self.cv!r} and X_val were given; validation rows come from "
@@ -209,8 +211,10 @@ class TunedThresholdDetector(ThresholdMixin, _MetaDetector):
         rule = FBetaThreshold() if self.rule is None else clone(self.rule)
         if self.cv is None:
             self._fit_with_validation_rows(rule, X, y, X_val, y_val)
-        elif self._y_is_usable(rule, y):
-            self._fit_with_splits(rule, X, y)
+        elif (labels := self._read_labels(y)) is not None or (
+            y is None and not _needs_labels(rule)
+        ):
+            self._fit_with_splits(rule, X, y, labels)
         else:
             self._fit_all(X, y)
             self._keep_offset()
@@ -225,12 +229,13 @@ class TunedThresholdDetector(ThresholdMixin, _MetaDetector):
         else:
             self._apply(rule, self.estimator_.score_samples(X_val), y_val)
 
-    def _y_is_usable(self, rule, y):
-        """Whether the rule can learn from y; a warning says if not."""
+    def _read_labels(self, y):
+        """Turn y into booleans; None, with a warning, if no rule can learn from it."""
         if y is None:
-            return not _needs_labels(rule)
+            return None
         try:
-            problem = "" if check_outlier_labels(y).any() else "y holds no anomalies"
+            is_anomaly = check_outlier_labels(y)
+            problem = "" if is_anomaly.any() else "y holds no anomalies"
         except ValueError as error:
             problem = str(error)
         if problem:
@@ -239,15 +244,16 @@ class TunedThresholdDetector(ThresholdMixin, _MetaDetector):
                 UserWarning,
                 stacklevel=6,
             )
-        return not problem
+            return None
+        return is_anomaly
 
-    def _fit_with_splits(self, rule, X, y):
+    def _fit_with_splits(self, rule, X, y, labels):
         if self.cv == "prefit":
             check_is_fitted(self.estimator)
             self._keep(self.estimator)
-            self._apply(rule, self.estimator_.score_samples(X), y)
+            self._apply(rule, self.estimator_.score_samples(X), labels)
             return
-        splits = list(self._splitter(y).split(X, y))
+        splits = list(self._splitter(labels).split(X, labels))
         if not self.refit and len(splits) > 1:
             raise ValueError(
                 f"refit=False needs a single split, but cv={self.cv!r} makes "
@@ -265,7 +271,9 @@ class TunedThresholdDetector(ThresholdMixin, _MetaDetector):
         context.call_on_fit_task_end(estimator=self)
         self._keep(detector)
         rows = np.concatenate([test for test, _ in tested])
-        self._apply(rule, np.concatenate([s for _, s in tested]), _rows_of(y, rows))
+        self._apply(
+            rule, np.concatenate([s for _, s in tested]), _rows_of(labels, rows)
+        )
 
     def _splitter(self, y):
         if isinstance(self.cv, Real) and not isinstance(self.cv, Integral):
@@ -294,7 +302,8 @@ class TunedThresholdDetector(ThresholdMixin, _MetaDetector):
 
     def _keep_offset(self):
         vars(self).pop("rule_", None)
-        self.offset_ = _offset_of(self.estimator_)
+        detector, _ = find_detector(self.estimator_, "offset_")
+        self.offset_ = float(np.squeeze(detector.offset_))
 
 
 class FixedThresholdDetector(ThresholdMixin, _MetaDetector):
@@ -335,7 +344,7 @@ class FixedThresholdDetector(ThresholdMixin, _MetaDetector):
 
     _parameter_constraints: ClassVar[dict] = {
         "estimator": [HasMethods(["fit", "score_samples"])],
-        "threshold": [Real],
+        "threshold": [Interval(Real, None, None, closed="neither")],
     }
 
     def __init__(self, estimator, threshold):
@@ -525,7 +534,7 @@ def _needs_labels(rule):
 
 
 def _check_validation_labels(rule, X_val, y_val):
-    """Labels of the validation rows as 0 and 1 = anomaly; None if there are none."""
+    """Whether the validation rows are anomalies; None if there are no labels."""
     if y_val is None:
         if _needs_labels(rule):
             raise ValueError(
@@ -534,17 +543,8 @@ def _check_validation_labels(rule, X_val, y_val):
             )
         return None
     check_consistent_length(X_val, y_val)
-    return check_outlier_labels(
-        y_val, both_classes=_needs_labels(rule), name="y_val"
-    ).astype(int)
+    return check_outlier_labels(y_val, both_classes=_needs_labels(rule), name="y_val")
 
 
 def _rows_of(y, rows):
     return None if y is None else safe_indexing(y, rows)
-
-
-def _offset_of(detector):
-    """Threshold that a fitted detector, or the pipeline around it, has by itself."""
-    if isinstance(detector, Pipeline):
-        return _offset_of(detector[-1])
-    return float(np.squeeze(detector.offset_))

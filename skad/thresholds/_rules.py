@@ -34,14 +34,19 @@ def threshold_below(ordered, n_below) -> float:
     """
     n_below = int(np.searchsorted(ordered, ordered[n_below], side="left"))
     if n_below == 0:
-        return float(np.nextafter(ordered[0], -np.inf))
+        return _next_float(ordered[0], -np.inf)
     return threshold_between(ordered[n_below - 1], ordered[n_below])
 
 
 def threshold_between(below, above) -> float:
     """Midpoint of two scores; of neighbouring floats the upper one."""
-    middle = below + (above - below) / 2
-    return float(middle if below < middle else above)
+    middle = below / 2 + above / 2  # their difference may overflow
+    return float(middle if below < middle < above else above)
+
+
+def _next_float(value, towards) -> float:
+    with np.errstate(over="ignore"):  # behind the largest float stands infinity
+        return float(np.nextafter(value, towards))
 
 
 def fbeta_curve(scores, is_anomaly, beta) -> tuple[np.ndarray, np.ndarray]:
@@ -55,8 +60,13 @@ def fbeta_curve(scores, is_anomaly, beta) -> tuple[np.ndarray, np.ndarray]:
     n_flagged = np.cumsum(np.bincount(positions))
     n_detected = np.cumsum(np.bincount(positions, weights=is_anomaly))
     fbeta = (1 + beta**2) * n_detected / (beta**2 * is_anomaly.sum() + n_flagged)
-    above_all = np.nextafter(distinct[-1], np.inf)
+    above_all = _next_float(distinct[-1], np.inf)
     return np.append(distinct, above_all), np.append(0.0, fbeta)
+
+
+def first_best(fbeta) -> int:
+    """Position of the lowest of the best thresholds: values equal but for rounding."""
+    return int(np.argmax(fbeta >= fbeta.max() * (1 - 1e-12)))
 
 
 class QuantileThreshold(BaseEstimator):
@@ -194,7 +204,7 @@ class FBetaThreshold(BaseEstimator):
         is_anomaly = check_outlier_labels(y, both_classes=True)
         check_consistent_length(scores, is_anomaly)
         thresholds, fbeta = fbeta_curve(scores, is_anomaly, self.beta)
-        best = int(np.argmax(fbeta))
+        best = first_best(fbeta)
         self.best_score_ = float(fbeta[best])
         self.threshold_ = threshold_between(thresholds[best - 1], thresholds[best])
         return self

@@ -1,0 +1,25 @@
+"""The README's code runs as it stands there."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+README = Path(__file__).parents[1] / "README.md"
+
+
+@pytest.mark.slow
+def test_code__runs():
+    blocks = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+    assert blocks
+    namespace = {}
+    for block in blocks:
+        exec(block, namespace)
+    assert namespace["search"].best_score_ > 0.5
+
+
+def test_commands__are_two():
+    commands = re.findall(r"```\n(python3 .*?)\n```", README.read_text(), re.DOTALL)
+    assert len(commands) == 2
+    for command in commands:
+        assert "-c constraints.txt" in command
