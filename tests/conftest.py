@@ -6,6 +6,7 @@ os.environ.setdefault("SCIPY_ARRAY_API", "1")  # or scikit-learn skips a check
 
 from pathlib import Path
 
+import hypothesis
 import matplotlib as mpl
 import numpy as np
 import pytest
@@ -14,6 +15,8 @@ import torch
 from skad import load_heartbeats, make_heartbeats
 
 mpl.use("Agg")
+hypothesis.settings.register_profile("skad", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("skad")
 torch.set_num_threads(1)
 
 

@@ -75,7 +75,9 @@ def standardized_errors(fitted_on, residuals, floor):
 def inverse(covariance):
     """Inverse by eigenvectors, eigenvalues raised to 1e-9 of the largest."""
     variances, directions = np.linalg.eigh(covariance)
-    largest = variances.max() if variances.max() > 0 else 1.0
+    if variances.max() <= 0:
+        return np.eye(len(covariance))
+    largest = variances.max()
     return sum(
         np.outer(direction, direction) / max(variance, 1e-9 * largest)
         for variance, direction in zip(variances, directions.T, strict=True)

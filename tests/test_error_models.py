@@ -149,6 +149,17 @@ def test__mahalanobis__correlated_channels__unusual_pair_stands_out():
     assert squared[0] > squared[1]
 
 
+@pytest.mark.parametrize("shrinkage", ["ledoit-wolf", 0, 0.1])
+def test__mahalanobis__channel_that_never_varied__counts_when_it_does(shrinkage):
+    fitted_on = noise(100, 3, 2)
+    fitted_on[..., 1] = 0.0
+    model = MahalanobisErrors(shrinkage=shrinkage).fit(fitted_on)
+    usual, in_the_other, in_it = np.zeros((3, 1, 3, 2))
+    in_the_other[..., 0], in_it[..., 1] = 3.0, 3.0
+    errors = model.window_errors(np.concatenate([usual, in_the_other, in_it]))
+    assert errors[0] < errors[1] < errors[2] < np.inf
+
+
 @given(
     sets=normal_residuals(),
     latent_dim=st.integers(1, 4),

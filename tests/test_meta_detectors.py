@@ -184,6 +184,13 @@ def test__tuned__validation_labels_in_other_coding__same_threshold(recode):
     assert tuned.fit(X, X_val=X_VAL, y_val=recode(Y_VAL)).offset_ == expected
 
 
+def test__tuned__fit_predict__passes_the_validation_rows():
+    tuned = TunedThresholdDetector(LINEAR)
+    labels = clone(tuned).fit_predict(X, X_val=X_VAL, y_val=Y_VAL)
+    expected = tuned.fit(X, X_val=X_VAL, y_val=Y_VAL).predict(X)
+    np.testing.assert_array_equal(labels, expected)
+
+
 def test__tuned__no_rule__is_f1():
     by_default = TunedThresholdDetector(LINEAR).fit(X, X_val=X_VAL, y_val=Y_VAL)
     assert by_default.rule is None
@@ -560,7 +567,7 @@ SEARCHES = {
             "latent_dim": [1, 2],
             "lr": [1e-3, 1e-2],
             "kl_weight": [0.0, 0.1],
-            "error_model": ["mae"],
+            "error_model": ["mae", "hybrid"],
         },
     ),
 }

@@ -127,6 +127,10 @@ class BaseAutoencoder(
         X = self._check_windows(X, reset=True)
         windows = Windows(X, self._normal_rows(X, y))
         held_out = None
+        if X_val is None and y_val is not None:
+            raise ValueError(
+                "y_val was given without X_val, the windows it belongs to."
+            )
         if X_val is not None:
             X_val = self._check_windows(X_val, reset=False)
             held_out = Windows(X_val, _normal_validation_rows(X_val, y_val))

@@ -4,6 +4,7 @@ An error model is any object with the three methods of `BaseErrorModel`. The err
 a window is the mean of the errors of its timesteps, for every model here.
 """
 
+import warnings
 from numbers import Integral, Real
 from typing import ClassVar
 
@@ -155,7 +156,8 @@ class StandardizedErrors(BaseErrorModel):
         squares = np.mean(np.square(residuals), axis=0)
         scale = squares + self.floor * squares.mean()
         # A perfect reconstruction has no usual size: then residuals count as they are.
-        self.scale_ = scale if scale.any() else np.ones_like(scale)
+        perfect = scale.max() < np.finfo(np.float64).tiny
+        self.scale_ = np.ones_like(scale) if perfect else scale
         return self
 
     def timestep_errors(self, residuals, codes=None):
@@ -186,7 +188,8 @@ class MahalanobisErrors(BaseErrorModel):
     precision_ : ndarray of shape (n_values, n_values)
         Inverse of the covariance Sigma. Where Sigma is singular (constant or identical
         channels, fewer vectors than values), its eigenvalues are raised to 1e-9 of the
-        largest: what never varied weighs heavily, but not infinitely.
+        largest: what never varied weighs heavily, but not infinitely. The identity
+        where nothing varied.
 
     Notes
     -----
@@ -232,6 +235,15 @@ class MahalanobisErrors(BaseErrorModel):
         _, window_length, n_channels = residuals.shape
         width = n_channels if self.vector == "timestep" else window_length * n_channels
         vectors = np.abs(residuals).reshape(-1, width)
+        if len(vectors) == 1:
+            warnings.warn(
+                "One held-out window has no covariance, so its Mahalanobis distance is "
+                "the Euclidean one; pass X_val, or raise validation_fraction.",
+                UserWarning,
+                stacklevel=2,
+            )
+            self.location_, self.precision_ = vectors[0], np.eye(width)
+            return self
         estimator = (
             LedoitWolf(store_precision=False)
             if self.shrinkage == "ledoit-wolf"
@@ -369,8 +381,9 @@ def _unit(values):
 def _inverse(covariance):
     """Invert a covariance, whose eigenvalues are kept from vanishing."""
     variances, directions = eigh(covariance)
-    largest = variances[-1] if variances[-1] > 0 else 1.0
-    return (directions / np.maximum(variances, 1e-9 * largest)) @ directions.T
+    if variances[-1] <= 0:
+        return np.eye(len(covariance))
+    return (directions / np.maximum(variances, 1e-9 * variances[-1])) @ directions.T
 
 
 ERROR_MODELS = {

@@ -270,10 +270,10 @@ class TunedThresholdDetector(ThresholdMixin, _MetaDetector):
             detector = self._fit_inner(context, "refit", X, y)
         context.call_on_fit_task_end(estimator=self)
         self._keep(detector)
-        rows = np.concatenate([test for test, _ in tested])
-        self._apply(
-            rule, np.concatenate([s for _, s in tested]), _rows_of(labels, rows)
-        )
+        scores = np.concatenate([scores for _, scores in tested])
+        if labels is not None:
+            labels = np.concatenate([labels[test] for test, _ in tested])
+        self._apply(rule, scores, labels)
 
     def _splitter(self, y):
         if isinstance(self.cv, Real) and not isinstance(self.cv, Integral):
