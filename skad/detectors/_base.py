@@ -223,11 +223,13 @@ class BaseAutoencoder(
         shape = (BLOCK, self.window_length_, self.n_channels_)
         for start in range(0, len(windows), BLOCK):
             at = slice(start, min(start + BLOCK, len(windows)))
-            block = np.zeros((BLOCK, windows.X.shape[1]))
-            block[: at.stop - start] = windows.gather(at)
+            rows = windows.gather(at)
+            is_float = rows.dtype.kind == "f"
+            block = np.zeros((BLOCK, rows.shape[1]), rows.dtype if is_float else float)
+            block[: len(rows)] = rows
             block = block.reshape(shape)
             reconstruction, codes = self._reconstruct_block(block)
-            yield at, block - reconstruction, codes
+            yield at, np.subtract(block, reconstruction, dtype=np.float64), codes
 
     def _score(self, windows):
         scores = np.empty(len(windows))

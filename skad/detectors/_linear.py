@@ -3,6 +3,8 @@
 from numbers import Integral, Real
 from typing import ClassVar
 
+import numpy as np
+
 from skad._validation import Interval
 from skad.detectors._base import BaseAutoencoder, warn_if_not_narrower
 from skad.detectors._windows import principal_components
@@ -111,7 +113,8 @@ class LinearAutoencoder(BaseAutoencoder):
         return windows, held_out
 
     def _reconstruct_block(self, block):
-        deviation = block.reshape(len(block), -1) - self.mean_
+        flat = block.reshape(len(block), -1)
+        deviation = np.subtract(flat, self.mean_, dtype=np.float64)
         codes = deviation @ self.components_.T
         reconstruction = self.mean_ + codes @ self.components_
         return reconstruction.reshape(block.shape), codes

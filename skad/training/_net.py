@@ -113,13 +113,13 @@ class ReconstructionNet(NeuralNet):
         return self.criterion_(y_pred, to_tensor(y_true, device=self.device))
 
     @torch.inference_mode()
-    def reconstruct(self, windows):
-        """Reconstruction and latent of a block, (B, T, C), both float64 on the CPU."""
+    def reconstruct(self, block):
+        """Reconstruct (B, T, C); returns float32, and the codes in float64 or None."""
         self._set_training(False)
-        X = torch.from_numpy(windows.astype(np.float32)).to(self.device)
-        reconstruction, latent = split_output(self.module_(X))
-        codes = None if latent is None else _to_float64(latent)
-        return _to_float64(reconstruction), codes
+        X = torch.from_numpy(np.ascontiguousarray(block, dtype=np.float32))
+        reconstruction, latent = split_output(self.module_(X.to(self.device)))
+        codes = None if latent is None else latent.cpu().numpy().astype(np.float64)
+        return reconstruction.cpu().numpy(), codes
 
     @property
     def window_shape(self):
@@ -210,10 +210,6 @@ class ReconstructionNet(NeuralNet):
         self.module_.load_state_dict(
             {name: torch.as_tensor(value) for name, value in state["weights"].items()}
         )
-
-
-def _to_float64(tensor):
-    return tensor.cpu().numpy().astype(np.float64)
 
 
 def _available(device):
