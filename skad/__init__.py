@@ -11,6 +11,7 @@ _HOMES = {
     "skad.datasets._heartbeats": ["load_heartbeats", "make_heartbeats"],
     "skad.detectors._conv": ["ConvAutoencoder"],
     "skad.detectors._custom": ["Autoencoder"],
+    "skad.detectors._encdec_ad": ["EncDecAD"],
     "skad.detectors._linear": ["LinearAutoencoder"],
     "skad.detectors._lstm": ["LSTMAutoencoder"],
     "skad.detectors._mlp": ["MLPAutoencoder"],
@@ -27,12 +28,19 @@ _HOMES = {
     "skad.plotting._history": ["TrainingHistoryDisplay"],
     "skad.plotting._reconstruction": ["ReconstructionDisplay"],
     "skad.plotting._threshold": ["ThresholdDisplay"],
+    "skad.series._roles": ["split_roles"],
+    "skad.series._windowed": ["WindowedDetector"],
+    "skad.series._windows": ["SlidingWindow", "sliding_windows"],
     "skad.thresholds._detectors": [
         "DetectorClassifier",
         "FixedThresholdDetector",
         "TunedThresholdDetector",
     ],
-    "skad.thresholds._rules": ["FBetaThreshold", "QuantileThreshold"],
+    "skad.thresholds._rules": [
+        "FBetaThreshold",
+        "QuantileThreshold",
+        "SigmaThreshold",
+    ],
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -43,6 +51,7 @@ if TYPE_CHECKING:  # the same table once more, for editors and mypy
     from skad.datasets._heartbeats import load_heartbeats, make_heartbeats
     from skad.detectors._conv import ConvAutoencoder
     from skad.detectors._custom import Autoencoder
+    from skad.detectors._encdec_ad import EncDecAD
     from skad.detectors._linear import LinearAutoencoder
     from skad.detectors._lstm import LSTMAutoencoder
     from skad.detectors._mlp import MLPAutoencoder
@@ -59,12 +68,19 @@ if TYPE_CHECKING:  # the same table once more, for editors and mypy
     from skad.plotting._history import TrainingHistoryDisplay
     from skad.plotting._reconstruction import ReconstructionDisplay
     from skad.plotting._threshold import ThresholdDisplay
+    from skad.series._roles import split_roles
+    from skad.series._windowed import WindowedDetector
+    from skad.series._windows import SlidingWindow, sliding_windows
     from skad.thresholds._detectors import (
         DetectorClassifier,
         FixedThresholdDetector,
         TunedThresholdDetector,
     )
-    from skad.thresholds._rules import FBetaThreshold, QuantileThreshold
+    from skad.thresholds._rules import (
+        FBetaThreshold,
+        QuantileThreshold,
+        SigmaThreshold,
+    )
 
 
 def __getattr__(name):

@@ -16,6 +16,8 @@ from sklearn.utils._param_validation import (
     Options,
     StrOptions,
 )
+from sklearn.utils.validation import _check_feature_names_in as feature_names_in
+from sklearn.utils.validation import _num_samples as num_samples
 from sklearn.utils.validation import (
     check_consistent_length,
     check_is_fitted,
@@ -37,8 +39,10 @@ __all__ = [
     "check_outlier_labels",
     "check_random_state",
     "column_or_1d",
+    "feature_names_in",
     "find_detector",
     "fit_context",
+    "num_samples",
     "safe_indexing",
     "validate_data",
 ]

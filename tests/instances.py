@@ -7,6 +7,7 @@ from skad import (
     Autoencoder,
     ConvAutoencoder,
     DetectorClassifier,
+    EncDecAD,
     FBetaThreshold,
     FixedThresholdDetector,
     HybridErrors,
@@ -17,8 +18,11 @@ from skad import (
     MeanSquaredErrors,
     MLPAutoencoder,
     QuantileThreshold,
+    SigmaThreshold,
+    SlidingWindow,
     StandardizedErrors,
     TunedThresholdDetector,
+    WindowedDetector,
 )
 
 
@@ -75,6 +79,7 @@ AUTOENCODERS = {
     "lstm": LSTMAutoencoder(1, **FAST),
     "lstm-steps": LSTMAutoencoder(2, output_activation="leaky_relu", **FAST),
     "lstm-teacher": LSTMAutoencoder(2, teacher_forcing=True, reverse=False, **FAST),
+    "encdec-ad": EncDecAD(2, **FAST),
     "custom": Autoencoder(Bottleneck, **FAST),
 }
 
@@ -91,10 +96,34 @@ META_ESTIMATORS = {
     "classifier": DetectorClassifier(LinearAutoencoder(1)),
 }
 
-ESTIMATORS = AUTOENCODERS | META_ESTIMATORS
+# Windows of one row: like any estimator.
+SERIES = {
+    "sliding-one": SlidingWindow(1),
+    "windowed-one": WindowedDetector(LinearAutoencoder(1), 1),
+    "windowed-one-net": WindowedDetector(MLPAutoencoder((8,), 1, **FAST), 1),
+}
+
+# A row is scored with its neighbours: their order counts, and what stands beside them.
+WITH_NEIGHBOURS = {
+    "sliding": SlidingWindow(4, pad="zero"),
+    "windowed": WindowedDetector(LinearAutoencoder(), 4, contamination=0.1),
+    "windowed-timestep": WindowedDetector(
+        MLPAutoencoder((8,), 2, **FAST), 4, level="timestep", aggregate="median"
+    ),
+    "windowed-forest": WindowedDetector(
+        IsolationForest(n_estimators=10, random_state=0),
+        4,
+        stride=3,
+        aggregate="max",
+        contamination=0.1,
+    ),
+    "windowed-lstm": WindowedDetector(EncDecAD(2, **FAST), 4, aggregate="last"),
+}
+
+ESTIMATORS = AUTOENCODERS | META_ESTIMATORS | SERIES | WITH_NEIGHBOURS
 
 # Those that take scores or residuals, not tables: checked by tests of their own.
-RULES = [FBetaThreshold(), QuantileThreshold()]
+RULES = [FBetaThreshold(), QuantileThreshold(), SigmaThreshold()]
 ERROR_MODELS = [
     MeanSquaredErrors(),
     MeanAbsoluteErrors(),

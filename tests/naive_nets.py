@@ -5,7 +5,9 @@ from torch import nn
 from torch.nn.utils import skip_init
 
 
-def lstm_autoencoder(module, X, *, feedback, reverse=True, teacher=False):
+def lstm_autoencoder(
+    module, X, *, feedback, reverse=True, teacher=False, starts_from_state=False
+):
     """Run LSTM autoencoder `module` cell by cell; returns outputs and latent code.
 
     Only the weights of `module` are used.
@@ -20,7 +22,8 @@ def lstm_autoencoder(module, X, *, feedback, reverse=True, teacher=False):
     target = X.flip(1) if reverse else X
     outputs = []
     for t in range(X.shape[1]):
-        h, c = decoder(step, (h, c))
+        if t > 0 or not starts_from_state:
+            h, c = decoder(step, (h, c))
         logit = module.output_layer(h)
         output = module.output_activation(logit)
         outputs.append(output)

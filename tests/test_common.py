@@ -2,13 +2,28 @@
 
 import numpy as np
 import pytest
-from instances import ESTIMATORS
+from instances import ESTIMATORS, WITH_NEIGHBOURS
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 
+def expected_failures(estimator):
+    """Reasons, by check; everything else must pass."""
+    if any(estimator is one for one in WITH_NEIGHBOURS.values()):
+        return {
+            "check_methods_sample_order_invariance": "a window holds rows in order",
+            "check_methods_subset_invariance": "a row is scored with its neighbours",
+        }
+    return {}
+
+
+@pytest.mark.filterwarnings("ignore:Only .* windows would remain:UserWarning")
 @pytest.mark.filterwarnings("ignore:latent_dim=:UserWarning")
 @pytest.mark.filterwarnings("ignore:(?s).*threshold of the inner:UserWarning")
-@parametrize_with_checks(list(ESTIMATORS.values()))
+@parametrize_with_checks(
+    list(ESTIMATORS.values()),
+    expected_failed_checks=expected_failures,
+    xfail_strict=True,
+)
 def test_sklearn_checks(estimator, check):
     state = np.random.get_state()  # noqa: NPY002, some checks of scikit-learn move it
     check(estimator)

@@ -16,6 +16,7 @@ ROOMS = {
     "training": set(),
     "error_models": set(),
     "thresholds": set(),
+    "series": {"thresholds"},
     "metrics": set(),
     "plotting": {"thresholds"},
     "datasets": set(),

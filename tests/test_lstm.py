@@ -21,6 +21,11 @@ def make_module(n_timesteps, n_channels, hidden, dtype, **options):
         return LSTMModule(n_timesteps, n_channels, hidden, **options).to(dtype)
 
 
+def gradients(output, X, parameters):
+    loss = (output - X).square().sum()
+    return torch.autograd.grad(loss, parameters, materialize_grads=True)
+
+
 def relative_difference(got, expected):
     got, expected = got.detach(), expected.detach()
     return float((got - expected).abs().max() / expected.abs().max().clamp(min=1e-30))
@@ -32,6 +37,7 @@ def relative_difference(got, expected):
     n_channels=st.integers(1, 3),
     hidden=st.integers(1, 6),
     reverse=st.booleans(),
+    starts_from_state=st.booleans(),
     mode=st.sampled_from(
         [
             ("output", "identity", False),
@@ -47,7 +53,15 @@ def relative_difference(got, expected):
     ("dtype", "tolerance"), [(torch.float64, 1e-12), (torch.float32, 1e-5)]
 )
 def test_decoder__equals_the_loop(
-    dtype, tolerance, n_windows, n_timesteps, n_channels, hidden, reverse, mode
+    dtype,
+    tolerance,
+    n_windows,
+    n_timesteps,
+    n_channels,
+    hidden,
+    reverse,
+    starts_from_state,
+    mode,
 ):
     feedback, activation, teacher = mode
     module = make_module(
@@ -59,19 +73,25 @@ def test_decoder__equals_the_loop(
         reverse=reverse,
         feedback=feedback,
         output_activation=activation,
+        starts_from_state=starts_from_state,
     )
     generator = torch.Generator().manual_seed(1)
     X = torch.rand(n_windows, n_timesteps, n_channels, dtype=dtype, generator=generator)
     module.train()
     fast, code = module(X)
     slow, slow_code = naive_nets.lstm_autoencoder(
-        module, X, feedback=feedback, reverse=reverse, teacher=teacher
+        module,
+        X,
+        feedback=feedback,
+        reverse=reverse,
+        teacher=teacher,
+        starts_from_state=starts_from_state,
     )
     assert relative_difference(fast, slow) <= tolerance
     assert relative_difference(code, slow_code) <= tolerance
     parameters = list(module.parameters())
-    fast_gradients = torch.autograd.grad((fast - X).square().sum(), parameters)
-    slow_gradients = torch.autograd.grad((slow - X).square().sum(), parameters)
+    fast_gradients = gradients(fast, X, parameters)
+    slow_gradients = gradients(slow, X, parameters)
     scale = max(float(g.abs().max()) for g in slow_gradients)
     for got, expected in zip(fast_gradients, slow_gradients, strict=True):
         assert float((got - expected).abs().max()) <= tolerance * scale

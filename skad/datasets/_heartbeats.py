@@ -1,9 +1,6 @@
 """Heartbeats: synthetic ones, and the reader for tables of real ones."""
 
-import gzip
 import math
-import zlib
-from numbers import Integral
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,6 +9,7 @@ import pandas as pd
 from sklearn.utils import gen_batches
 
 from skad._validation import InvalidParameterError, check_random_state
+from skad.datasets._files import check_count, damage_named, open_text
 
 __all__ = ["load_heartbeats", "make_heartbeats"]
 
@@ -286,18 +284,11 @@ def _record(patients, rhythm, rng) -> np.ndarray:
     return _scale_and_pad(signal, length)
 
 
-def _check_count(name, value, lowest):
-    """Raise unless `value` is a whole number that is not below `lowest`."""
-    is_int = isinstance(value, Integral) and not isinstance(value, bool)
-    if not is_int or value < lowest:
-        raise InvalidParameterError(f"{name}={value!r}; expected an int >= {lowest}.")
-
-
 def _share_out(n_anomalies) -> list[int]:
     """Beats of each abnormal kind."""
     n_kinds = len(_KINDS) - 1
     if np.ndim(n_anomalies) == 0:
-        _check_count("n_anomalies", n_anomalies, 0)
+        check_count("n_anomalies", n_anomalies, 0)
         return [len(range(kind, n_anomalies, n_kinds)) for kind in range(n_kinds)]
     if np.shape(n_anomalies) != (n_kinds,):
         raise InvalidParameterError(
@@ -305,7 +296,7 @@ def _share_out(n_anomalies) -> list[int]:
             f"expected an int, or {n_kinds} of them, one for each kind."
         )
     for kind, count in enumerate(n_anomalies):
-        _check_count(f"n_anomalies[{kind}]", count, 0)
+        check_count(f"n_anomalies[{kind}]", count, 0)
     return list(n_anomalies)
 
 
@@ -438,8 +429,8 @@ def make_heartbeats(
     >>> roc_auc_score(y_test == 0, detector.score_samples(X_test)) > 0.75
     True
     """
-    _check_count("n_normal", n_normal, 0)
-    _check_count("n_patients", n_patients, 1)
+    check_count("n_normal", n_normal, 0)
+    check_count("n_patients", n_patients, 1)
     counts = [n_normal, *_share_out(n_anomalies)]
     if not sum(counts):
         raise InvalidParameterError(
@@ -515,9 +506,8 @@ def _find_fault_in_line(line) -> str | None:
 
 def _find_fault(path) -> str:
     """Tell where the first fault of a file is, and what."""
-    opened = gzip.open if path.suffix == ".gz" else open
     n_lines = 0
-    with opened(path, "rt", encoding="utf-8-sig", errors="replace") as file:
+    with open_text(path) as file:
         for number, line in enumerate(file, start=1):
             if not line.strip():  # pandas skips it too
                 continue
@@ -596,12 +586,10 @@ def load_heartbeats(path):
     >>> y_outlier = np.where(y == 0, 1, -1)
     """
     path = Path(path).expanduser()
-    try:
+    with damage_named(path):
         table = _read_table(path)
         if table is None:
             raise ValueError(f"{path}, {_find_fault(path)}")
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise ValueError(f"{path} is damaged or cut off: {error}") from error
     # The parser's array is stored by columns, and detectors read rows.
     X = np.ascontiguousarray(table[:, :_N_TIMEPOINTS])
     return X, table[:, _N_TIMEPOINTS].astype(np.int64)

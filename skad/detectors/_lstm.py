@@ -15,8 +15,9 @@ from skad.detectors._neural import BaseNeuralAutoencoder
 class LSTMModule(CodeModule):
     """(B, T, C) -> (B, T, C) by way of (B, H); B windows, T timesteps, C channels.
 
-    The encoder's last state starts the decoder, whose first input is zero and whose
-    next inputs are its own outputs (or, with teacher forcing in training, the windows).
+    The encoder's last state starts the decoder, whose next inputs are its own outputs
+    (or, with teacher forcing in training, the windows). Its first output comes from a
+    step with the input zero or, with `starts_from_state`, from the encoder's state.
     Parameters stand in data-flow order: encoder, decoder, output layer.
     """
 
@@ -29,6 +30,7 @@ class LSTMModule(CodeModule):
         reverse,
         feedback,
         output_activation,
+        starts_from_state=False,
     ):
         super().__init__()
         self.encoder = nn.LSTM(n_channels, latent_dim, batch_first=True)
@@ -38,6 +40,7 @@ class LSTMModule(CodeModule):
         self.window_length = window_length
         self.teacher_forcing = teacher_forcing
         self.reverse = reverse
+        self.starts_from_state = starts_from_state
         # What is fed back is linear in the decoder's state.
         self.linear_feedback = feedback == "logit" or output_activation == "identity"
 
@@ -59,8 +62,18 @@ class LSTMModule(CodeModule):
     def _decode_with_teacher(self, X, state):
         """Give the decoder zero, then the true value before."""
         before = self._in_time(X)[:, :-1]
-        inputs = torch.cat([torch.zeros_like(X[:, :1]), before], dim=1)
-        return self.output_activation(self.output_layer(self.decoder(inputs, state)[0]))
+        first = torch.zeros_like(X[:, :1])
+        hidden = self._run(self.decoder, first, before, state)
+        return self.output_activation(self.output_layer(hidden))
+
+    def _run(self, decoder, first, rest, state):
+        """Hidden states of all timesteps, (B, T, H), in one call of the decoder."""
+        if not self.starts_from_state:
+            return decoder(torch.cat([first, rest], dim=1), state)[0]
+        hidden = state[0].transpose(0, 1)  # (B, 1, H)
+        if rest.shape[1] == 0:
+            return hidden
+        return torch.cat([hidden, decoder(rest, state)[0]], dim=1)
 
     def _decode_folded(self, state):
         """Feed linear outputs back in one call of the fused LSTM, exactly.
@@ -77,18 +90,22 @@ class LSTMModule(CodeModule):
             "bias_ih_l0": torch.addmv(decoder.bias_ih_l0, weight, output.bias),
             "bias_hh_l0": decoder.bias_hh_l0,
         }
-        first = -output(state[0][0])  # (B, C)
-        inputs = first.new_zeros(len(first), self.window_length, first.shape[1])
-        inputs = torch.cat([first[:, None], inputs[:, 1:]], dim=1)
-        hidden, _ = functional_call(decoder, folded, (inputs, state))
-        return output(hidden)
+        first = -output(state[0].transpose(0, 1))  # (B, 1, C)
+        rest = first.new_zeros(len(first), self.window_length - 1, first.shape[2])
+
+        def run_folded(inputs, state):
+            return functional_call(decoder, folded, (inputs, state))
+
+        return output(self._run(run_folded, first, rest, state))
 
     def _decode_by_steps(self, state):
         """Feed activated outputs back, one timestep after the other."""
         outputs = []
-        step = state[0].new_zeros(state[0].shape[1], 1, self.output_layer.out_features)
-        for _ in range(self.window_length):
-            hidden, state = self.decoder(step, state)
+        hidden = state[0].transpose(0, 1)
+        step = hidden.new_zeros(len(hidden), 1, self.output_layer.out_features)
+        for t in range(self.window_length):
+            if t > 0 or not self.starts_from_state:
+                hidden, state = self.decoder(step, state)
             step = self.output_activation(self.output_layer(hidden))
             outputs.append(step)
         return torch.cat(outputs, dim=1)

@@ -5,15 +5,10 @@ from numbers import Integral, Real
 from typing import ClassVar
 
 import numpy as np
-from sklearn.base import (
-    BaseEstimator,
-    ClassifierMixin,
-    MetaEstimatorMixin,
-    clone,
-)
-from sklearn.callback import CallbackSupportMixin, with_callbacks
+from sklearn.base import ClassifierMixin, clone
+from sklearn.callback import with_callbacks
 from sklearn.model_selection import ShuffleSplit, StratifiedShuffleSplit, check_cv
-from sklearn.utils import assert_all_finite, get_tags
+from sklearn.utils import assert_all_finite
 from sklearn.utils.multiclass import check_classification_targets
 
 from skad._validation import (
@@ -30,54 +25,12 @@ from skad._validation import (
     fit_context,
     safe_indexing,
 )
+from skad.thresholds._meta import MetaDetector
 from skad.thresholds._mixin import ThresholdMixin
 from skad.thresholds._rules import FBetaThreshold
 
 
-class _MetaDetector(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator):
-    """What the meta-estimators of this file share: one inner detector."""
-
-    def _fit_inner(self, context, task_name, X, y):
-        """Fit a clone of the inner detector, with scikit-learn's callbacks."""
-        detector = clone(self.estimator)
-        task = context.subcontext(task_name=task_name)
-        with task.propagate_callback_context(detector):
-            task.call_on_fit_task_begin(estimator=self, X=X, y=y)
-            detector.fit(X, y)
-            task.call_on_fit_task_end(estimator=self, X=X, y=y)
-        return detector
-
-    def _keep(self, detector):
-        """Make a fitted inner detector ours."""
-        self.estimator_ = detector
-        for name in ("n_features_in_", "feature_names_in_"):
-            vars(self).pop(name, None)
-            if hasattr(detector, name):
-                setattr(self, name, getattr(detector, name))
-
-    def score_samples(self, X):
-        """Score rows with the inner detector.
-
-        Parameters
-        ----------
-        X : array-like
-            Rows, as the inner detector takes them.
-
-        Returns
-        -------
-        scores : ndarray of shape (n_samples,)
-            Higher = more normal.
-        """
-        check_is_fitted(self)
-        return self.estimator_.score_samples(X)
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags = get_tags(self.estimator).input_tags
-        return tags
-
-
-class TunedThresholdDetector(ThresholdMixin, _MetaDetector):
+class TunedThresholdDetector(ThresholdMixin, MetaDetector):
     """Outlier detector whose threshold a rule finds on validation data.
 
     Works with every scikit-learn outlier detector that has ``score_samples``, and with
@@ -263,11 +216,15 @@ class TunedThresholdDetector(ThresholdMixin, _MetaDetector):
         tested = []
         for train, test in splits:
             detector = self._fit_inner(
-                context, "fit-split", safe_indexing(X, train), _rows_of(y, train)
+                context,
+                "fit-split",
+                clone(self.estimator),
+                safe_indexing(X, train),
+                _rows_of(y, train),
             )
             tested.append((test, detector.score_samples(safe_indexing(X, test))))
         if self.refit:
-            detector = self._fit_inner(context, "refit", X, y)
+            detector = self._fit_inner(context, "refit", clone(self.estimator), X, y)
         context.call_on_fit_task_end(estimator=self)
         self._keep(detector)
         scores = np.concatenate([scores for _, scores in tested])
@@ -289,7 +246,9 @@ class TunedThresholdDetector(ThresholdMixin, _MetaDetector):
             self._keep(self.estimator)
             return
         context = self._begin(1)
-        self._keep(self._fit_inner(context, "fit-estimator", X, y))
+        self._keep(
+            self._fit_inner(context, "fit-estimator", clone(self.estimator), X, y)
+        )
         context.call_on_fit_task_end(estimator=self)
 
     def _begin(self, n_fits):
@@ -306,7 +265,7 @@ class TunedThresholdDetector(ThresholdMixin, _MetaDetector):
         self.offset_ = float(np.squeeze(detector.offset_))
 
 
-class FixedThresholdDetector(ThresholdMixin, _MetaDetector):
+class FixedThresholdDetector(ThresholdMixin, MetaDetector):
     """Outlier detector with a threshold that is given.
 
     Parameters
@@ -371,13 +330,15 @@ class FixedThresholdDetector(ThresholdMixin, _MetaDetector):
         """
         context = self._init_callback_context(max_subtasks=1)
         context.call_on_fit_task_begin(estimator=self)
-        self._keep(self._fit_inner(context, "fit-estimator", X, y))
+        self._keep(
+            self._fit_inner(context, "fit-estimator", clone(self.estimator), X, y)
+        )
         context.call_on_fit_task_end(estimator=self)
         self.offset_ = float(self.threshold)
         return self
 
 
-class DetectorClassifier(ClassifierMixin, _MetaDetector):
+class DetectorClassifier(ClassifierMixin, MetaDetector):
     """Outlier detector as a binary classifier.
 
     Opens scikit-learn's classification tools to it: scorers by name with the right
@@ -480,7 +441,9 @@ class DetectorClassifier(ClassifierMixin, _MetaDetector):
             )
         context = self._init_callback_context(max_subtasks=1)
         context.call_on_fit_task_begin(estimator=self)
-        self._keep(self._fit_inner(context, "fit-estimator", X, y))
+        self._keep(
+            self._fit_inner(context, "fit-estimator", clone(self.estimator), X, y)
+        )
         context.call_on_fit_task_end(estimator=self)
         self.classes_ = classes
         self.outlier_label_ = outlier_label

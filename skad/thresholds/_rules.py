@@ -130,6 +130,71 @@ class QuantileThreshold(BaseEstimator):
         return self
 
 
+class SigmaThreshold(BaseEstimator):
+    """Threshold some standard deviations below the mean score; no labels needed.
+
+    Parameters
+    ----------
+    k : float, default=3.0
+        Number of standard deviations, > 0.
+
+    Attributes
+    ----------
+    threshold_ : float
+        A score below it is an anomaly.
+
+    See Also
+    --------
+    QuantileThreshold : Assumes no shape of the scores.
+
+    Notes
+    -----
+    threshold = mean - k * std of the scores (std with n in the denominator). Meant for
+    the scores of normal rows that the detector was not trained on (v_N1 of EncDec-AD,
+    which takes k = 1 where there is one anomaly only). The share of false alarms is
+    that of a normal distribution only if the scores have one; errors are mostly skewed,
+    and then it is larger.
+
+    References
+    ----------
+    P. Malhotra et al., "LSTM-based Encoder-Decoder for Multi-sensor Anomaly Detection",
+    2016, section 3, arXiv:1607.00148.
+
+    Examples
+    --------
+    >>> from skad import SigmaThreshold
+    >>> SigmaThreshold(2.0).fit([-1.0, -3.0, -1.0, -3.0]).threshold_
+    -4.0
+    """
+
+    _parameter_constraints: ClassVar = {
+        "k": [Interval(Real, 0, None, closed="neither")]
+    }
+
+    def __init__(self, k=3.0):
+        self.k = k
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, scores, y=None):
+        """Find the threshold.
+
+        Parameters
+        ----------
+        scores : array-like of shape (n_samples,) or (n_samples, 1)
+            Scores, higher = more normal.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : object
+            The fitted rule.
+        """
+        scores = check_scores(scores)
+        self.threshold_ = float(scores.mean() - self.k * scores.std())
+        return self
+
+
 class FBetaThreshold(BaseEstimator):
     """Threshold with the best F-beta on labelled scores.
 

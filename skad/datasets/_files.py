@@ -1,0 +1,295 @@
+"""What makers and readers of data share: checks, and tables read from text files."""
+
+import csv
+import gzip
+import math
+import re
+import zlib
+from collections.abc import Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from numbers import Integral
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from skad._validation import InvalidParameterError
+
+# Kinds of columns, as the messages say them. A tuple of labels, all text or all whole
+# numbers, is a kind too.
+NUMBER = "a finite number"
+NUMBER_OR_NOTHING = "a finite number or nothing"
+TIME = "a date and time such as 2018-04-01 00:00:00"
+
+_NOTHING = ("", "NA", "NaN", "nan")
+# Lists of the files beside them, which the folders of real data hold too.
+_LISTS = ("files", "verify")
+
+Layout = Mapping[str, str | tuple]
+
+
+def check_count(name, value, lowest) -> None:
+    """Raise unless `value` is a whole number that is not below `lowest`."""
+    is_int = isinstance(value, Integral) and not isinstance(value, bool)
+    if not is_int or value < lowest:
+        raise InvalidParameterError(f"{name}={value!r}; expected an int >= {lowest}.")
+
+
+def open_text(path):
+    """Open a file of text, packed with gzip if its name ends in ".gz"."""
+    opened = gzip.open if path.suffix == ".gz" else open
+    return opened(path, "rt", encoding="utf-8-sig", errors="replace")
+
+
+@contextmanager
+def damage_named(path):
+    """Name the file in errors of packed data that are damaged or cut off."""
+    try:
+        yield
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise ValueError(f"{path} is damaged or cut off: {error}") from error
+
+
+# ---------------------------------------------------------------------------
+# Folders
+# ---------------------------------------------------------------------------
+
+
+def find_tables(folder) -> dict[str, Path]:
+    """Find the files .csv and .csv.gz of a folder and of the folders in it.
+
+    Returns the path of each, by its path within the folder without the ending, sorted,
+    9 before 10.
+
+    Raises
+    ------
+    FileNotFoundError, NotADirectoryError
+        If there is no such folder, or no such file in it.
+    """
+    folder = Path(folder).expanduser()
+    if not folder.exists():
+        raise FileNotFoundError(f"There is no folder {folder}.")
+    if not folder.is_dir():
+        raise NotADirectoryError(f"{folder} is a file; expected a folder of tables.")
+    found: dict[str, Path] = {}
+    for path in folder.rglob("*.csv*"):
+        match = re.fullmatch(r"([^.].*)\.csv(\.gz)?", path.name)
+        if match is None or match[1] in _LISTS:
+            continue
+        name = path.relative_to(folder).with_name(match[1]).as_posix()
+        if name in found:
+            raise ValueError(
+                f"{folder} holds both {found[name].name} and {path.name}; expected one "
+                f"file for {name}."
+            )
+        found[name] = path
+    if not found:
+        raise FileNotFoundError(f"{folder} holds no file *.csv or *.csv.gz.")
+    return {name: found[name] for name in sorted(found, key=_number_aware)}
+
+
+def _number_aware(name):
+    parts = re.split(r"(\d+)", name)
+    return [int(part) if part.isdecimal() else part for part in parts]
+
+
+# ---------------------------------------------------------------------------
+# Tables with a header
+# ---------------------------------------------------------------------------
+
+
+def read_table(path, layouts: Sequence[Layout], *, delimiter=",") -> pd.DataFrame:
+    """Read a table with a header line in one of several layouts.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file, as text or, if its name ends in ".gz", packed with gzip.
+    layouts : sequence of mapping from str to kind
+        The names of the columns, in their order, and what stands in them. The last
+        column must be one where nothing may be missing: that tells short lines.
+    delimiter : str, default=","
+        What separates the columns.
+
+    Returns
+    -------
+    table : DataFrame
+        Columns of numbers and whole numbers as float64, of times as datetime64, of
+        labels as str.
+
+    Raises
+    ------
+    ValueError
+        If anything in the file is wrong. Names the file, line and column, what was
+        found there and what was expected.
+    FileNotFoundError
+        If there is no such file.
+    """
+    path = Path(path).expanduser()
+    with damage_named(path):
+        with open_text(path) as file:
+            header = _split(file.readline(), delimiter)
+        layout = next((x for x in layouts if list(x) == header), None)
+        if layout is None:
+            fault = _find_fault_in_header(path, layouts, delimiter)
+            raise ValueError(f"{path}, line 1, {fault}")
+        table = _parse(path, layout, delimiter)
+        if table is None:
+            raise ValueError(f"{path}, {_find_fault(path, layout, delimiter)}")
+    return table
+
+
+def _split(line, delimiter) -> list[str]:
+    try:
+        return next(csv.reader([line.rstrip("\n")], delimiter=delimiter))
+    except csv.Error:
+        return line.split(delimiter)
+
+
+def _is_text(kind) -> bool:
+    return kind == TIME or (isinstance(kind, tuple) and isinstance(kind[0], str))
+
+
+def _parse(path, layout, delimiter) -> pd.DataFrame | None:
+    """Parse the table in one go; None if anything in it is wrong."""
+    kinds = list(layout.values())
+    try:
+        table = pd.read_csv(
+            path,
+            sep=delimiter,
+            header=None,
+            skiprows=1,
+            dtype={i: str if _is_text(kind) else float for i, kind in enumerate(kinds)},
+            keep_default_na=False,
+            na_values=list(_NOTHING),
+            compression="gzip" if path.suffix == ".gz" else None,
+        )
+        if table.shape[1] != len(kinds):
+            return None
+        table.columns = list(layout)
+        for name, kind in layout.items():
+            if kind == TIME:
+                table[name] = pd.to_datetime(table[name], format="ISO8601")
+    except ValueError:
+        # pandas' messages name neither the file nor, mostly, the line.
+        return None
+    sound = all(_is_sound(table[name], kind) for name, kind in layout.items())
+    return table if sound else None
+
+
+def _is_sound(column, kind) -> bool:
+    if isinstance(kind, tuple):
+        return bool(column.isin(kind).all())
+    if kind == TIME:
+        return not column.isna().any()
+    values = column.to_numpy()
+    wrong = np.isinf(values) if kind == NUMBER_OR_NOTHING else ~np.isfinite(values)
+    return not wrong.any()
+
+
+# What follows only runs when something is wrong, and tells where and what.
+
+
+def _find_fault_in_header(path, layouts, delimiter) -> str:
+    with open_text(path) as file:
+        line = file.readline()
+    # Compared with the layout that it agrees with longest.
+    header = _split(line, delimiter)
+    shared = [_count_agreeing(header, layout) for layout in layouts]
+    n_shared = max(shared)
+    names = list(layouts[shared.index(n_shared)])
+    shown = f"{len(names)} columns, {', '.join(names[:3])}, ..., {names[-1]}"
+    if not line:
+        return f"column 1: found an empty file; expected a header of {shown}."
+    others = {mark: len(_split(line, mark)) for mark in ",;\t|"}
+    likely = max(others, key=others.__getitem__)
+    if len(header) == 1 < others[likely]:
+        return (
+            f"column 1: found {others[likely]} columns separated by {likely!r}; "
+            f"expected them to be separated by {delimiter!r}."
+        )
+    if n_shared == len(header):
+        return (
+            f"column {n_shared + 1} is missing: found {len(header)} columns; expected "
+            f"{names[n_shared]!r} here, and {len(names)} columns in all."
+        )
+    if n_shared == len(names):
+        return (
+            f"column {n_shared + 1} is one too many: found {header[n_shared]!r}; "
+            f"expected {shown}."
+        )
+    return (
+        f"column {n_shared + 1}: found {header[n_shared]!r} in the header; expected "
+        f"{names[n_shared]!r}."
+    )
+
+
+def _count_agreeing(header, layout) -> int:
+    agree = [found == name for found, name in zip(header, layout, strict=False)]
+    return agree.index(False) if False in agree else len(agree)
+
+
+def _find_fault(path, layout, delimiter) -> str:
+    """Tell where the first fault behind the header is, and what."""
+    n_lines = 0
+    with open_text(path) as file:
+        next(file)
+        for number, line in enumerate(file, start=2):
+            if not line.strip():  # pandas skips it too
+                continue
+            n_lines += 1
+            fault = _find_fault_in_line(_split(line, delimiter), layout)
+            if fault is not None:
+                return f"line {number}, {fault}"
+    if not n_lines:
+        return "line 2, column 1: found no rows; expected at least one."
+    return "pandas cannot read it as a table."
+
+
+def _find_fault_in_line(fields, layout) -> str | None:
+    names = list(layout)
+    if len(fields) != len(names):
+        column = min(len(fields), len(names)) + 1
+        short = len(fields) < len(names)
+        what = f"({names[column - 1]}) is missing" if short else "is one too many"
+        return (
+            f"column {column} {what}: found {len(fields)} columns; expected "
+            f"{len(names)}."
+        )
+    for column, (field, name) in enumerate(zip(fields, names, strict=True), start=1):
+        if not _fits(field, layout[name]):
+            return (
+                f"column {column} ({name}): found {field!r}; expected "
+                f"{_in_words(layout[name])}."
+            )
+    return None
+
+
+def _fits(field, kind) -> bool:
+    if kind == TIME:
+        return _is_time(field)
+    if _is_text(kind):
+        return field in kind
+    if field in _NOTHING:
+        return kind == NUMBER_OR_NOTHING
+    try:
+        value = float(field)
+    except ValueError:
+        return False
+    return value in kind if isinstance(kind, tuple) else math.isfinite(value)
+
+
+def _is_time(field) -> bool:
+    try:
+        datetime.fromisoformat(field)
+    except ValueError:  # pandas reads a little more, but slowly
+        return not pd.isna(pd.to_datetime(field, format="ISO8601", errors="coerce"))
+    return True
+
+
+def _in_words(kind) -> str:
+    if not isinstance(kind, tuple):
+        return kind
+    *first, last = map(str, kind)
+    return f"{', '.join(first)} or {last}"

@@ -1,0 +1,1 @@
+"""Tables of timestamps: borders, windows, imputation."""

@@ -1,0 +1,147 @@
+"""From windows back to rows: what all windows that cover a row say of it."""
+
+import numpy as np
+
+
+def aggregate_windows(errors, starts, window_length, n_rows, how) -> np.ndarray:
+    """Error of each row from one error a window.
+
+    Parameters
+    ----------
+    errors : ndarray of shape (n_windows,)
+        Error of each window.
+    starts : ndarray of shape (n_windows,)
+        First row of each window, ascending; every row is covered.
+    window_length, n_rows : int
+        Rows a window, and rows in all.
+    how : {"mean", "median", "max", "last"}
+        "last" takes the window in which the row stands latest: for stride 1 the one
+        that ends there, so that nothing behind the row counts.
+
+    Returns
+    -------
+    row_errors : ndarray of shape (n_rows,)
+        Error of each row.
+    """
+    rows = np.arange(n_rows)
+    first = np.searchsorted(starts, rows - window_length, side="right")
+    if how == "last":
+        return errors[first]
+    behind = np.searchsorted(starts, rows, side="right")
+    if how == "median":
+        return _medians(errors, first, behind)
+    reduce = {"mean": np.add, "max": np.maximum}[how].reduceat
+    bounds = np.column_stack([first, behind]).ravel()
+    reduced = reduce(np.append(errors, 0.0), bounds)[::2]
+    return reduced / (behind - first) if how == "mean" else reduced
+
+
+def _medians(errors, first, behind):
+    """Median of ``errors[first[i]:behind[i]]``, those of equal number at once."""
+    medians = np.empty(len(first))
+    counts = behind - first
+    for count in np.unique(counts):
+        at = np.flatnonzero(counts == count)
+        for part in np.array_split(at, 1 + len(at) * count // 2**20):
+            medians[part] = np.median(
+                errors[first[part][:, None] + np.arange(count)], axis=1
+            )
+    return medians
+
+
+def aggregate_timesteps(
+    score_block, starts, window_length, n_rows, how, block
+) -> np.ndarray:
+    """Error of each row from the errors of the timesteps of all windows that cover it.
+
+    Parameters
+    ----------
+    score_block : callable
+        ``score_block(i, j)`` returns the errors of windows i to j,
+        (j - i, window_length); asked for a block of windows at a time.
+    starts, window_length, n_rows, how
+        See `aggregate_windows`.
+    block : int
+        Windows asked for at once.
+
+    Returns
+    -------
+    row_errors : ndarray of shape (n_rows,)
+        Error of each row.
+    """
+    if how == "median":
+        return _timestep_medians(score_block, starts, window_length, n_rows, block)
+    fold = {"mean": _add, "max": _keep_larger, "last": _keep_first}[how]
+    rows = np.full(n_rows, -np.inf if how == "max" else 0.0)
+    filled = 0
+    for i in range(0, len(starts), block):
+        errors = score_block(i, min(i + block, len(starts)))
+        for part, stride in _evenly_spaced(starts[i : i + len(errors)]):
+            filled = fold(rows, errors[part], starts[i + part.start], stride, filled)
+    if how == "mean":
+        covering = np.searchsorted(starts, np.arange(n_rows), side="right")
+        covering -= np.searchsorted(
+            starts, np.arange(n_rows) - window_length, side="right"
+        )
+        rows /= covering
+    return rows
+
+
+def _evenly_spaced(starts):
+    """Split windows into runs of one stride; only the last window breaks it."""
+    steps = np.diff(starts)
+    if len(steps) < 2 or steps[-1] == steps[0]:
+        yield slice(0, len(starts)), int(steps[0]) if len(steps) else 1
+    else:
+        yield slice(0, len(starts) - 1), int(steps[0])
+        yield slice(len(starts) - 1, len(starts)), 1
+
+
+def _columns(rows, errors, start, stride):
+    """Yield the rows that timestep t of all windows falls on, and its errors."""
+    n_windows, window_length = errors.shape
+    for t in range(window_length):
+        stop = start + t + (n_windows - 1) * stride + 1
+        yield rows[start + t : stop : stride], errors[:, t]
+
+
+def _add(rows, errors, start, stride, filled):
+    for target, column in _columns(rows, errors, start, stride):
+        target += column
+    return filled
+
+
+def _keep_larger(rows, errors, start, stride, filled):
+    for target, column in _columns(rows, errors, start, stride):
+        np.maximum(target, column, out=target)
+    return filled
+
+
+def _keep_first(rows, errors, start, stride, filled):
+    """Keep the first window that covers a row: the one in which it stands latest."""
+    for k, row_errors in enumerate(errors):
+        first = start + k * stride
+        stop = first + len(row_errors)
+        if stop > filled:
+            rows[max(first, filled) : stop] = row_errors[max(0, filled - first) :]
+            filled = stop
+    return filled
+
+
+def _timestep_medians(score_block, starts, window_length, n_rows, block):
+    """Medians need all errors of a row at once: blocks of rows, with their windows."""
+    medians = np.empty(n_rows)
+    rows = np.arange(n_rows)
+    first = np.searchsorted(starts, rows - window_length, side="right")
+    behind = np.searchsorted(starts, rows, side="right")
+    for start in range(0, n_rows, block):
+        part = rows[start : start + block]
+        lowest, highest = first[part[0]], behind[part[-1]]
+        errors = score_block(lowest, highest)
+        counts = behind[part] - first[part]
+        for count in np.unique(counts):
+            at = part[counts == count]
+            windows = first[at][:, None] + np.arange(count)
+            values = errors[windows - lowest, at[:, None] - starts[windows]]
+            medians[at] = np.median(values, axis=1)
+    return medians

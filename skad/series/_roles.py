@@ -1,0 +1,132 @@
+"""The six roles of rows in EncDec-AD."""
+
+import numpy as np
+
+from skad._validation import check_consistent_length, check_outlier_labels, column_or_1d
+
+_NORMAL_ROLES = ("s_N", "v_N1", "v_N2", "t_N")
+_ANOMALOUS_ROLES = ("v_A", "t_A")
+
+
+def split_roles(
+    y, *, series=None, normal_shares=(0.5, 0.1, 0.2, 0.2), anomalous_shares=(0.5, 0.5)
+):
+    """Share out the rows of a table to the six roles of EncDec-AD.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_timestamps,)
+        Labels of the rows in the order of time, {-1 = anomaly, +1} or
+        {0, 1 = anomaly}.
+    series : array-like of shape (n_timestamps,), default=None
+        Series that each row belongs to. Whole series are shared out then, and one that
+        holds an anomaly is anomalous as a whole. None shares out contiguous blocks:
+        each run of anomalies is one, runs of normal rows are cut where a role is full.
+    normal_shares : tuple of 4 floats, default=(0.5, 0.1, 0.2, 0.2)
+        Shares of the normal rows for s_N (training), v_N1 (stops the training, gives mu
+        and Sigma), v_N2 (threshold) and t_N (test), in this order in time. They add up
+        to 1; 0 leaves a role empty.
+    anomalous_shares : tuple of 2 floats, default=(0.5, 0.5)
+        Shares of the anomalous runs (or series) for v_A (threshold) and t_A (test).
+
+    Returns
+    -------
+    roles : dict of str to ndarray of int
+        Positions of the rows of "s_N", "v_N1", "v_N2", "v_A", "t_N" and "t_A",
+        ascending; every row has one role.
+
+    Raises
+    ------
+    ValueError
+        If shares do not add up to 1, or there are too few normal rows, runs of
+        anomalies or series for the roles that shall have some.
+
+    See Also
+    --------
+    EncDecAD : Fitted on s_N with ``X_val`` from v_N1.
+    TunedThresholdDetector : Tuned on v_N2 and v_A together.
+
+    Notes
+    -----
+    Take parts of a table with a time index, so that a window crosses no seam:
+    ``table.iloc[np.sort(np.concatenate([roles["v_N2"], roles["v_A"]]))]``.
+
+    References
+    ----------
+    P. Malhotra et al., "LSTM-based Encoder-Decoder for Multi-sensor Anomaly Detection",
+    2016, section 2, arXiv:1607.00148.
+
+    Examples
+    --------
+    >>> from skad import split_roles
+    >>> roles = split_roles([0, 0, 0, 0, 1, 0, 0, 1, 1, 0, 0, 0, 0])
+    >>> {role: rows.tolist() for role, rows in roles.items()}
+    {'s_N': [0, 1, 2, 3, 5], 'v_N1': [6], 'v_N2': [9, 10], 'v_A': [4], 't_N': [11, 12], \
+'t_A': [7, 8]}
+    """
+    is_anomaly = check_outlier_labels(y)
+    _check_shares("normal_shares", normal_shares, _NORMAL_ROLES)
+    _check_shares("anomalous_shares", anomalous_shares, _ANOMALOUS_ROLES)
+    if series is None:
+        normal = np.flatnonzero(~is_anomaly)[:, None]  # each row a unit
+        anomalous = _runs(is_anomaly)
+        kinds = ("normal rows", "runs of anomalies")
+    else:
+        series = column_or_1d(series)
+        check_consistent_length(is_anomaly, series)
+        units = [np.flatnonzero(series == one) for one in _in_order(series)]
+        normal = [rows for rows in units if not is_anomaly[rows].any()]
+        anomalous = [rows for rows in units if is_anomaly[rows].any()]
+        kinds = ("series without anomalies", "series with anomalies")
+    parts = _share_out(normal, _NORMAL_ROLES, normal_shares, kinds[0])
+    parts |= _share_out(anomalous, _ANOMALOUS_ROLES, anomalous_shares, kinds[1])
+    return {r: parts[r] for r in ("s_N", "v_N1", "v_N2", "v_A", "t_N", "t_A")}
+
+
+def _check_shares(name, shares, roles):
+    shares = np.asarray(shares, dtype=float)
+    if (
+        shares.shape != (len(roles),)
+        or (shares < 0).any()
+        or abs(shares.sum() - 1) > 1e-9
+    ):
+        raise ValueError(
+            f"{name}={shares.tolist()}; expected {len(roles)} numbers >= 0 that add up "
+            f"to 1, for {', '.join(roles)}."
+        )
+
+
+def _runs(flags):
+    """Rows of each run of flagged rows."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], flags.astype(int), [0]])))
+    return [np.arange(a, b) for a, b in zip(edges[::2], edges[1::2], strict=True)]
+
+
+def _in_order(series):
+    """Distinct series in the order they come."""
+    values, first = np.unique(series, return_index=True)
+    return values[np.argsort(first)]
+
+
+def _share_out(units, roles, shares, kind):
+    """Give each role that has a share at least one unit, in order."""
+    wanted = [role for role, share in zip(roles, shares, strict=True) if share > 0]
+    if len(units) < len(wanted):
+        raise ValueError(
+            f"{len(units)} {kind} cannot be shared out to {', '.join(wanted)}: at least "
+            f"{len(wanted)} are needed. Give a role the share 0 to leave it empty."
+        )
+    ends = np.round(np.cumsum(shares) * len(units)).astype(int)
+    has_share = np.asarray(shares) > 0
+    # Rounding leaves no role with a share empty: forwards, then backwards.
+    for i in range(len(ends)):
+        before = ends[i - 1] if i else 0
+        ends[i] = max(ends[i], before + has_share[i])
+    ends[-1] = len(units)
+    for i in range(len(ends) - 1, 0, -1):
+        ends[i - 1] = min(ends[i - 1], ends[i] - has_share[i])
+    starts = np.concatenate([[0], ends[:-1]])
+    return {
+        role: np.sort(np.concatenate([*units[a:b], np.empty(0, dtype=int)]))
+        for role, a, b in zip(roles, starts, ends, strict=True)
+    }

@@ -1,0 +1,150 @@
+"""Where a table of timestamps may not be bridged: other series, and gaps in time."""
+
+from numbers import Real
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from skad._validation import check_consistent_length, column_or_1d, num_samples
+
+# A step in time longer than so many usual ones is a gap; jitter is none.
+_GAP_IN_STEPS = 5
+
+
+def learn_max_gap(X, series=None, max_gap=None) -> Any:
+    """Longest step in time that is no gap; None where the rows have no time.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_timestamps, n_channels)
+        Table; only the index of a pandas object tells time.
+    series : array-like of shape (n_timestamps,) or None
+        Series that each row belongs to.
+    max_gap : None, number or timedelta-like
+        None: 5 times the median step.
+    """
+    time, ids = _time_and_series(X, series)
+    if time is None:
+        return None
+    if max_gap is None:
+        steps = np.diff(time)[_same(ids)]
+        return _GAP_IN_STEPS * np.median(steps) if len(steps) else None
+    if time.dtype.kind == "m":
+        return pd.Timedelta(max_gap).to_timedelta64()
+    if not isinstance(max_gap, Real):
+        raise ValueError(
+            f"max_gap={max_gap!r} is no number, but the index of X is numeric; give a "
+            "number in its unit."
+        )
+    return max_gap
+
+
+def find_segments(X, series=None, max_gap=None) -> np.ndarray:
+    """Find the stretches of rows that belong together.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_timestamps, n_channels)
+        Table. The index of a pandas object tells the time (DatetimeIndex,
+        TimedeltaIndex or numbers; the last level of a MultiIndex) and the series (the
+        levels before). Other tables are one contiguous series.
+    series : array-like of shape (n_timestamps,) or None
+        Series that each row belongs to, in addition to those of the index.
+    max_gap : number, timedelta or None
+        A longer step in time is a border, as `learn_max_gap` returns it.
+
+    Returns
+    -------
+    bounds : ndarray of shape (n_segments, 2)
+        First row of each segment, and the row behind its last.
+
+    Raises
+    ------
+    ValueError
+        If timestamps are doubled or out of order within a series, or the rows of a
+        series do not stand together.
+    """
+    n_rows = num_samples(X)
+    time, ids = _time_and_series(X, series)
+    borders = np.ones(n_rows + 1, dtype=bool)
+    borders[1:-1] = ~_same(ids) if ids is not None else False
+    if ids is not None:
+        _check_together(ids, borders[:-1])
+    if time is not None:
+        steps = np.diff(time)
+        _check_order(X, steps, borders[1:-1])
+        if max_gap is not None:
+            borders[1:-1] |= steps > max_gap
+    at = np.flatnonzero(borders)
+    return np.column_stack([at[:-1], at[1:]])
+
+
+def series_of(X, series=None) -> np.ndarray:
+    """Return a number for the series of each row; zeros where there is one only."""
+    _, ids = _time_and_series(X, series)
+    return np.zeros(num_samples(X), dtype=int) if ids is None else ids
+
+
+def _time_and_series(X, series):
+    """Time as numbers or timedeltas, series as codes; None where there is neither."""
+    index = getattr(X, "index", None)
+    index = index if isinstance(index, pd.Index) else pd.RangeIndex(0)
+    codes = []
+    if isinstance(index, pd.MultiIndex):
+        names = index.droplevel(-1)
+        codes.append(pd.factorize(names)[0])
+        index = index.get_level_values(-1)
+    if series is not None:
+        series = column_or_1d(series)
+        check_consistent_length(X, series)
+        codes.append(pd.factorize(series)[0])
+    ids = None
+    if codes:
+        ids = np.unique(np.column_stack(codes), axis=0, return_inverse=True)[1]
+        ids = ids.ravel()
+    return _as_numbers(index), ids
+
+
+def _as_numbers(index):
+    if isinstance(index, pd.DatetimeIndex | pd.PeriodIndex):
+        if isinstance(index, pd.PeriodIndex):
+            index = index.to_timestamp()
+        if index.hasnans:
+            row = int(np.flatnonzero(index.isna())[0])
+            raise ValueError(f"The time index of X is missing (NaT) in row {row}.")
+        return (index - index[0]).to_numpy() if len(index) else None
+    if isinstance(index, pd.TimedeltaIndex):
+        return index.to_numpy()
+    numeric = len(index) and pd.api.types.is_numeric_dtype(index.dtype)
+    return index.to_numpy() if numeric else None
+
+
+def _same(ids):
+    """Whether each row but the first is of the same series as the row before."""
+    return slice(None) if ids is None else ids[1:] == ids[:-1]
+
+
+def _check_together(ids, begins):
+    """Refuse series whose rows are interleaved with those of others."""
+    n_runs, n_series = int(begins.sum()), len(np.unique(ids))
+    if n_runs != n_series:
+        raise ValueError(
+            f"The rows of {n_series} series come in {n_runs} runs; the rows of a series "
+            "must stand together. Sort by series, then by time."
+        )
+
+
+def _check_order(X, steps, is_border):
+    """Refuse time that stands still or runs backwards within a series."""
+    wrong = ~is_border & ~(steps > steps.dtype.type(0))
+    if wrong.any():
+        row = int(np.flatnonzero(wrong)[0]) + 1
+        before, after = X.index[row - 1], X.index[row]
+        kind = "is there twice" if before == after else "is out of order"
+        raise ValueError(
+            f"The time index of X must increase: {after} in row {row} {kind}, after "
+            f"{before} ({int(wrong.sum())} such rows). Sort the rows and drop doubled "
+            "timestamps, e.g. with skad.clean_table, or pass series= if these are "
+            "several series."
+        )

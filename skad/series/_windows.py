@@ -1,0 +1,279 @@
+"""Windows over a table, without copying them."""
+
+from numbers import Integral
+from typing import ClassVar
+
+import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin
+
+from skad._validation import (
+    Interval,
+    StrOptions,
+    check_array,
+    check_consistent_length,
+    check_is_fitted,
+    check_outlier_labels,
+    feature_names_in,
+    fit_context,
+    validate_data,
+)
+from skad.series._segments import find_segments, learn_max_gap
+
+
+def windows_view(table, window_length) -> np.ndarray:
+    """All windows of a contiguous table as a read-only view, one window a row.
+
+    ``(n, C) -> (n - window_length + 1, window_length * C)``, time major. Overlapping
+    windows share their memory.
+    """
+    table = np.ascontiguousarray(table)
+    n_rows, n_channels = table.shape
+    step = table.strides[0]
+    return np.lib.stride_tricks.as_strided(
+        table,
+        shape=(n_rows - window_length + 1, window_length * n_channels),
+        strides=(step, table.itemsize),
+        writeable=False,
+    )
+
+
+def window_starts(bounds, window_length, stride) -> np.ndarray:
+    """First rows of the windows inside each segment; its last rows are always covered.
+
+    Segments shorter than a window have none.
+    """
+    starts = [
+        np.union1d(
+            np.arange(first, stop - window_length + 1, stride), [stop - window_length]
+        )
+        for first, stop in bounds
+        if stop - first >= window_length
+    ]
+    return np.concatenate(starts) if starts else np.empty(0, dtype=int)
+
+
+def any_in_window(flags, starts, window_length) -> np.ndarray:
+    """Whether any row of each window is flagged."""
+    before = np.concatenate([[0], np.cumsum(flags)])
+    return before[starts + window_length] > before[starts]
+
+
+def check_long_enough(bounds, window_length) -> None:
+    """Refuse a table in which no segment is as long as a window."""
+    longest = int(np.diff(bounds, axis=1).max(initial=0))
+    if longest < window_length:
+        raise ValueError(
+            f"window_length={window_length} is longer than every segment of X (the "
+            f"longest of {len(bounds)} has {longest} rows); use window_length <= "
+            f"{longest}, or a larger max_gap if gaps in time cut X too often."
+        )
+
+
+def sliding_windows(X, y=None, *, window_length, stride=1, series=None, max_gap=None):
+    """Cut a table into windows.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_timestamps, n_channels)
+        Table. Windows cross neither series nor gaps: a pandas index tells the time
+        (DatetimeIndex, TimedeltaIndex, numbers) and, as the first levels of a
+        MultiIndex, the series. A numpy array is one contiguous series.
+    y : array-like of shape (n_timestamps,), default=None
+        Labels of the rows, {-1 = anomaly, +1} or {0, 1 = anomaly}.
+    window_length : int
+        Rows a window.
+    stride : int, default=1
+        Rows from one window to the next; a last window covers the tail of each
+        segment all the same.
+    series : array-like of shape (n_timestamps,), default=None
+        Series that each row belongs to, in addition to those of the index.
+    max_gap : number or timedelta-like, default=None
+        A longer step in time is a border. None: 5 times the median step.
+
+    Returns
+    -------
+    windows : ndarray of shape (n_windows, window_length * n_channels)
+        Windows, time major. A read-only view of the table, without a copy, if that is
+        one segment and `stride` ends at its last row; else a copy.
+    labels : ndarray of shape (n_windows,), dtype int
+        Only if `y` is given: -1 for a window that holds an anomaly, else +1.
+
+    Raises
+    ------
+    ValueError
+        If timestamps are out of order or doubled, or no segment is as long as a window.
+
+    See Also
+    --------
+    SlidingWindow : A transformer with one window for each row.
+    WindowedDetector : Cuts, scores and gives one score for each row.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skad import sliding_windows
+    >>> sliding_windows(np.arange(5)[:, None], window_length=3)
+    array([[0, 1, 2],
+           [1, 2, 3],
+           [2, 3, 4]])
+    """
+    table = check_array(X, ensure_all_finite=False, dtype="numeric")
+    for name, value in {"window_length": window_length, "stride": stride}.items():
+        if not isinstance(value, Integral) or value < 1:
+            raise ValueError(f"{name}={value!r}; expected an int >= 1.")
+    bounds = find_segments(X, series, learn_max_gap(X, series, max_gap))
+    check_long_enough(bounds, window_length)
+    starts = window_starts(bounds, window_length, stride)
+    windows = windows_view(table, window_length)[as_slice(starts)]
+    if y is None:
+        return windows
+    is_anomaly = check_outlier_labels(y)
+    check_consistent_length(X, is_anomaly)
+    return windows, np.where(any_in_window(is_anomaly, starts, window_length), -1, 1)
+
+
+def as_slice(positions):
+    """Ascending positions as a slice, where they are evenly spaced: no copy then."""
+    steps = np.diff(positions)
+    if len(steps) and (steps != steps[0]).any():
+        return positions
+    step = int(steps[0]) if len(steps) else 1
+    return slice(int(positions[0]), int(positions[-1]) + 1, step)
+
+
+class SlidingWindow(TransformerMixin, BaseEstimator):
+    """Transformer that turns row t of a table into the window that ends at t.
+
+    Rows stay aligned with `y`, so that cross-validation, scalers before and any
+    detector behind work on it as on any table.
+
+    Parameters
+    ----------
+    window_length : int
+        Rows a window, the one at t among them.
+    pad : {"edge", "zero"}, default="edge"
+        What stands before the first row of a series: that row again, or zeros.
+    max_gap : number or timedelta-like, default=None
+        A longer step in the time index is a border, behind which windows are padded
+        again. None: 5 times the median step of the table seen in fit.
+
+    Attributes
+    ----------
+    max_gap_ : number, timedelta or None
+        Longest step in time that is no gap; None where the table has no time index.
+    n_features_in_ : int
+        Number of channels.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the channels, where the table has them.
+
+    See Also
+    --------
+    sliding_windows : The windows alone, without padding.
+    WindowedDetector : Averages over all windows that cover a row.
+
+    Notes
+    -----
+    Columns are time major: all channels of the oldest row first, named
+    ``pressure[t-3]``, and those of row t last, named ``pressure[t]``.
+
+    The windows are a read-only strided view: they take the memory of the table, not
+    window_length times as much. Several series or gaps cost a copy. What follows in a
+    pipeline may copy: StandardScaler and every scaler, PCA, IsolationForest (float32)
+    and nearest neighbours do, the detectors of skad do not.
+
+    A detector with `normal_label` behind it sees the label of the last row only: a
+    window with an anomaly in its past counts as normal. `WindowedDetector` drops these.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from skad import SlidingWindow
+    >>> table = pd.DataFrame({"flow": [1.0, 2.0, 3.0]})
+    >>> SlidingWindow(2).set_output(transform="pandas").fit_transform(table)
+       flow[t-1]  flow[t]
+    0        1.0      1.0
+    1        1.0      2.0
+    2        2.0      3.0
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        "window_length": [Interval(Integral, 1, None, closed="left")],
+        "pad": [StrOptions({"edge", "zero"})],
+        "max_gap": "no_validation",
+    }
+
+    def __init__(self, window_length, *, pad="edge", max_gap=None):
+        self.window_length = window_length
+        self.pad = pad
+        self.max_gap = max_gap
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None):
+        """Learn the channels and what is a gap.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_timestamps, n_channels)
+            Table; missing values pass through.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : object
+            The fitted transformer.
+        """
+        validate_data(self, X, ensure_all_finite=False, dtype="numeric")
+        self.max_gap_ = learn_max_gap(X, max_gap=self.max_gap)
+        return self
+
+    def transform(self, X):
+        """Cut one window for each row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_timestamps, n_channels)
+            Table.
+
+        Returns
+        -------
+        windows : ndarray of shape (n_timestamps, window_length * n_channels)
+            Row t is the window that ends at row t. Read-only where it is a view.
+        """
+        check_is_fitted(self)
+        table = validate_data(
+            self, X, reset=False, ensure_all_finite=False, dtype="numeric"
+        )
+        parts = [
+            windows_view(self._padded(table[first:stop]), self.window_length)
+            for first, stop in find_segments(X, max_gap=self.max_gap_)
+        ]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    def _padded(self, rows):
+        """Put window_length - 1 rows before the first one."""
+        first = rows[:1] if self.pad == "edge" else np.zeros_like(rows[:1])
+        return np.concatenate([np.repeat(first, self.window_length - 1, axis=0), rows])
+
+    def get_feature_names_out(self, input_features=None):
+        """Name the columns of `transform`.
+
+        Parameters
+        ----------
+        input_features : array-like of str, default=None
+            Names of the channels; None takes those seen in fit, or x0, x1, ...
+
+        Returns
+        -------
+        names : ndarray of str
+            Names such as ``pressure[t-3]``.
+        """
+        check_is_fitted(self)
+        names = feature_names_in(self, input_features)
+        lags = [f"[t-{lag}]" for lag in range(self.window_length - 1, 0, -1)]
+        return np.array([f"{n}{at}" for at in [*lags, "[t]"] for n in names], object)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags

@@ -1,0 +1,49 @@
+"""One detector around another."""
+
+from sklearn.base import BaseEstimator, MetaEstimatorMixin
+from sklearn.callback import CallbackSupportMixin
+from sklearn.utils import get_tags
+
+from skad._validation import check_is_fitted
+
+
+class MetaDetector(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator):
+    """What the detectors around another detector share."""
+
+    def _fit_inner(self, context, task_name, detector, X, y=None, **params):
+        """Fit an inner detector, which hears of our callbacks of scikit-learn's."""
+        task = context.subcontext(task_name=task_name)
+        with task.propagate_callback_context(detector):
+            task.call_on_fit_task_begin(estimator=self, X=X, y=y)
+            detector.fit(X, y, **params)
+            task.call_on_fit_task_end(estimator=self, X=X, y=y)
+        return detector
+
+    def _keep(self, detector):
+        """Make a fitted inner detector ours."""
+        self.estimator_ = detector
+        for name in ("n_features_in_", "feature_names_in_"):
+            vars(self).pop(name, None)
+            if hasattr(detector, name):
+                setattr(self, name, getattr(detector, name))
+
+    def score_samples(self, X):
+        """Score rows with the inner detector.
+
+        Parameters
+        ----------
+        X : array-like
+            Rows, as the inner detector takes them.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples,)
+            Higher = more normal.
+        """
+        check_is_fitted(self)
+        return self.estimator_.score_samples(X)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags = get_tags(self.estimator).input_tags
+        return tags
