@@ -236,7 +236,7 @@ def main():
     labels = fitted["skad's best"].predict(X_test)
     print(detection_report(y_test > 0, labels, class_labels=y_test))
     draw(fitted, test, args.out)
-    print(f"\nPictures are in {args.out.resolve().name}/")
+    print(f"\nPictures are in {args.out}/")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from sklearn import get_config
 from sklearn.base import _fit_context as fit_context
 from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing as safe_indexing
-from sklearn.utils import check_array
+from sklearn.utils import check_array, gen_batches
 from sklearn.utils import check_random_state as sklearn_check_random_state
 from sklearn.utils._param_validation import (
     HasMethods,
@@ -94,7 +94,7 @@ def check_outlier_labels(y, *, both_classes=False, name="y") -> np.ndarray:
     return is_anomaly
 
 
-def check_finite(X, feature_names=None) -> None:
+def check_finite(X, feature_names=None, name="X") -> None:
     """Refuse values that are missing, infinite or too large for float32.
 
     The extremes tell, in two passes and without a mask of the size of `X` (windows over
@@ -109,13 +109,15 @@ def check_finite(X, feature_names=None) -> None:
         return
     if -_FLOAT32_MAX <= float(X.min()) <= float(X.max()) <= _FLOAT32_MAX:
         return
-    faults = [
-        (row, column)
-        for row, values in enumerate(X)
-        for column in np.flatnonzero(~(np.abs(values, dtype=float) <= _FLOAT32_MAX))
-    ]
-    n_rows = len({row for row, _ in faults})
-    row, column = faults[0]
+    places: list[tuple[int, int]] = []
+    n_faults = n_rows = 0
+    for block in gen_batches(len(X), 1024):
+        is_fault = ~(np.abs(X[block].astype(float)) <= _FLOAT32_MAX)
+        n_faults += int(is_fault.sum())
+        n_rows += int(is_fault.any(axis=1).sum())
+        if len(places) < 5 and is_fault.any():
+            places += [(block.start + r, c) for r, c in np.argwhere(is_fault)[:5]]
+    row, column = places[0]
     value = X[row, column]
     kind = (
         "NaN"
@@ -124,12 +126,12 @@ def check_finite(X, feature_names=None) -> None:
         if np.isinf(value)
         else f"a value too large for dtype('float32'), {value:g}"
     )
-    name = column if feature_names is None else repr(str(feature_names[column]))
-    places = ", ".join(f"({r}, {c})" for r, c in faults[:5])
+    label = column if feature_names is None else repr(str(feature_names[column]))
+    shown = ", ".join(f"({r}, {c})" for r, c in places[:5])
     raise ValueError(
-        f"Input X contains {kind} in row {row}, column {name}; {len(faults)} such "
-        f"values in {n_rows} of {len(X)} rows, at (row, column) {places}"
-        f"{', ...' if len(faults) > 5 else ''}. Every value must be finite: impute or "
+        f"Input {name} contains {kind} in row {row}, column {label}; {n_faults} such "
+        f"values in {n_rows} of {len(X)} rows, at (row, column) {shown}"
+        f"{', ...' if n_faults > 5 else ''}. Every value must be finite: impute or "
         "drop them first, e.g. with sklearn.impute.SimpleImputer."
     )
 

@@ -17,6 +17,7 @@ def expected_failures(estimator):
 
 
 @pytest.mark.filterwarnings("ignore:Only .* windows would remain:UserWarning")
+@pytest.mark.filterwarnings("ignore:.* is taken as the anomaly:UserWarning")
 @pytest.mark.filterwarnings("ignore:latent_dim=:UserWarning")
 @pytest.mark.filterwarnings("ignore:(?s).*threshold of the inner:UserWarning")
 @parametrize_with_checks(

@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import warnings
 
 import joblib
 import numpy as np
@@ -17,14 +18,18 @@ from sklearn.base import clone
 from sklearn.decomposition import PCA
 from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import MinMaxScaler, StandardScaler
+from skorch.callbacks import Callback
 
 from skad import (
     Autoencoder,
     ConvAutoencoder,
+    HybridErrors,
     LinearAutoencoder,
     LSTMAutoencoder,
+    MahalanobisErrors,
     MLPAutoencoder,
+    StandardizedErrors,
 )
 
 TRAINED = {name: d for name, d in AUTOENCODERS.items() if "linear" not in name}
@@ -84,8 +89,13 @@ def test_outputs__shapes_and_agreement(detector):
         ConvAutoencoder((3, 5), 5, 3, **FAST),
         LSTMAutoencoder(3, **FAST),
         LSTMAutoencoder(3, output_activation="tanh", feedback="output", **FAST),
+        LSTMAutoencoder(17, max_epochs=1, random_state=0),
+        LSTMAutoencoder(33, max_epochs=1, random_state=0),
     ],
-    ids=["linear", "hybrid", "plain", "mahalanobis", "conv", "lstm", "lstm-steps"],
+    ids=[
+        *("linear", "hybrid", "plain", "mahalanobis", "conv", "lstm", "lstm-steps"),
+        *("lstm-17", "lstm-33"),
+    ],
 )
 @pytest.mark.filterwarnings("ignore:latent_dim=:UserWarning")
 @pytest.mark.filterwarnings("ignore:output_activation=:UserWarning")
@@ -98,6 +108,20 @@ def test_score__does_not_depend_on_the_rows_beside(detector, width):
     one_by_one = [detector.score_samples(X[i : i + 1])[0] for i in range(0, 150, 7)]
     np.testing.assert_array_equal(one_by_one, scores[::7])
     np.testing.assert_array_equal(detector.score_samples(X[70:]), scores[70:])
+
+
+@pytest.mark.parametrize("hidden_dim", [17, 18, 33, 65])
+@pytest.mark.parametrize("n_channels", [3, 5, 7])
+def test_lstm_score__does_not_depend_on_the_rows_beside(hidden_dim, n_channels):
+    X = windows(130, 6 * n_channels)
+    detector = LSTMAutoencoder(
+        hidden_dim, n_channels=n_channels, max_epochs=1, random_state=0
+    )
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "latent_dim=")
+        scores = detector.fit(X).score_samples(X)
+    one_by_one = [detector.score_samples(X[i : i + 1])[0] for i in range(0, 130, 9)]
+    np.testing.assert_array_equal(one_by_one, scores[::9])
 
 
 @every_autoencoder
@@ -409,6 +433,9 @@ def test_unknown_option__is_refused(params):
         ({"hidden_dims": (8, 0)}, "positive ints"),
         ({"output_activation": "sigmoid"}, "cannot start as PCA"),
         ({"net_params": {"module": None}}, r"net_params holds \['module'\]"),
+        ({"net_params": {"module__latent_dim": 1}}, "module__latent_dim"),
+        ({"callbacks": ["nope"]}, "expected skorch callbacks"),
+        ({"device": "abacus"}, "device='abacus' is not to be had here"),
         ({"net_params": {"no_such_option": 1}}, "no_such_option"),
     ],
     ids=str,
@@ -430,6 +457,11 @@ def test_options_that_do_not_fit__are_refused(params, message):
             {"y": np.zeros(20), "X_val": windows(4, 6), "y_val": [1, 2, 1, 2]},
             r"y_val holds the labels 1, 2; expected",
         ),
+        ({"y": np.zeros(20), "y_val": [1] * 4}, "y_val was given without X_val"),
+        (
+            {"y": np.zeros(20), "X_val": np.full((4, 6), np.nan)},
+            "Input X_val contains NaN in row 0, column 0; 24 such values in 4 of",
+        ),
         (
             {"y": np.zeros(20), "X_val": windows(4, 6), "y_val": [-1] * 4},
             "All 4 windows of X_val are labelled as anomalies",
@@ -443,6 +475,36 @@ def test_options_that_do_not_fit__are_refused(params, message):
 def test_bad_labels__are_refused(fit, message):
     with pytest.raises(ValueError, match=message):
         LinearAutoencoder(1, normal_label=0).fit(windows(20, 6), **fit)
+
+
+@pytest.mark.parametrize(
+    "error_model",
+    [
+        StandardizedErrors(-1.0),
+        MahalanobisErrors("foo"),
+        MahalanobisErrors(shrinkage=7),
+        HybridErrors(0),
+        HybridErrors(standardize="no"),
+    ],
+    ids=str,
+)
+def test_error_model_that_is_wrong__is_refused_before_training(error_model):
+    class NoTraining(Callback):
+        def on_train_begin(self, net, **kwargs):
+            raise AssertionError("trained")
+
+    for detector in (
+        LinearAutoencoder(1, error_model=error_model),
+        MLPAutoencoder((4,), 1, error_model=error_model, callbacks=[NoTraining()]),
+    ):
+        with pytest.raises(ValueError, match=f"of {type(error_model).__name__} must"):
+            detector.fit(windows(20, 4))
+
+
+def test_sigmoid_output__scaled_data_does_not_warn():
+    for seed in range(20):
+        X = MinMaxScaler().fit_transform(windows(40, 5, seed))
+        LSTMAutoencoder(2, output_activation="sigmoid", max_epochs=1).fit(X)
 
 
 def test_traps__warn():
@@ -484,12 +546,19 @@ class WrongLatent(Bottleneck):
         return X * self.decoder.bias.mean(), X
 
 
+class ThreeOutputs(Bottleneck):
+    def forward(self, X):
+        return X, X, X
+
+
 @pytest.mark.parametrize(
     ("module", "message"),
     [
         (RandomInEvaluation, "random numbers in evaluation mode"),
         (WrongShape, r"in the shape of its input"),
         (WrongLatent, r"must be \(n_windows, latent_dim\)"),
+        (ThreeOutputs, r"returned 3 values"),
+        (Bottleneck(6, 1), "is an instance of Bottleneck; pass its class"),
     ],
 )
 def test_custom__module_that_cannot_work_is_refused(module, message):

@@ -115,6 +115,8 @@ def test_shared_parameters__have_one_default(name):
     ids=[type(e).__name__ for e in ESTIMATORS.values()],
 )
 @pytest.mark.filterwarnings("ignore:latent_dim=:UserWarning")
+@pytest.mark.filterwarnings("ignore:There is no X_val:UserWarning")
+@pytest.mark.filterwarnings("ignore:Only .* windows would remain:UserWarning")
 def test_attributes__are_documented(estimator):
     X = np.random.default_rng(0).normal(size=(30, 4))
     estimator.fit(X, np.repeat([0, 1], [25, 5]))

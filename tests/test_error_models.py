@@ -556,7 +556,7 @@ def test__detector__hybrid_without_codes__refused(early_stopping):
         max_epochs=1,
         random_state=0,
     )
-    with pytest.raises(ValueError, match="HybridErrors needs latent codes"):
+    with pytest.raises(ValueError, match="needs the latent code"):
         detector.fit(table())
 
 

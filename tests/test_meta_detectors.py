@@ -44,6 +44,12 @@ from skad import (
 
 KEPT = "threshold of the inner detector is kept"
 
+# What a detector is told of labels is tested where it is looked at.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:.* is taken as the anomaly:UserWarning",
+    "ignore:There is no X_val, and cv is None:UserWarning",
+)
+
 
 def planted(n_normal=90, n_anomalies=12, seed=0):
     """Rows near a plane, anomalies off it, in random order; y is 1 for anomalies."""

@@ -1,10 +1,11 @@
 """Floors under the quality on real beats; the figures are in benchmarks/."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from skad import ConvAutoencoder, LinearAutoencoder, MLPAutoencoder
+from skad import ConvAutoencoder, HybridErrors, LinearAutoencoder, MLPAutoencoder
 
 pytestmark = pytest.mark.real_data
 
@@ -34,6 +35,28 @@ def test_beats__linear_reference(real_beats):
     }
     assert 0.84 < areas["mse"] < areas["std"] < areas["hybrid"]
     assert areas["hybrid"] > 0.93
+
+
+@pytest.mark.slow
+def test_beats__default_conv(real_beats):
+    X_train, X, y = real_beats
+    detector = ConvAutoencoder(random_state=0).fit(X_train)
+    assert roc_auc_score(y > 0, -detector.score_samples(X)) >= 0.90
+
+
+@pytest.mark.slow
+def test_beats__best_setting_on_the_half_that_chose_nothing(real_beats, data_folder):
+    X_train, X, y = real_beats
+    records = pd.read_csv(data_folder / "ecg_heartbeat" / "dev_valid.meta.csv.gz")
+    chose = np.isin(records["record"], np.unique(records["record"])[::2])
+    detector = MLPAutoencoder(
+        (1000, 250),
+        lr=3e-3,
+        error_model=HybridErrors(1, standardize=False),
+        random_state=0,
+    ).fit(X_train)
+    scores = -detector.score_samples(X[~chose])
+    assert roc_auc_score(y[~chose] > 0, scores) >= 0.94
 
 
 @pytest.mark.slow

@@ -328,8 +328,9 @@ def test__rule__order_of_rows__does_not_matter(rule):
 @rules
 def test__rule__shifted_and_scaled__threshold_follows(rule):
     scores = np.array(LABELLED[0])
-    expected = 4 * fitted(rule).threshold_ - 16  # exact in floats
-    assert fitted(rule, 4 * scores - 16).threshold_ == expected
+    expected = 4 * fitted(rule).threshold_ - 16
+    got = fitted(rule, 4 * scores - 16).threshold_
+    assert got == pytest.approx(expected, rel=1e-12)
 
 
 @rules

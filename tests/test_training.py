@@ -1,5 +1,6 @@
 """What happens inside fit: stopping, callbacks, interrupts, threads, warm start."""
 
+import copy
 import os
 import pickle
 import signal
@@ -14,7 +15,13 @@ from instances import FAST, Bottleneck
 from sklearn.base import clone
 from skorch.callbacks import Callback, EarlyStopping
 
-from skad import Autoencoder, ConvAutoencoder, LSTMAutoencoder, MLPAutoencoder
+from skad import (
+    Autoencoder,
+    ConvAutoencoder,
+    LSTMAutoencoder,
+    MeanSquaredErrors,
+    MLPAutoencoder,
+)
 from skad.training._threads import one_thread
 
 
@@ -87,6 +94,26 @@ def test_history__has_losses_and_seconds_and_no_batches(X):
     assert set(columns[:4]) <= set(detector.history_) <= set(columns)
     assert detector.history_["epoch"].tolist() == [1, 2, 3, 4]
     assert all(row["batches"] == [] for row in detector.net_.history)
+
+
+def test_best_epoch__is_the_one_whose_weights_were_kept(X):
+    detector = fast_mlp(max_epochs=8, lr=0.3, lr_schedule=None).fit(X)
+    assert detector.best_epoch_ == detector.history_["valid_loss"].idxmin() + 1
+    assert fast_mlp(early_stopping=False).fit(X).best_epoch_ is None
+
+
+def test_validation_loss__of_a_sum_is_that_of_a_full_batch(X):
+    settings = {"lr": 1e-12, "linear_path": None, "max_epochs": 1}
+    history = fast_mlp(loss_reduction="sum", **settings).fit(X).history_
+    losses = fast_mlp(**settings).fit(X).history_
+    np.testing.assert_allclose(
+        history["valid_loss"], losses["valid_loss"] * 640, rtol=1e-5
+    )
+
+
+def test_random_prior__does_not_choose_the_epoch(X):
+    detector = fast_mlp(kl_weight=1.0, kl_prior="random", lr=1e-12, max_epochs=6)
+    assert np.ptp(detector.fit(X).history_["valid_loss"]) < 1e-6
 
 
 # Callbacks ----------------------------------------------------------------------------
@@ -204,6 +231,18 @@ def test_ctrl_c__leaves_fit_and_the_detector_as_it_was(X, warm_start):
     assert set(vars(unfitted)) == set(unfitted.get_params())
 
 
+def test_ctrl_c__under_a_handler_in_python_leaves_fit(X):
+    def handler(signum, frame):
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            fast_mlp(max_epochs=5, callbacks=[Interrupt()]).fit(X)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 # Warm start ---------------------------------------------------------------------------
 
 
@@ -224,6 +263,59 @@ def test_warm_start__two_halves_are_the_whole(detector, X):
     np.testing.assert_array_equal(halves.score_samples(X), whole.score_samples(X))
     assert halves.n_iter_ == 6
     assert halves.history_["train_loss"].equals(whole.history_["train_loss"])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"kl_weight": 10.0},
+        {"kl_weight": 10.0, "kl_prior": "random"},
+        {"weight_decay": 1.0},
+        {"loss_reduction": "sum"},
+        {"input_noise": 1.0},
+        {"lr": 0.1},
+        {"lr_schedule": None},
+        {"max_grad_norm": 1e-3},
+        {"batch_size": 16},
+        {"net_params": {"optimizer__betas": (0.1, 0.2)}},
+    ],
+    ids=str,
+)
+def test_warm_start__changed_parameters_count(X, change):
+    first = fast_mlp(warm_start=True, early_stopping=False).fit(X)
+    other = copy.deepcopy(first).set_params(**change)
+    assert not np.array_equal(
+        first.fit(X).score_samples(X), other.fit(X).score_samples(X)
+    )
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"hidden_dims": (7,)},
+        {"latent_dim": 1},
+        {"linear_path": None},
+        {"activation": "tanh"},
+        {"optimizer": "sgd"},
+    ],
+    ids=str,
+)
+def test_warm_start__what_cannot_change_is_refused(X, change):
+    detector = fast_mlp(warm_start=True).fit(X).set_params(**change)
+    with pytest.raises(ValueError, match=rf"{next(iter(change))} changed since"):
+        detector.fit(X)
+
+
+def test_warm_start__holds_out_the_same_windows(X):
+    class Seen(Callback):
+        rows: ClassVar[list] = []
+
+        def on_train_begin(self, net, X=None, **kwargs):
+            self.rows.append(X.windows.rows)
+
+    detector = fast_mlp(warm_start=True, random_state=None, callbacks=[Seen()])
+    detector.fit(X).fit(X)
+    np.testing.assert_array_equal(*Seen.rows)
 
 
 def test_warm_start__other_width_is_refused_and_pickled_nets_go_on(X):
@@ -309,9 +401,14 @@ def test_fit__trains_on_one_thread(X):
         def on_batch_begin(self, net, **kwargs):
             self.seen.add(torch.get_num_threads())
 
+    class Watch(MeanSquaredErrors):
+        def window_errors(self, residuals, codes=None):
+            Look.seen.add(torch.get_num_threads())
+            return super().window_errors(residuals, codes)
+
     before = torch.get_num_threads()
     torch.set_num_threads(2)
-    fast_mlp(callbacks=[Look()]).fit(X)
+    fast_mlp(callbacks=[Look()], error_model=Watch()).fit(X)
     after = torch.get_num_threads()
     torch.set_num_threads(before)
     assert Look.seen == {1}
@@ -323,6 +420,23 @@ def test_fit__trains_on_one_thread(X):
 
 def n_parameters(detector):
     return sum(p.numel() for p in detector.net_.module_.parameters())
+
+
+def test_parameters__stand_in_data_flow_order(X):
+    def names(detector):
+        module = detector.fit(X).net_.module_
+        return [name.rsplit(".", 1)[0] for name, _ in module.named_parameters()]
+
+    conv = names(ConvAutoencoder((2, 3), 3, 2, linear_path=None, **FAST))
+    assert list(dict.fromkeys(conv)) == [
+        *("encoder.0", "encoder.2", "code_layer", "expand", "decoder.2"),
+        "output_layer",
+    ]
+    mlp = names(MLPAutoencoder((4, 3), 2, linear_path=None, **FAST))
+    assert list(dict.fromkeys(mlp)) == [
+        *("encoder.0", "encoder.2", "code_layer", "decoder.0", "decoder.2"),
+        "output_layer",
+    ]
 
 
 def test_study_nets__have_their_parameters(beats):

@@ -27,7 +27,7 @@ from skad._validation import (
     validate_data,
 )
 from skad.detectors._windows import Windows, all_windows
-from skad.error_models._models import ERROR_MODELS
+from skad.error_models._models import ERROR_MODELS, BaseErrorModel
 from skad.thresholds._mixin import ThresholdMixin
 from skad.thresholds._rules import QuantileThreshold
 
@@ -90,7 +90,7 @@ class BaseAutoencoder(
 
     @all_or_nothing
     @with_callbacks
-    @fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y=None, *, X_val=None, y_val=None):
         """Learn to reconstruct normal windows.
 
@@ -132,20 +132,27 @@ class BaseAutoencoder(
                 "y_val was given without X_val, the windows it belongs to."
             )
         if X_val is not None:
-            X_val = self._check_windows(X_val, reset=False)
+            X_val = self._check_windows(X_val, reset=False, name="X_val")
             held_out = Windows(X_val, _normal_validation_rows(X_val, y_val))
-        trained_on, held_out = self._fit_model(windows, held_out)
-        self._fit_error_model(trained_on, held_out)
-        self._fit_offset(windows, held_out)
+        self._learn(windows, held_out)
         return self
 
-    def _check_windows(self, X, *, reset):
+    def _learn(self, windows, held_out):
+        """Fit model, error model and threshold."""
+        error_model = self._new_error_model()
+        trained_on, held_out = self._fit_model(windows, held_out)
+        self._fit_error_model(error_model, trained_on, held_out)
+        self._fit_offset(windows, held_out)
+
+    def _check_windows(self, X, *, reset, name="X"):
         """Windows as a finite 2-D array; sets the shape of a window if `reset`."""
         n_channels = self.n_channels
-        if getattr(X, "ndim", None) == 3:
+        if isinstance(X, list | tuple) and np.ndim(X[:1]) == 3:
+            X = np.asarray(X)
+        if getattr(X, "ndim", None) == 3 and len(X):
             if not reset and X.shape[1:] != (self.window_length_, self.n_channels_):
                 raise ValueError(
-                    f"X has windows of shape {tuple(X.shape[1:])}, but "
+                    f"{name} has windows of shape {tuple(X.shape[1:])}, but "
                     f"{type(self).__name__} was fitted on windows of shape "
                     f"{(self.window_length_, self.n_channels_)} (timesteps, channels)."
                 )
@@ -159,7 +166,7 @@ class BaseAutoencoder(
             ensure_all_finite=False,
             ensure_min_samples=2 if reset else 1,
         )
-        check_finite(X, getattr(self, "feature_names_in_", None))
+        check_finite(X, getattr(self, "feature_names_in_", None), name)
         if reset:
             if X.shape[1] % n_channels:
                 raise ValueError(
@@ -190,13 +197,20 @@ class BaseAutoencoder(
             )
         return rows
 
-    def _fit_error_model(self, trained_on, held_out):
+    def _new_error_model(self):
+        """Make the error model; a wrong parameter of it shows before the training."""
+        if isinstance(self.error_model, str):
+            return ERROR_MODELS[self.error_model]()
+        model = clone(self.error_model)
+        if hasattr(model, "_parameter_constraints"):
+            model._validate_params()
+        return model
+
+    def _fit_error_model(self, model, trained_on, held_out):
         """Fit the error model on the held-out windows, or on all if there are none."""
-        model = (
-            ERROR_MODELS[self.error_model]()
-            if isinstance(self.error_model, str)
-            else clone(self.error_model)
-        )
+        if type(model).fit is BaseErrorModel.fit:  # learns nothing
+            self.error_model_ = model
+            return
         residuals, codes = self._collect((held_out or trained_on).sample())
         train_codes = None
         if getattr(model, "uses_codes", False) and held_out and codes is not None:

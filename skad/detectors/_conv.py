@@ -47,11 +47,12 @@ class ConvModule(CodeModule):
         self.encoder = nn.Sequential(*convolutions, nn.Flatten())
         self.code_layer = PaddedLinear(n_values, latent_dim)
         self.expand = PaddedLinear(latent_dim, n_values)
-        *inner, self.output_layer = transposed[::-1]
+        *inner, last = transposed[::-1]
         unflatten = nn.Unflatten(1, (widths[-1], lengths[-1]))
         self.decoder = nn.Sequential(
             unflatten, nn.ReLU(), *(part for t in inner for part in (t, nn.ReLU()))
         )
+        self.output_layer = last
 
     def encode(self, X):
         """(B, T, C) -> (B, D)."""
@@ -146,13 +147,14 @@ class ConvAutoencoder(BaseNeuralAutoencoder):
     net_params : dict, default=None
         Arguments for the skorch net, such as ``{"optimizer__betas": (0.9, 0.99)}``.
     warm_start : bool, default=False
-        Whether `fit` trains the net of the fit before further. Its architecture stays.
+        Whether `fit` trains the net of the fit before further. Its held-out windows
+        stay the same if `X` is; its architecture, optimizer and device cannot change.
     device : str, default="auto"
         Torch device; "auto" takes CUDA, then MPS, then the CPU.
     random_state : int, RandomState instance or None, default=None
         Seed of the held-out part, initial weights, order of batches, noise and dropout.
-        None takes a fresh seed from the operating system, an int repeats bit for bit.
-        Global random states are never touched.
+        None takes a fresh seed from the operating system, an int repeats bit for bit
+        (on the CPU). Global random states are never touched.
     verbose : int, default=0
         Whether to print a line an epoch.
 
@@ -165,6 +167,8 @@ class ConvAutoencoder(BaseNeuralAutoencoder):
         Losses and duration (seconds) of every epoch.
     n_iter_ : int
         Number of epochs trained.
+    best_epoch_ : int or None
+        Epoch whose weights were kept; None without early stopping.
     latent_dim_, window_length_, n_channels_ : int
         Latent units, timesteps and channels.
     error_model_ : object

@@ -5,6 +5,7 @@ from typing import ClassVar
 
 import torch
 from sklearn.utils.metaestimators import available_if
+from torch import nn
 
 from skad.detectors._base import BaseAutoencoder
 from skad.detectors._neural import BaseNeuralAutoencoder
@@ -83,13 +84,14 @@ class Autoencoder(BaseNeuralAutoencoder):
     net_params : dict, default=None
         Arguments for the skorch net, such as ``{"optimizer__betas": (0.9, 0.99)}``.
     warm_start : bool, default=False
-        Whether `fit` trains the net of the fit before further. Its architecture stays.
+        Whether `fit` trains the net of the fit before further. Its held-out windows
+        stay the same if `X` is; its architecture, optimizer and device cannot change.
     device : str, default="auto"
         Torch device; "auto" takes CUDA, then MPS, then the CPU.
     random_state : int, RandomState instance or None, default=None
         Seed of the held-out part, initial weights, order of batches, noise and dropout.
-        None takes a fresh seed from the operating system, an int repeats bit for bit.
-        Global random states are never touched.
+        None takes a fresh seed from the operating system, an int repeats bit for bit
+        (on the CPU). Global random states are never touched.
     verbose : int, default=0
         Whether to print a line an epoch.
 
@@ -102,6 +104,8 @@ class Autoencoder(BaseNeuralAutoencoder):
         Losses and duration (seconds) of every epoch.
     n_iter_ : int
         Number of epochs trained.
+    best_epoch_ : int or None
+        Epoch whose weights were kept; None without early stopping.
     latent_dim_, window_length_, n_channels_ : int
         Latent units, timesteps and channels.
     error_model_ : object
@@ -213,11 +217,22 @@ class Autoencoder(BaseNeuralAutoencoder):
         self.module_params = module_params
 
     def _architecture(self, windows):
-        self._warn_of_traps(windows, 1)
-        return self.module, dict(self.module_params or {}), None
+        params = dict(self.module_params or {})
+        if isinstance(self.module, nn.Module):
+            raise ValueError(
+                f"module is an instance of {type(self.module).__name__}; pass its "
+                "class, or a function that builds it, and its arguments as "
+                "module_params. fit builds the module anew each time."
+            )
+        if taken := sorted({"window_length", "n_channels"} & set(params)):
+            raise ValueError(
+                f"module_params holds {taken}, which fit takes from the windows; leave "
+                "them out."
+            )
+        return self.module, params, None
 
-    def _new_net(self, windows, generator):
-        net = super()._new_net(windows, generator)
+    def _new_net(self, windows, generator, split_seed):
+        net = super()._new_net(windows, generator, split_seed)
         self.latent_dim_, net.random_module = self._inspect(net)
         return net
 
@@ -233,6 +248,11 @@ class Autoencoder(BaseNeuralAutoencoder):
             with torch.no_grad(), torch_generator(torch.Generator()) as mode:
                 output = module(X)
             random.append(mode.used)
+        if isinstance(output, tuple) and len(output) != 2:
+            raise ValueError(
+                f"{net.module!r} returned {len(output)} values; forward must return "
+                "the reconstruction, or (reconstruction, latent)."
+            )
         reconstruction, latent = split_output(output)
         if random[0]:
             raise ValueError(
@@ -247,10 +267,12 @@ class Autoencoder(BaseNeuralAutoencoder):
                 "forward must return the reconstruction in the shape of its input, or "
                 "(reconstruction, latent)."
             )
-        if latent is None and self.kl_weight > 0:
+        needs_codes = getattr(self._new_error_model(), "uses_codes", False)
+        if latent is None and (self.kl_weight > 0 or needs_codes):
             raise ValueError(
-                f"kl_weight={self.kl_weight} needs the latent code: the module must "
-                "return (reconstruction, latent)."
+                f"kl_weight={self.kl_weight} with error_model={self.error_model!r} "
+                "needs the latent code; the module must return "
+                "(reconstruction, latent)."
             )
         if latent is not None and latent.ndim != 2:
             raise ValueError(

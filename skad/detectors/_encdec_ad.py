@@ -73,13 +73,14 @@ class EncDecAD(BaseNeuralAutoencoder):
     net_params : dict, default=None
         Arguments for the skorch net, such as ``{"optimizer__betas": (0.9, 0.99)}``.
     warm_start : bool, default=False
-        Whether `fit` trains the net of the fit before further. Its architecture stays.
+        Whether `fit` trains the net of the fit before further. Its held-out windows
+        stay the same if `X` is; its architecture, optimizer and device cannot change.
     device : str, default="auto"
         Torch device; "auto" takes CUDA, then MPS, then the CPU.
     random_state : int, RandomState instance or None, default=None
         Seed of the held-out part, initial weights, order of batches, noise and dropout.
-        None takes a fresh seed from the operating system, an int repeats bit for bit.
-        Global random states are never touched.
+        None takes a fresh seed from the operating system, an int repeats bit for bit
+        (on the CPU). Global random states are never touched.
     verbose : int, default=0
         Whether to print a line an epoch.
 
@@ -92,6 +93,8 @@ class EncDecAD(BaseNeuralAutoencoder):
         Losses and duration (seconds) of every epoch.
     n_iter_ : int
         Number of epochs trained.
+    best_epoch_ : int or None
+        Epoch whose weights were kept; None without early stopping.
     latent_dim_, window_length_, n_channels_ : int
         Latent units, timesteps and channels.
     error_model_ : object
@@ -119,8 +122,8 @@ class EncDecAD(BaseNeuralAutoencoder):
 
     Errors are e = abs(x - x') a timestep, and the error of a timestep is
     (e - mu)^T Sigma^-1 (e - mu), mu and Sigma from the windows that were held out to
-    stop the training (v_N1 of the paper, `X_val` here, or a part of `X`). The error of a
-    window is the mean over its timesteps.
+    stop the training (v_N1 of the paper, `X_val` here, or a part of `X`). The error of
+    a window is the mean over its timesteps.
 
     We depart from the paper in Sigma, which is shrunk (Ledoit-Wolf) instead of maximum
     likelihood: ``error_model=MahalanobisErrors(shrinkage=0)`` is the paper's. The paper

@@ -8,7 +8,7 @@ from torch import nn
 from torch.func import functional_call
 
 from skad._validation import Interval, StrOptions
-from skad.detectors._modules import ACTIVATIONS, CodeModule
+from skad.detectors._modules import ACTIVATIONS, CodeModule, PaddedLinear
 from skad.detectors._neural import BaseNeuralAutoencoder
 
 
@@ -35,7 +35,7 @@ class LSTMModule(CodeModule):
         super().__init__()
         self.encoder = nn.LSTM(n_channels, latent_dim, batch_first=True)
         self.decoder = nn.LSTM(n_channels, latent_dim, batch_first=True)
-        self.output_layer = nn.Linear(latent_dim, n_channels)
+        self.output_layer = PaddedLinear(latent_dim, n_channels)
         self.output_activation = ACTIVATIONS[output_activation]()
         self.window_length = window_length
         self.teacher_forcing = teacher_forcing
@@ -190,13 +190,14 @@ class LSTMAutoencoder(BaseNeuralAutoencoder):
     net_params : dict, default=None
         Arguments for the skorch net, such as ``{"optimizer__betas": (0.9, 0.99)}``.
     warm_start : bool, default=False
-        Whether `fit` trains the net of the fit before further. Its architecture stays.
+        Whether `fit` trains the net of the fit before further. Its held-out windows
+        stay the same if `X` is; its architecture, optimizer and device cannot change.
     device : str, default="auto"
         Torch device; "auto" takes CUDA, then MPS, then the CPU.
     random_state : int, RandomState instance or None, default=None
         Seed of the held-out part, initial weights, order of batches, noise and dropout.
-        None takes a fresh seed from the operating system, an int repeats bit for bit.
-        Global random states are never touched.
+        None takes a fresh seed from the operating system, an int repeats bit for bit
+        (on the CPU). Global random states are never touched.
     verbose : int, default=0
         Whether to print a line an epoch.
 
@@ -209,6 +210,8 @@ class LSTMAutoencoder(BaseNeuralAutoencoder):
         Losses and duration (seconds) of every epoch.
     n_iter_ : int
         Number of epochs trained.
+    best_epoch_ : int or None
+        Epoch whose weights were kept; None without early stopping.
     latent_dim_, window_length_, n_channels_ : int
         Latent units, timesteps and channels.
     error_model_ : object

@@ -148,13 +148,14 @@ class MLPAutoencoder(BaseNeuralAutoencoder):
     net_params : dict, default=None
         Arguments for the skorch net, such as ``{"optimizer__betas": (0.9, 0.99)}``.
     warm_start : bool, default=False
-        Whether `fit` trains the net of the fit before further. Its architecture stays.
+        Whether `fit` trains the net of the fit before further. Its held-out windows
+        stay the same if `X` is; its architecture, optimizer and device cannot change.
     device : str, default="auto"
         Torch device; "auto" takes CUDA, then MPS, then the CPU.
     random_state : int, RandomState instance or None, default=None
         Seed of the held-out part, initial weights, order of batches, noise and dropout.
-        None takes a fresh seed from the operating system, an int repeats bit for bit.
-        Global random states are never touched.
+        None takes a fresh seed from the operating system, an int repeats bit for bit
+        (on the CPU). Global random states are never touched.
     verbose : int, default=0
         Whether to print a line an epoch.
 
@@ -167,6 +168,8 @@ class MLPAutoencoder(BaseNeuralAutoencoder):
         Losses and duration (seconds) of every epoch.
     n_iter_ : int
         Number of epochs trained.
+    best_epoch_ : int or None
+        Epoch whose weights were kept; None without early stopping.
     latent_dim_, window_length_, n_channels_ : int
         Latent units, timesteps and channels.
     error_model_ : object

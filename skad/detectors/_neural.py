@@ -2,6 +2,7 @@
 
 import copy
 import warnings
+from inspect import signature
 from numbers import Integral, Real
 from typing import ClassVar
 
@@ -9,7 +10,7 @@ import numpy as np
 import torch
 from sklearn.base import clone
 from sklearn.callback import CallbackSupportMixin
-from skorch.callbacks import GradientNormClipping, LRScheduler
+from skorch.callbacks import Callback, GradientNormClipping, LRScheduler
 
 from skad._validation import Interval, StrOptions
 from skad.detectors._base import BaseAutoencoder, warn_if_not_narrower
@@ -17,7 +18,8 @@ from skad.detectors._modules import OUTPUT_RANGES
 from skad.detectors._windows import Windows, principal_components
 from skad.training._callbacks import BestWeights, EpochTasks, FiniteLossGuard
 from skad.training._net import ReconstructionNet, resolve_device
-from skad.training._random import make_generator
+from skad.training._random import draw_seed, make_generator
+from skad.training._threads import one_thread
 
 OPTIMIZERS = {
     "adam": torch.optim.Adam,
@@ -28,7 +30,10 @@ OPTIMIZERS = {
 }
 
 # What fit decides itself; everything else of skorch's is open to net_params.
-_RESERVED = ("callbacks", "dataset", "generator", "module", "train_split", "warm_start")
+_RESERVED = (
+    *("callbacks", "criterion", "dataset", "generator", "module", "random_module"),
+    *("settings", "train_split", "warm_start"),
+)
 
 # Fewer windows than this and none is held out.
 _MIN_TO_HOLD_OUT = 10
@@ -134,17 +139,20 @@ class BaseNeuralAutoencoder(CallbackSupportMixin, BaseAutoencoder):
 
     # fit ------------------------------------------------------------------------------
 
+    def _learn(self, windows, held_out):
+        with one_thread():
+            super()._learn(windows, held_out)
+
     def _fit_model(self, windows, held_out):
-        generator = make_generator(self.random_state)
         context = self._init_callback_context(max_subtasks=self.max_epochs)
         context.call_on_fit_task_begin(estimator=self)
+        go_on = self.warm_start and hasattr(self, "net_")
+        generator = None if go_on else make_generator(self.random_state)
+        # A fit that goes on holds out the same windows: none that were trained on.
+        seed = self.net_.settings["split_seed"] if go_on else draw_seed(generator)
         if held_out is None:
-            windows, held_out = self._hold_out(windows, generator)
-        net = (
-            self._known_net()
-            if self.warm_start and hasattr(self, "net_")
-            else self._new_net(windows, generator)
-        )
+            windows, held_out = self._hold_out(windows, make_generator(seed))
+        net = self._known_net() if go_on else self._new_net(windows, generator, seed)
         self._train(net, windows, held_out, context)
         context.call_on_fit_task_end(estimator=self)
         self.net_ = net
@@ -161,7 +169,7 @@ class BaseNeuralAutoencoder(CallbackSupportMixin, BaseAutoencoder):
             Windows(windows.X, np.sort(rows[:n_held_out])),
         )
 
-    def _new_net(self, windows, generator):
+    def _new_net(self, windows, generator, split_seed):
         """Build an untrained net."""
         module, params, pca = self._architecture(windows)
         self.latent_dim_ = params.get("latent_dim")
@@ -169,6 +177,7 @@ class BaseNeuralAutoencoder(CallbackSupportMixin, BaseAutoencoder):
             module,
             generator=generator,
             random_module=self._random_module,
+            settings=self._lasting_params() | {"split_seed": split_seed},
             module__window_length=self.window_length_,
             module__n_channels=self.n_channels_,
             **{f"module__{name}": value for name, value in params.items()},
@@ -185,8 +194,8 @@ class BaseNeuralAutoencoder(CallbackSupportMixin, BaseAutoencoder):
             "criterion__reduction": self.loss_reduction,
             "criterion__kl_weight": self.kl_weight,
             "criterion__kl_prior": self.kl_prior,
+            "criterion__batch_size": self.batch_size,
             "optimizer": OPTIMIZERS.get(self.optimizer, self.optimizer),
-            "optimizer__weight_decay": self.weight_decay,
             "lr": self.lr,
             "max_epochs": self.max_epochs,
             "batch_size": self.batch_size,
@@ -196,8 +205,10 @@ class BaseNeuralAutoencoder(CallbackSupportMixin, BaseAutoencoder):
         }
         if not self.verbose:
             options["callbacks__print_log"] = None
+        if "weight_decay" in signature(options["optimizer"]).parameters:
+            options["optimizer__weight_decay"] = self.weight_decay
         expert = self.net_params or {}
-        if taken := sorted(set(expert) & set(_RESERVED)):
+        if taken := [name for name in expert if name.split("__")[0] in _RESERVED]:
             raise ValueError(
                 f"net_params holds {taken}, which {type(self).__name__} sets itself; "
                 f"leave out {list(_RESERVED)}."
@@ -214,14 +225,25 @@ class BaseNeuralAutoencoder(CallbackSupportMixin, BaseAutoencoder):
                 f"continues a net for windows of shape {trained}; set "
                 "warm_start=False to begin anew."
             )
+        before = self.net_.settings
+        if changed := [n for n, v in self._lasting_params().items() if v != before[n]]:
+            raise ValueError(
+                f"{', '.join(changed)} changed since the fit that warm_start goes on "
+                "from; set warm_start=False to begin anew."
+            )
         net = copy.deepcopy(self.net_)
-        net.set_params(
-            lr=self.lr,
-            max_epochs=self.max_epochs,
-            batch_size=self.batch_size,
-            verbose=int(self.verbose),
-        )
+        options = self._net_options()
+        for name in ("optimizer", "device"):
+            del options[name]
+        net.change(options)
         return net
+
+    def _lasting_params(self):
+        """Write down the parameters that a trained net cannot change."""
+        shared = set(signature(BaseNeuralAutoencoder.__init__).parameters)
+        shared -= {"optimizer", "device"}
+        params = self.get_params(deep=False).items()
+        return {name: repr(value) for name, value in params if name not in shared}
 
     def _train(self, net, windows, held_out, context):
         """Run the epochs."""
@@ -242,6 +264,8 @@ class BaseNeuralAutoencoder(CallbackSupportMixin, BaseAutoencoder):
                 )
             )
         net.train_on(windows, held_out, callbacks, ours, keep_optimizer=self.warm_start)
+        stopping = next((c for c in ours if isinstance(c, BestWeights)), None)
+        self.best_epoch_ = stopping.best_epoch_ if stopping else None
 
     def _reconstruct_block(self, block):
         return self.net_.reconstruct(block)
@@ -274,15 +298,20 @@ class BaseNeuralAutoencoder(CallbackSupportMixin, BaseAutoencoder):
     def _warn_of_traps(self, windows, latent_dim, output_activation="identity"):
         """Warn of a code or an output that cannot work, where nothing would crash."""
         warn_if_not_narrower(latent_dim, windows.X.shape[1])
-        low, high = OUTPUT_RANGES.get(output_activation, (-np.inf, np.inf))
-        if windows.X.min() < low or windows.X.max() > high:
+        if output_activation not in OUTPUT_RANGES:
+            return
+        low, high = OUTPUT_RANGES[output_activation]
+        values = windows.sample().gather(slice(None))
+        least, most = float(values.min()), float(values.max())
+        rounding = 1e-6 * (most - least)
+        if least < low - rounding or most > high + rounding:
             warnings.warn(
                 f"output_activation={output_activation!r} gives values in "
-                f"[{low:g}, {high:g}], but X reaches from {windows.X.min():g} to "
-                f"{windows.X.max():g}: the net cannot reconstruct it. Scale X to that "
-                'range (MinMaxScaler), or use output_activation="identity".',
+                f"[{low:g}, {high:g}], but X reaches from {least:g} to {most:g}: the "
+                "net cannot reconstruct it. Scale X to that range (MinMaxScaler), or "
+                'use output_activation="identity".',
                 UserWarning,
-                stacklevel=3,
+                stacklevel=2,
             )
 
 
@@ -291,6 +320,12 @@ def _fresh(callback):
     if isinstance(callback, tuple):
         name, callback = callback
         return name, _fresh(callback)
+    is_class = isinstance(callback, type) and issubclass(callback, Callback)
+    if not is_class and not isinstance(callback, Callback):
+        raise ValueError(
+            f"callbacks holds {callback!r}; expected skorch callbacks: instances, "
+            "classes, or (name, one of these)."
+        )
     return callback() if isinstance(callback, type) else clone(callback, safe=False)
 
 

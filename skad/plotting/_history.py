@@ -87,8 +87,9 @@ class TrainingHistoryDisplay:
         Returns
         -------
         display : TrainingHistoryDisplay
-            The display, plotted. Marked is the detector's `best_epoch_`, or where it
-            has none the epoch of the lowest validation loss.
+            The display, plotted. Marked is the detector's `best_epoch_`, whose weights
+            it kept; none if it did not stop early. A detector without that attribute
+            gets "auto" of :meth:`from_history`.
 
         Raises
         ------
@@ -100,13 +101,13 @@ class TrainingHistoryDisplay:
         detector, _ = find_detector(estimator, "history_")
         return cls.from_history(
             detector.history_,
-            best_epoch=getattr(detector, "best_epoch_", None),
+            best_epoch=getattr(detector, "best_epoch_", "auto"),
             ax=ax,
             **kwargs,
         )
 
     @classmethod
-    def from_history(cls, history, *, best_epoch=None, ax=None, **kwargs):
+    def from_history(cls, history, *, best_epoch="auto", ax=None, **kwargs):
         """Plot a history.
 
         Parameters
@@ -114,9 +115,9 @@ class TrainingHistoryDisplay:
         history : DataFrame or list of dict
             One row for each epoch, with "train_loss" and, where anything was held out,
             "valid_loss". Epochs are counted from 1 if there is no "epoch".
-        best_epoch : int, default=None
-            Number of the epoch to mark. If None, that of the lowest validation loss;
-            without validation loss none is marked.
+        best_epoch : int, "auto" or None, default="auto"
+            Number of the epoch to mark. "auto": that of the lowest validation loss, if
+            there is one. None marks none.
         ax : matplotlib Axes, default=None
             Axes to draw on. If None, a new figure is made.
         **kwargs : dict
@@ -146,8 +147,10 @@ class TrainingHistoryDisplay:
         valid_loss = None
         if "valid_loss" in history and history["valid_loss"].notna().any():
             valid_loss = history["valid_loss"].to_numpy(dtype=float)
-            if best_epoch is None:
+            if best_epoch == "auto":
                 best_epoch = int(epochs[np.nanargmin(valid_loss)])
+        elif best_epoch == "auto":
+            best_epoch = None
         if best_epoch is not None and best_epoch not in epochs:
             raise ValueError(
                 f"best_epoch={best_epoch!r}; expected an epoch of the history, which "

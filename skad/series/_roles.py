@@ -60,9 +60,14 @@ def split_roles(
     --------
     >>> from skad import split_roles
     >>> roles = split_roles([0, 0, 0, 0, 1, 0, 0, 1, 1, 0, 0, 0, 0])
-    >>> {role: rows.tolist() for role, rows in roles.items()}
-    {'s_N': [0, 1, 2, 3, 5], 'v_N1': [6], 'v_N2': [9, 10], 'v_A': [4], 't_N': [11, 12], \
-'t_A': [7, 8]}
+    >>> for role, rows in roles.items():
+    ...     print(role, rows.tolist())
+    s_N [0, 1, 2, 3, 5]
+    v_N1 [6]
+    v_N2 [9, 10]
+    v_A [4]
+    t_N [11, 12]
+    t_A [7, 8]
     """
     is_anomaly = check_outlier_labels(y)
     _check_shares("normal_shares", normal_shares, _NORMAL_ROLES)
@@ -113,8 +118,8 @@ def _share_out(units, roles, shares, kind):
     wanted = [role for role, share in zip(roles, shares, strict=True) if share > 0]
     if len(units) < len(wanted):
         raise ValueError(
-            f"{len(units)} {kind} cannot be shared out to {', '.join(wanted)}: at least "
-            f"{len(wanted)} are needed. Give a role the share 0 to leave it empty."
+            f"{len(units)} {kind} cannot be shared out to {', '.join(wanted)}: at "
+            f"least {len(wanted)} are needed. The share 0 leaves a role empty."
         )
     ends = np.round(np.cumsum(shares) * len(units)).astype(int)
     has_share = np.asarray(shares) > 0

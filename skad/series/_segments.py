@@ -130,7 +130,7 @@ def _check_together(ids, begins):
     n_runs, n_series = int(begins.sum()), len(np.unique(ids))
     if n_runs != n_series:
         raise ValueError(
-            f"The rows of {n_series} series come in {n_runs} runs; the rows of a series "
+            f"The rows of {n_series} series come in {n_runs} runs; the rows of each "
             "must stand together. Sort by series, then by time."
         )
 

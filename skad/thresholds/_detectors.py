@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.base import ClassifierMixin, clone
 from sklearn.callback import with_callbacks
 from sklearn.model_selection import ShuffleSplit, StratifiedShuffleSplit, check_cv
-from sklearn.utils import assert_all_finite
+from sklearn.utils import assert_all_finite, indexable
 from sklearn.utils.multiclass import check_classification_targets
 
 from skad._validation import (
@@ -84,8 +84,9 @@ class TunedThresholdDetector(ThresholdMixin, MetaDetector):
     Notes
     -----
     `y` is passed to the detector (which uses it if it has `normal_label`), and read
-    here if `cv` is set. If it is in neither coding, or holds no anomaly, the threshold
-    of the inner detector stays and a warning says so.
+    here if `cv` is set. Where a rule that needs labels cannot have them (`y` is None,
+    in neither coding, or holds no anomaly), the threshold of the inner detector stays
+    and a warning says so.
 
     GridSearchCV cuts `X_val` like `X` if both have the same number of rows; use `cv` in
     a search. In a pipeline nothing transforms `X_val` before it comes here: put the
@@ -164,13 +165,13 @@ class TunedThresholdDetector(ThresholdMixin, MetaDetector):
         rule = FBetaThreshold() if self.rule is None else clone(self.rule)
         if self.cv is None:
             self._fit_with_validation_rows(rule, X, y, X_val, y_val)
-        elif (labels := self._read_labels(y)) is not None or (
-            y is None and not _needs_labels(rule)
-        ):
-            self._fit_with_splits(rule, X, y, labels)
-        else:
+            return self
+        labels, problem = _read_labels(y)
+        if problem and _needs_labels(rule):
             self._fit_all(X, y)
-            self._keep_offset()
+            self._keep_offset("" if y is None else problem)
+        else:
+            self._fit_with_splits(rule, X, y, labels)
         return self
 
     def _fit_with_validation_rows(self, rule, X, y, X_val, y_val):
@@ -178,27 +179,9 @@ class TunedThresholdDetector(ThresholdMixin, MetaDetector):
             y_val = _check_validation_labels(rule, X_val, y_val)
         self._fit_all(X, y)
         if X_val is None:
-            self._keep_offset()
+            self._keep_offset("" if y is None else "There is no X_val, and cv is None")
         else:
             self._apply(rule, self.estimator_.score_samples(X_val), y_val)
-
-    def _read_labels(self, y):
-        """Turn y into booleans; None, with a warning, if no rule can learn from it."""
-        if y is None:
-            return None
-        try:
-            is_anomaly = check_outlier_labels(y)
-            problem = "" if is_anomaly.any() else "y holds no anomalies"
-        except ValueError as error:
-            problem = str(error)
-        if problem:
-            warnings.warn(
-                f"{problem}; the threshold of the inner detector is kept.",
-                UserWarning,
-                stacklevel=6,
-            )
-            return None
-        return is_anomaly
 
     def _fit_with_splits(self, rule, X, y, labels):
         if self.cv == "prefit":
@@ -206,6 +189,7 @@ class TunedThresholdDetector(ThresholdMixin, MetaDetector):
             self._keep(self.estimator)
             self._apply(rule, self.estimator_.score_samples(X), labels)
             return
+        X, y, labels = indexable(X, y, labels)
         splits = list(self._splitter(labels).split(X, labels))
         if not self.refit and len(splits) > 1:
             raise ValueError(
@@ -259,7 +243,14 @@ class TunedThresholdDetector(ThresholdMixin, MetaDetector):
         self.rule_ = rule.fit(scores, y)
         self.offset_ = float(self.rule_.threshold_)
 
-    def _keep_offset(self):
+    def _keep_offset(self, problem):
+        """Keep the threshold of the inner detector, with a warning if y was given."""
+        if problem:
+            warnings.warn(
+                f"{problem}; the threshold of the inner detector is kept.",
+                UserWarning,
+                stacklevel=6,
+            )
         vars(self).pop("rule_", None)
         detector, _ = find_detector(self.estimator_, "offset_")
         self.offset_ = float(np.squeeze(detector.offset_))
@@ -434,6 +425,13 @@ class DetectorClassifier(ClassifierMixin, MetaDetector):
         outlier_label = self.outlier_label
         if outlier_label is None:
             outlier_label = classes[0 if set(classes.tolist()) == {-1, 1} else 1]
+            if set(classes.tolist()) not in ({-1, 1}, {0, 1}):
+                warnings.warn(
+                    f"{classes.tolist()[1]!r} of {classes.tolist()} is taken as the "
+                    "anomaly, the greater one; set outlier_label to choose.",
+                    UserWarning,
+                    stacklevel=5,
+                )
         elif outlier_label not in classes:
             raise ValueError(
                 f"outlier_label={outlier_label!r} is not a label of y, which holds "
@@ -490,6 +488,17 @@ class DetectorClassifier(ClassifierMixin, MetaDetector):
         tags.classifier_tags.multi_class = False
         tags.classifier_tags.poor_score = True  # it is not trained on the labels
         return tags
+
+
+def _read_labels(y):
+    """Read y as booleans (None if it cannot be), and say what is wrong with it."""
+    if y is None:
+        return None, "y is None"
+    try:
+        is_anomaly = check_outlier_labels(y)
+    except ValueError as error:
+        return None, str(error)
+    return is_anomaly, "" if is_anomaly.any() else "y holds no anomalies"
 
 
 def _needs_labels(rule):

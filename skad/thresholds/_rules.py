@@ -191,7 +191,8 @@ class SigmaThreshold(BaseEstimator):
             The fitted rule.
         """
         scores = check_scores(scores)
-        self.threshold_ = float(scores.mean() - self.k * scores.std())
+        with np.errstate(over="ignore"):  # a spread beyond the floats is infinite
+            self.threshold_ = float(scores.mean() - self.k * scores.std())
         return self
 
 

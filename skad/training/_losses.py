@@ -20,13 +20,23 @@ class ReconstructionLoss(nn.Module):
     kl_prior : {"uniform", "random"}, default="uniform"
         See `latent_kl`.
     generator : torch.Generator or None, default=None
-        Where the noise of ``kl_prior="random"`` is drawn from.
+        Where the noise of ``kl_prior="random"`` is drawn from in training. In
+        evaluation its expectation is taken: noise would choose the best epoch.
+    batch_size : int, default=64
+        Windows of a full batch. In evaluation "sum" is given for so many, however large
+        the batch, so that every window weighs the same in a validation loss.
     """
 
     def __init__(
-        self, reduction="mean", kl_weight=0.0, kl_prior="uniform", generator=None
+        self,
+        reduction="mean",
+        kl_weight=0.0,
+        kl_prior="uniform",
+        generator=None,
+        batch_size=64,
     ):
         super().__init__()
+        self.batch_size = batch_size
         self.reduction = reduction
         self.kl_weight = kl_weight
         self.kl_prior = kl_prior
@@ -36,9 +46,12 @@ class ReconstructionLoss(nn.Module):
         """Loss of what a module returned: a reconstruction, or (it, latent)."""
         reconstruction, latent = split_output(output)
         loss = F.mse_loss(reconstruction, target, reduction=self.reduction)
+        if self.reduction == "sum" and not self.training:
+            loss = loss * (self.batch_size / len(target))
         if self.kl_weight == 0:
             return loss
-        return loss + self.kl_weight * latent_kl(latent, self.kl_prior, self.generator)
+        generator = self.generator if self.training else None
+        return loss + self.kl_weight * latent_kl(latent, self.kl_prior, generator)
 
 
 def split_output(output):
@@ -51,7 +64,8 @@ def latent_kl(latent, prior, generator) -> torch.Tensor:
 
     ``prior="uniform"``: KL(u || p) = -log D - mean_d log p_d with u = 1 / D.
     ``prior="random"``: sum_d U_d (log U_d - log p_d) with U drawn uniformly from
-    [0, 1) at every call, as the ECG study has it. U does not sum to one.
+    [0, 1) at every call, as the ECG study has it, or without a generator its
+    expectation -D / 4 - sum_d log p_d / 2. U does not sum to one.
 
     `latent` is (B, D), before its activation: log_softmax is stable where the
     logarithm of a softmax is not.
@@ -59,5 +73,7 @@ def latent_kl(latent, prior, generator) -> torch.Tensor:
     log_p = F.log_softmax(latent, dim=1)
     if prior == "uniform":
         return -math.log(latent.shape[1]) - log_p.mean()
+    if generator is None:
+        return -latent.shape[1] / 4 - log_p.sum(dim=1).mean() / 2
     noise = torch.rand(latent.shape, generator=generator).to(latent.device)
     return F.kl_div(log_p, noise, reduction="batchmean")

@@ -2,6 +2,7 @@
 
 import copy
 import dis
+import signal
 from contextlib import nullcontext, suppress
 
 import numpy as np
@@ -14,7 +15,6 @@ from skad.training._batches import BatchIterator, WindowDataset
 from skad.training._callbacks import StopTraining
 from skad.training._losses import ReconstructionLoss, split_output
 from skad.training._random import torch_generator
-from skad.training._threads import one_thread
 
 # Optimizers with a fused step: one call for all parameters, where the default loops
 # over them in Python (28 % of a training step of a small dense net).
@@ -38,12 +38,22 @@ class ReconstructionNet(NeuralNet):
         Standard deviation of the normal noise added to the input in training.
     random_module : bool, default=False
         Whether the module draws random numbers in training (dropout, noise).
+    settings : dict or None, default=None
+        What must not change between fits with warm start, and the seed of the held-out
+        part.
     **kwargs : dict
         Arguments of `skorch.NeuralNet`.
     """
 
     def __init__(
-        self, module, *, generator, input_noise=0.0, random_module=False, **kwargs
+        self,
+        module,
+        *,
+        generator,
+        input_noise=0.0,
+        random_module=False,
+        settings=None,
+        **kwargs,
     ):
         options = {
             "criterion": ReconstructionLoss,
@@ -52,12 +62,14 @@ class ReconstructionNet(NeuralNet):
             "iterator_train__shuffle": True,
             "iterator_train__generator": generator,
             "iterator_valid": BatchIterator,
+            "iterator_valid__generator": generator,
             "train_split": None,
         }
         super().__init__(module, **(options | kwargs))
         self.generator = generator
         self.input_noise = input_noise
         self.random_module = random_module
+        self.settings = settings
 
     def initialize_module(self):
         """Build the module, with its initial weights from our generator."""
@@ -76,24 +88,33 @@ class ReconstructionNet(NeuralNet):
         if not self.initialized_:
             self.initialize()
         seeded = torch_generator(self.generator) if self.random_module else None
-        with one_thread(), seeded or nullcontext():
-            self.notify("on_train_begin", X=X, y=y)
+        with seeded or nullcontext():
             with suppress(StopTraining):
+                self.notify("on_train_begin", X=X, y=y)
                 self.fit_loop(X, y, **fit_params)
-            self.notify("on_train_end", X=X, y=y)
+            with suppress(StopTraining):
+                self.notify("on_train_end", X=X, y=y)
         return self
 
     def notify(self, method_name, **cb_kwargs):
-        """Tell the callbacks; a KeyboardInterrupt that one raises ends training.
+        """Tell all callbacks, and end training if one of them wants to stop.
 
-        Raising KeyboardInterrupt is how skorch's callbacks stop a training.
+        Raising KeyboardInterrupt is how skorch's callbacks stop a training. Those after
+        it hear of the epoch all the same: one of them keeps the best weights.
         """
-        try:
-            super().notify(method_name, **cb_kwargs)
-        except KeyboardInterrupt as error:
-            if _raised_by_statement(error):
-                raise StopTraining from error
-            raise
+        getattr(self, method_name)(self, **cb_kwargs)
+        stop = None
+        for _, callback in self.callbacks_:
+            try:
+                getattr(callback, method_name)(self, **cb_kwargs)
+            except StopTraining as error:
+                stop = error
+            except KeyboardInterrupt as error:
+                if not _raised_by_statement(error):
+                    raise
+                stop = StopTraining()
+        if stop is not None:
+            raise stop
 
     def _set_training(self, training=True):
         """Switch the mode only when it changes: skorch walks all modules every step."""
@@ -102,15 +123,25 @@ class ReconstructionNet(NeuralNet):
 
     def train_step_single(self, batch, **fit_params):
         """One gradient, with noise on the input if asked for."""
-        X, target = batch
+        X, target = self._on_device(batch)
         if self.input_noise:
-            noise = torch.randn(X.shape, generator=self.generator)
+            noise = torch.randn(X.shape, generator=self.generator).to(self.device)
             X = X + self.input_noise * noise
         return super().train_step_single((X, target), **fit_params)
 
+    def validation_step(self, batch, **fit_params):
+        """One loss without a gradient."""
+        return super().validation_step(self._on_device(batch), **fit_params)
+
+    def _on_device(self, batch):
+        """Move a batch, whose input and target may be one tensor, once."""
+        X, target = batch
+        moved = to_tensor(X, device=self.device)
+        return moved, moved if target is X else to_tensor(target, device=self.device)
+
     def get_loss(self, y_pred, y_true, X=None, training=False):
         """Loss between what the module returned and the clean windows."""
-        return self.criterion_(y_pred, to_tensor(y_true, device=self.device))
+        return self.criterion_(y_pred, y_true)
 
     @torch.inference_mode()
     def reconstruct(self, block):
@@ -125,6 +156,23 @@ class ReconstructionNet(NeuralNet):
     def window_shape(self):
         """Timesteps and channels of a window."""
         return self.module__window_length, self.module__n_channels
+
+    def change(self, options):
+        """Apply skorch arguments to a trained net, which keeps its optimizer's state.
+
+        `set_params` would build criterion and optimizer anew.
+        """
+        vars(self).pop("callbacks__print_log", None)
+        for name, value in options.items():
+            setattr(self, name, value)
+            prefix, _, attribute = name.rpartition("__")
+            if prefix == "criterion":
+                setattr(self.criterion_, attribute, value)
+            elif (prefix == "optimizer" or name == "lr") and hasattr(
+                self, "optimizer_"
+            ):
+                for group in self.optimizer_.param_groups:
+                    group[attribute] = value
 
     def train_on(self, windows, held_out, callbacks, internal, *, keep_optimizer):
         """Train on `windows`, with a validation pass over `held_out` (may be None).
@@ -214,12 +262,22 @@ class ReconstructionNet(NeuralNet):
 
 def _available(device):
     """Where a net that was trained on `device` can live on this machine."""
-    return device if device.split(":")[0] == resolve_device("auto") else "cpu"
+    kind, _, number = device.partition(":")
+    n_devices = torch.cuda.device_count() if kind == "cuda" else 1
+    there = kind == resolve_device("auto") and int(number or 0) < n_devices
+    return device if there else "cpu"
 
 
 def resolve_device(device) -> str:
     """Turn "auto" into the best device of this machine: CUDA, then MPS, then CPU."""
     if device != "auto":
+        try:
+            torch.empty(0, device=device)
+        except (RuntimeError, AssertionError) as error:
+            raise ValueError(
+                f"device={str(device)!r} is not to be had here ({error}); use 'auto', "
+                "or a torch device of this machine such as 'cpu'."
+            ) from error
         return str(device)
     if torch.cuda.is_available():
         return "cuda"
@@ -230,10 +288,12 @@ def _raised_by_statement(error) -> bool:
     """Tell ``raise KeyboardInterrupt`` in a callback from a Ctrl-C during it.
 
     A signal is delivered between instructions or inside a call, so the innermost frame
-    of a Ctrl-C never stands on a ``raise``.
+    of a Ctrl-C never stands on a ``raise``, except for that of a handler in Python.
     """
     traceback = error.__traceback__
     while traceback.tb_next is not None:
         traceback = traceback.tb_next
-    instruction = traceback.tb_frame.f_code.co_code[traceback.tb_lasti]
-    return instruction == dis.opmap["RAISE_VARARGS"]
+    code = traceback.tb_frame.f_code
+    if code is getattr(signal.getsignal(signal.SIGINT), "__code__", None):
+        return False
+    return code.co_code[traceback.tb_lasti] == dis.opmap["RAISE_VARARGS"]

@@ -20,6 +20,11 @@ def make_generator(random_state) -> torch.Generator:
     return torch.Generator().manual_seed(int(seed))
 
 
+def draw_seed(generator: torch.Generator) -> int:
+    """Draw a seed for another generator."""
+    return int(torch.randint(2**31 - 1, (), generator=generator))
+
+
 class torch_generator(TorchDispatchMode):
     """Hand a generator to every random torch operation of this thread.
 
@@ -63,8 +68,7 @@ class torch_generator(TorchDispatchMode):
         tensors = (a.device for a in args if isinstance(a, torch.Tensor))
         device = torch.device(kwargs.get("device") or next(tensors, "cpu"))
         if device not in self._generators:
-            cpu = self._generators[torch.device("cpu")]
-            seed = int(torch.randint(2**31 - 1, (), generator=cpu))
+            seed = draw_seed(self._generators[torch.device("cpu")])
             self._generators[device] = torch.Generator(device).manual_seed(seed)
         return self._generators[device]
 
