@@ -9,6 +9,12 @@ __version__ = "0.1.0"
 # are first touched, so that metrics and data load no torch.
 _HOMES = {
     "skad.datasets._heartbeats": ["load_heartbeats", "make_heartbeats"],
+    "skad.datasets._sensors": [
+        "load_keogh_discords",
+        "load_pump_sensors",
+        "load_skab",
+        "make_sensors",
+    ],
     "skad.detectors._conv": ["ConvAutoencoder"],
     "skad.detectors._custom": ["Autoencoder"],
     "skad.detectors._encdec_ad": ["EncDecAD"],
@@ -49,6 +55,12 @@ __all__ = sorted(_HOME_OF)
 
 if TYPE_CHECKING:  # the same table once more, for editors and mypy
     from skad.datasets._heartbeats import load_heartbeats, make_heartbeats
+    from skad.datasets._sensors import (
+        load_keogh_discords,
+        load_pump_sensors,
+        load_skab,
+        make_sensors,
+    )
     from skad.detectors._conv import ConvAutoencoder
     from skad.detectors._custom import Autoencoder
     from skad.detectors._encdec_ad import EncDecAD

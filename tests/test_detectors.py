@@ -72,6 +72,14 @@ def test_outputs__shapes_and_agreement(detector):
     np.testing.assert_allclose(
         detector.score_timesteps(X).mean(axis=1), detector.score_samples(X), rtol=1e-10
     )
+    shares = detector.explain(X)
+    assert shares.shape == (70, 12, 1)
+    np.testing.assert_allclose(
+        shares.sum(axis=(1, 2)), -detector.score_samples(X), rtol=1e-9
+    )
+    np.testing.assert_allclose(
+        12 * shares.sum(axis=2), -detector.score_timesteps(X), rtol=1e-9, atol=1e-12
+    )
     assert detector.transform(X).shape == (70, detector.latent_dim_)
     decision = detector.decision_function(X)
     np.testing.assert_array_equal(decision < 0, detector.predict(X) == -1)

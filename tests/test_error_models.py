@@ -452,7 +452,7 @@ def test__base__without_timestep_errors__says_so():
     class Empty(BaseErrorModel):
         pass
 
-    with pytest.raises(NotImplementedError, match="Empty lacks timestep_errors"):
+    with pytest.raises(NotImplementedError, match="Empty lacks contributions"):
         Empty().fit(noise()).window_errors(noise())
 
 

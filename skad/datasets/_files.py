@@ -194,11 +194,9 @@ def _is_sound(column, kind) -> bool:
 def _find_fault_in_header(path, layouts, delimiter) -> str:
     with open_text(path) as file:
         line = file.readline()
-    # Compared with the layout that it agrees with longest.
     header = _split(line, delimiter)
-    shared = [_count_agreeing(header, layout) for layout in layouts]
-    n_shared = max(shared)
-    names = list(layouts[shared.index(n_shared)])
+    layout = max(layouts, key=lambda x: _count_alike(header, x))
+    names, n_shared = list(layout), _count_alike(header, layout)[1]
     shown = f"{len(names)} columns, {', '.join(names[:3])}, ..., {names[-1]}"
     if not line:
         return f"column 1: found an empty file; expected a header of {shown}."
@@ -225,9 +223,11 @@ def _find_fault_in_header(path, layouts, delimiter) -> str:
     )
 
 
-def _count_agreeing(header, layout) -> int:
-    agree = [found == name for found, name in zip(header, layout, strict=False)]
-    return agree.index(False) if False in agree else len(agree)
+def _count_alike(header, layout) -> tuple[int, int]:
+    """Count the names that two headers share at all, and up to the first difference."""
+    differ = [found != name for found, name in zip(header, layout, strict=False)]
+    n_same = differ.index(True) if True in differ else len(differ)
+    return len(set(header) & set(layout)), n_same
 
 
 def _find_fault(path, layout, delimiter) -> str:

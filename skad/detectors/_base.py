@@ -330,6 +330,29 @@ class BaseAutoencoder(
             scores[at] = -errors[: at.stop - at.start]
         return scores
 
+    def explain(self, X):
+        """Share out the score of every window to its timesteps and channels.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_windows, window_length * n_channels) or \
+                (n_windows, window_length, n_channels)
+            Windows.
+
+        Returns
+        -------
+        contributions : ndarray of shape (n_windows, window_length, n_channels)
+            Parts of the error, in the unit of the error model; higher = more
+            anomalous. They add up to ``-score_samples(X)``, and window_length times
+            their sums over channels are ``-score_timesteps(X)``.
+        """
+        windows = self._fitted_windows(X)
+        shares = np.empty((len(windows), self.window_length_, self.n_channels_))
+        for at, residuals, codes in self._blocks(windows):
+            part = self.error_model_.contributions(residuals, codes)
+            shares[at] = part[: at.stop - at.start] / self.window_length_
+        return shares
+
     def score_samples(self, X):
         """Score windows.
 

@@ -20,8 +20,8 @@ from skad._validation import Interval, StrOptions, fit_context
 class BaseErrorModel(BaseEstimator):
     """What a detector asks of an error model.
 
-    A model of your own inherits this and writes `timestep_errors`, and `fit` if it
-    learns something.
+    A model of your own inherits this and writes `contributions`, and `fit` if it learns
+    something. One that cannot be shared out to channels writes `timestep_errors`.
     """
 
     # Whether fit wants the codes of the training windows as well.
@@ -48,6 +48,23 @@ class BaseErrorModel(BaseEstimator):
         """
         return self
 
+    def contributions(self, residuals, codes=None):
+        """Share of every channel in the error of every timestep.
+
+        Parameters
+        ----------
+        residuals : ndarray of shape (n_windows, window_length, n_channels)
+            ``X - reconstruct(X)``.
+        codes : ndarray of shape (n_windows, latent_dim) or None
+            Latent codes of the windows.
+
+        Returns
+        -------
+        shares : ndarray of shape (n_windows, window_length, n_channels)
+            They add up, over channels, to `timestep_errors`.
+        """
+        raise NotImplementedError(f"{type(self).__name__} lacks contributions.")
+
     def timestep_errors(self, residuals, codes=None):
         """Error of every timestep.
 
@@ -63,7 +80,7 @@ class BaseErrorModel(BaseEstimator):
         errors : ndarray of shape (n_windows, window_length)
             Higher = more anomalous.
         """
-        raise NotImplementedError(f"{type(self).__name__} lacks timestep_errors.")
+        return self.contributions(residuals, codes).sum(axis=2)
 
     def window_errors(self, residuals, codes=None):
         """Error of every window, the mean over its timesteps; see `timestep_errors`."""
@@ -82,9 +99,9 @@ class MeanSquaredErrors(BaseErrorModel):
     array([5.])
     """
 
-    def timestep_errors(self, residuals, codes=None):
-        """Mean over channels of the squared residuals; see `BaseErrorModel`."""
-        return np.einsum("ntc,ntc->nt", residuals, residuals) / residuals.shape[2]
+    def contributions(self, residuals, codes=None):
+        """Squared residuals over the number of channels; see `BaseErrorModel`."""
+        return np.square(residuals) / residuals.shape[2]
 
     def window_errors(self, residuals, codes=None):
         """Mean over timesteps and channels, in one pass; see `BaseErrorModel`."""
@@ -104,9 +121,9 @@ class MeanAbsoluteErrors(BaseErrorModel):
     array([2.])
     """
 
-    def timestep_errors(self, residuals, codes=None):
-        """Mean over channels of the absolute residuals; see `BaseErrorModel`."""
-        return np.abs(residuals).mean(axis=2)
+    def contributions(self, residuals, codes=None):
+        """Absolute residuals over the number of channels; see `BaseErrorModel`."""
+        return np.abs(residuals) / residuals.shape[2]
 
 
 class StandardizedErrors(BaseErrorModel):
@@ -160,9 +177,9 @@ class StandardizedErrors(BaseErrorModel):
         self.scale_ = np.ones_like(scale) if perfect else scale
         return self
 
-    def timestep_errors(self, residuals, codes=None):
-        """Mean over channels of the scaled squares; see `BaseErrorModel`."""
-        return (np.square(residuals) / self.scale_).mean(axis=2)
+    def contributions(self, residuals, codes=None):
+        """Scaled squares over the number of channels; see `BaseErrorModel`."""
+        return np.square(residuals) / (self.scale_ * residuals.shape[2])
 
 
 class MahalanobisErrors(BaseErrorModel):
@@ -197,7 +214,8 @@ class MahalanobisErrors(BaseErrorModel):
     windows (the part v_N1 of the paper); where a detector holds none out, on those it
     was trained on. It is a squared distance, without unit. With ``vector="window"`` it
     is divided by the window length, and the error of timestep t is its share
-    sum_c d(t, c) (Sigma^-1 d)(t, c) of the sum, which can be negative.
+    sum_c d(t, c) (Sigma^-1 d)(t, c) of the sum, d = e - mu. The contribution of one
+    channel is its term of the sum, which can be negative.
 
     References
     ----------
@@ -254,11 +272,11 @@ class MahalanobisErrors(BaseErrorModel):
         self.precision_ = _inverse(estimator.covariance_)
         return self
 
-    def timestep_errors(self, residuals, codes=None):
-        """Squared distance, or share of it, of every timestep; see `BaseErrorModel`."""
+    def contributions(self, residuals, codes=None):
+        """Terms d (Sigma^-1 d) of the squared distance; see `BaseErrorModel`."""
         deviation = np.abs(residuals).reshape(-1, len(self.location_)) - self.location_
         shares = (deviation @ self.precision_) * deviation
-        return shares.reshape(residuals.shape).sum(axis=2)
+        return shares.reshape(residuals.shape)
 
 
 class HybridErrors(BaseErrorModel):
@@ -355,12 +373,16 @@ class HybridErrors(BaseErrorModel):
         self.distance_unit_ = _unit(distances)
         return self
 
-    def timestep_errors(self, residuals, codes=None):
-        """Error of each timestep plus the window's distance; see `BaseErrorModel`."""
+    def contributions(self, residuals, codes=None):
+        """Those of the residuals, plus the distance in equal parts to all channels.
+
+        See `BaseErrorModel`; a distance of codes belongs to no channel.
+        """
         if codes is None:
             raise ValueError("HybridErrors needs the latent codes of the windows.")
-        errors = self.residual_errors_.timestep_errors(residuals) / self.error_unit_
-        return errors + (self._distances(codes) / self.distance_unit_)[:, None]
+        shares = self.residual_errors_.contributions(residuals) / self.error_unit_
+        distances = self._distances(codes) / (self.distance_unit_ * residuals.shape[2])
+        return shares + distances[:, None, None]
 
     def _distances(self, codes):
         """Mean distance to the nearest codes; None: of those kept, without itself."""

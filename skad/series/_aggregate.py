@@ -145,3 +145,64 @@ def _timestep_medians(score_block, starts, window_length, n_rows, block):
             values = errors[windows - lowest, at[:, None] - starts[windows]]
             medians[at] = np.median(values, axis=1)
     return medians
+
+
+def aggregate_shares(
+    shares_of, starts, window_length, n_rows, how, level, block
+) -> np.ndarray:
+    """Share of every channel in the error of each row.
+
+    Parameters
+    ----------
+    shares_of : callable
+        ``shares_of(i, j)`` returns the contributions of windows i to j, (j - i,
+        window_length, n_channels), which add up to the error of each window.
+    starts, window_length, n_rows, how
+        See `aggregate_windows`.
+    level : {"timestep", "window"}
+        Whether the errors of a row are those of its own timestep or of whole windows.
+    block : int
+        Rows that are worked on at once.
+
+    Returns
+    -------
+    shares : ndarray of shape (n_rows, n_channels)
+        They add up, over channels, to the aggregated error of each row.
+    """
+    rows = np.arange(n_rows)
+    first = np.searchsorted(starts, rows - window_length, side="right")
+    behind = np.searchsorted(starts, rows, side="right")
+    result = []
+    for start in range(0, n_rows, block):
+        part = rows[start : start + block]
+        lowest = first[part[0]]
+        shares = shares_of(lowest, behind[part[-1]])
+        if level == "window":
+            shares = shares.sum(axis=1)
+        block_shares = np.empty((len(part), shares.shape[-1]))
+        counts = behind[part] - first[part]
+        for count in np.unique(counts):
+            at = part[counts == count]
+            windows = first[at][:, None] + np.arange(count)
+            values = (
+                shares[windows - lowest]
+                if level == "window"
+                else window_length
+                * shares[windows - lowest, at[:, None] - starts[windows]]
+            )
+            block_shares[counts == count] = _choose(values, how)
+        result.append(block_shares)
+    return np.concatenate(result)
+
+
+def _choose(values, how):
+    """Aggregate (n_rows, n_windows, n_channels) as their sums over channels are."""
+    if how == "mean":
+        return values.mean(axis=1)
+    if how == "last":
+        return values[:, 0]
+    order = np.argsort(values.sum(axis=2), axis=1)
+    count = values.shape[1]
+    middle = {"max": [-1], "median": [(count - 1) // 2, count // 2]}[how]
+    chosen = np.take_along_axis(values, order[:, middle, None], axis=1)
+    return chosen.mean(axis=1)

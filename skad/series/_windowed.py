@@ -9,6 +9,7 @@ from sklearn import config_context
 from sklearn.base import clone
 from sklearn.callback import with_callbacks
 from sklearn.utils import InputTags
+from sklearn.utils.metaestimators import available_if
 
 from skad._validation import (
     HasMethods,
@@ -22,7 +23,11 @@ from skad._validation import (
     fit_context,
     validate_data,
 )
-from skad.series._aggregate import aggregate_timesteps, aggregate_windows
+from skad.series._aggregate import (
+    aggregate_shares,
+    aggregate_timesteps,
+    aggregate_windows,
+)
 from skad.series._segments import find_segments, learn_max_gap, series_of
 from skad.series._windows import (
     any_in_window,
@@ -41,6 +46,10 @@ _VALUES_AT_ONCE = 2**20
 _AUTO_QUANTILE = 0.01
 
 
+def _inner_explains(detector):
+    return hasattr(getattr(detector, "estimator_", detector.estimator), "explain")
+
+
 class WindowedDetector(ThresholdMixin, MetaDetector):
     """Detector of windows, applied to a table: one score for each row.
 
@@ -53,8 +62,8 @@ class WindowedDetector(ThresholdMixin, MetaDetector):
     window_length : int
         Rows a window.
     stride : int, default=1
-        Rows from one window to the next, in fit and in scoring. The tail of each
-        series is covered whatever the stride.
+        Rows from one window to the next, in fit and in scoring, at most
+        `window_length`. The tail of each series is covered whatever the stride.
     level : {"auto", "timestep", "window"}, default="auto"
         What is aggregated to the score of a row: "timestep", the row's own errors in
         all windows that cover it, which localises better and needs a detector with
@@ -181,6 +190,11 @@ class WindowedDetector(ThresholdMixin, MetaDetector):
             If timestamps are out of order or doubled, values are missing or infinite,
             or no segment is as long as a window.
         """
+        if self.stride > self.window_length:
+            raise ValueError(
+                f"stride={self.stride} leaves rows between windows without a score; "
+                f"use a stride of at most window_length={self.window_length}."
+            )
         table = self._check_table(X, reset=True)
         is_normal = self._normal_rows(table, y)
         self.max_gap_ = learn_max_gap(X, series, self.max_gap)
@@ -336,6 +350,30 @@ class WindowedDetector(ThresholdMixin, MetaDetector):
         table = self._check_table(X, reset=False)
         return self._score_table(table, find_segments(X, series, self.max_gap_))
 
+    @available_if(_inner_explains)
+    def explain(self, X, *, series=None):
+        """Share out the score of every row to its channels.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_timestamps, n_channels)
+            Table.
+        series : array-like of shape (n_timestamps,), default=None
+            Series that each row belongs to, in addition to those of the index.
+
+        Returns
+        -------
+        contributions : ndarray of shape (n_timestamps, n_channels)
+            Parts of the error of each row; higher = more anomalous. They add up, over
+            channels, to ``-score_samples(X)``.
+        """
+        check_is_fitted(self)
+        table = self._check_table(X, reset=False)
+        bounds = find_segments(X, series, self.max_gap_)
+        with config_context(assume_finite=True):
+            parts = [self._explain_segment(table[a:b]) for a, b in bounds]
+        return np.concatenate(parts)
+
     def _score_table(self, table, bounds):
         scores = np.empty(len(table))
         with config_context(assume_finite=True):
@@ -344,14 +382,9 @@ class WindowedDetector(ThresholdMixin, MetaDetector):
         return scores
 
     def _score_segment(self, rows):
-        """Score one segment; a short one is padded in front with its first row."""
-        n_missing = max(0, self.window_length - len(rows))
-        if n_missing:
-            rows = np.concatenate([np.repeat(rows[:1], n_missing, axis=0), rows])
-        view = windows_view(rows, self.window_length)
-        starts = window_starts([(0, len(rows))], self.window_length, self.stride)
-        # Whole blocks of the detectors of skad, which score 64 windows at once.
-        block = max(64, _VALUES_AT_ONCE // view.shape[1] // 64 * 64)
+        """Score one segment."""
+        n_missing, view, shape, block = self._windows_of(rows)
+        starts = shape[0]
         score = (
             self.estimator_.score_timesteps
             if self.level == "timestep"
@@ -361,7 +394,6 @@ class WindowedDetector(ThresholdMixin, MetaDetector):
         def errors_of(i, j):
             return -score(view[as_slice(starts[i:j])])
 
-        shape = (starts, self.window_length, len(rows), self.aggregate)
         if self.level == "timestep":
             errors = aggregate_timesteps(errors_of, *shape, block)
         else:
@@ -371,6 +403,33 @@ class WindowedDetector(ThresholdMixin, MetaDetector):
             ]
             errors = aggregate_windows(np.concatenate(windows), *shape)
         return -errors[n_missing:]
+
+    def _explain_segment(self, rows):
+        """Share out the scores of one segment."""
+        n_missing, view, shape, block = self._windows_of(rows)
+        starts = shape[0]
+
+        def shares_of(i, j):
+            return self.estimator_.explain(view[as_slice(starts[i:j])])
+
+        level = "timestep" if self.level == "timestep" else "window"
+        return aggregate_shares(shares_of, *shape, level, block)[n_missing:]
+
+    def _windows_of(self, rows):
+        """Cut one segment; a short one is padded in front with its first row.
+
+        Returns the number of padded rows, the view of all windows, what aggregation
+        must know, and how many windows to score at once.
+        """
+        n_missing = max(0, self.window_length - len(rows))
+        if n_missing:
+            rows = np.concatenate([np.repeat(rows[:1], n_missing, axis=0), rows])
+        view = windows_view(rows, self.window_length)
+        starts = window_starts([(0, len(rows))], self.window_length, self.stride)
+        # Whole blocks of the detectors of skad, which score 64 windows at once.
+        block = max(64, _VALUES_AT_ONCE // view.shape[1] // 64 * 64)
+        shape = (starts, self.window_length, len(rows), self.aggregate)
+        return n_missing, view, shape, block
 
 
 def _marks(positions, n):

@@ -1,0 +1,69 @@
+"""Slow, obvious windows and aggregation, to compare with."""
+
+import numpy as np
+
+
+def starts_of(n_rows, window_length, stride):
+    starts = list(range(0, n_rows - window_length + 1, stride))
+    if starts[-1] != n_rows - window_length:
+        starts.append(n_rows - window_length)
+    return starts
+
+
+def windows_of(rows, window_length, stride=1):
+    rows = np.asarray(rows)
+    return np.array(
+        [
+            np.concatenate([rows[start + t] for t in range(window_length)])
+            for start in starts_of(len(rows), window_length, stride)
+        ]
+    )
+
+
+def past_windows(rows, window_length, pad):
+    """Window that ends at each row, padded in front."""
+    rows = np.asarray(rows)
+    result = []
+    for t in range(len(rows)):
+        values = []
+        for lag in range(window_length - 1, -1, -1):
+            if t - lag >= 0:
+                values.append(rows[t - lag])
+            else:
+                values.append(rows[0] if pad == "edge" else np.zeros_like(rows[0]))
+        result.append(np.concatenate(values))
+    return np.array(result)
+
+
+def aggregate(values, how):
+    """`values` of the covering windows, the earliest first."""
+    return {
+        "mean": np.mean,
+        "median": np.median,
+        "max": np.max,
+        "last": lambda v: v[0],
+    }[how](values)
+
+
+def row_errors(errors, starts, window_length, n_rows, how):
+    """From errors of windows, or of their timesteps, to those of rows."""
+    result = []
+    for row in range(n_rows):
+        covering = [k for k, s in enumerate(starts) if s <= row < s + window_length]
+        values = [
+            errors[k] if np.ndim(errors) == 1 else errors[k][row - starts[k]]
+            for k in covering
+        ]
+        result.append(aggregate(values, how))
+    return np.array(result)
+
+
+def segment_scores(detector, rows, window_length, stride, level, how):
+    """Scores of the rows of one segment from a fitted detector of windows."""
+    n_missing = max(0, window_length - len(rows))
+    padded = np.concatenate([np.repeat(rows[:1], n_missing, axis=0), rows])
+    windows = windows_of(padded, window_length, stride)
+    starts = starts_of(len(padded), window_length, stride)
+    score = detector.score_timesteps if level == "timestep" else detector.score_samples
+    errors = -score(windows)
+    return -row_errors(errors, starts, window_length, len(padded), how)[n_missing:]

@@ -1,0 +1,408 @@
+"""WindowedDetector: one score for each row."""
+
+import pickle
+
+import naive_windows
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from instances import FAST
+from sklearn.base import clone
+from sklearn.ensemble import IsolationForest
+from sklearn.metrics import roc_auc_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skad import (
+    EncDecAD,
+    LinearAutoencoder,
+    MahalanobisErrors,
+    MLPAutoencoder,
+    SigmaThreshold,
+    TunedThresholdDetector,
+    WindowedDetector,
+    split_roles,
+)
+from skad.series._aggregate import aggregate_timesteps, aggregate_windows
+
+HOW = ["mean", "median", "max", "last"]
+
+
+def cycle(n_rows, n_channels=3, seed=0):
+    """A machine in its cycle, with a little noise."""
+    t = np.arange(n_rows)[:, None] + 5 * np.arange(n_channels)
+    noise = np.random.default_rng(seed).normal(size=t.shape)
+    return np.sin(t / 6) + 0.05 * noise
+
+
+# Aggregation --------------------------------------------------------------------------
+
+
+@given(
+    n_rows=st.integers(1, 40),
+    window_length=st.integers(1, 12),
+    stride=st.integers(1, 12),
+    block=st.integers(1, 9),
+    how=st.sampled_from(HOW),
+    heavy=st.booleans(),
+)
+@settings(max_examples=300)
+def test_aggregation__equals_the_loop(n_rows, window_length, stride, block, how, heavy):
+    assume(n_rows >= window_length >= stride)
+    starts = np.array(naive_windows.starts_of(n_rows, window_length, stride))
+    rng = np.random.default_rng(0)
+    errors = rng.normal(size=(len(starts), window_length))
+    errors = 10.0 ** (5 * errors) if heavy else errors
+    shape = (starts, window_length, n_rows, how)
+    np.testing.assert_allclose(
+        aggregate_timesteps(lambda i, j: errors[i:j], *shape, block),
+        naive_windows.row_errors(errors, *shape),
+        rtol=1e-12,
+    )
+    np.testing.assert_allclose(
+        aggregate_windows(errors[:, 0], *shape),
+        naive_windows.row_errors(errors[:, 0], *shape),
+        rtol=1e-12,
+    )
+
+
+@given(
+    lengths=st.lists(st.integers(1, 25), min_size=1, max_size=4),
+    window_length=st.integers(1, 6),
+    stride=st.integers(1, 4),
+    level=st.sampled_from(["timestep", "window"]),
+    how=st.sampled_from(HOW),
+    dtype=st.sampled_from(["f4", "f8"]),
+)
+@settings(max_examples=100)
+@pytest.mark.filterwarnings("ignore:.*are shorter than window_length:UserWarning")
+def test_scores__equal_the_loop_over_segments(
+    lengths, window_length, stride, level, how, dtype
+):
+    stride = min(stride, window_length)
+    detector = WindowedDetector(
+        LinearAutoencoder(1, error_model="std"),
+        window_length,
+        stride=stride,
+        level=level,
+        aggregate=how,
+    ).fit(cycle(60))
+    parts = [cycle(n, seed=i).astype(dtype) for i, n in enumerate(lengths)]
+    series = np.repeat(np.arange(len(lengths)), lengths)
+    table = np.concatenate(parts)
+    expected = [
+        naive_windows.segment_scores(
+            detector.estimator_, part, window_length, stride, level, how
+        )
+        for part in parts
+    ]
+    np.testing.assert_allclose(
+        detector.score_samples(table, series=series),
+        np.concatenate(expected),
+        rtol=1e-9,
+    )
+    index = pd.MultiIndex.from_arrays([series, np.arange(len(table))])
+    np.testing.assert_array_equal(
+        detector.score_samples(
+            pd.DataFrame(table, index=index).to_numpy(), series=series
+        ),
+        detector.score_samples(table, series=series),
+    )
+
+
+@pytest.mark.parametrize(
+    "inner",
+    [
+        LinearAutoencoder(2),
+        MLPAutoencoder((16,), 3, **FAST),
+        EncDecAD(6, lr=1e-2, max_epochs=15, random_state=0),
+        IsolationForest(random_state=0),
+        make_pipeline(StandardScaler(), LinearAutoencoder(2)),
+    ],
+    ids=["linear", "mlp", "encdec-ad", "forest", "pipeline"],
+)
+def test_planted_anomaly__is_found(inner):
+    table = cycle(900)
+    table[700:715] = 0.0
+    detector = WindowedDetector(inner, 20).fit(table[:500])
+    scores = detector.score_samples(table[500:])
+    assert scores.dtype == np.float64
+    assert roc_auc_score(np.isin(np.arange(500, 900), range(700, 715)), -scores) > 0.9
+    copied = pickle.loads(pickle.dumps(detector))
+    np.testing.assert_array_equal(copied.score_samples(table[500:]), scores)
+
+
+@pytest.mark.parametrize("level", ["timestep", "window"])
+@pytest.mark.parametrize("how", HOW)
+@pytest.mark.parametrize("stride", [1, 4])
+@pytest.mark.parametrize("error_model", ["mse", "mahalanobis", "hybrid"])
+def test_contributions__add_up_to_the_score(level, how, stride, error_model):
+    table = cycle(300)
+    table[150:160, 2] = 3.0
+    detector = WindowedDetector(
+        LinearAutoencoder(2, error_model=error_model),
+        10,
+        level=level,
+        aggregate=how,
+        stride=stride,
+    ).fit(table[:120])
+    shares = detector.explain(table)
+    assert shares.shape == (300, 3)
+    np.testing.assert_allclose(
+        shares.sum(axis=1), -detector.score_samples(table), rtol=1e-9, atol=1e-12
+    )
+    assert (shares[152:158].argmax(axis=1) == 2).mean() > 0.5
+    short = detector.explain(table[:4])
+    np.testing.assert_allclose(
+        short.sum(axis=1), -detector.score_samples(table[:4]), rtol=1e-9, atol=1e-12
+    )
+    assert not hasattr(WindowedDetector(IsolationForest(), 10), "explain")
+
+
+# What is learnt from ------------------------------------------------------------------
+
+
+class Spy(IsolationForest):
+    """Remembers the windows it is fitted on."""
+
+    def fit(self, X, y=None, sample_weight=None):
+        self.windows_ = np.array(X)
+        return super().fit(X)
+
+
+def ramp(n_rows):
+    return np.arange(2.0 * n_rows).reshape(n_rows, 2)
+
+
+def test_normal_label__windows_are_cut_then_dropped():
+    y = np.zeros(30, dtype=int)
+    y[[10, 20]] = 1
+    detector = WindowedDetector(Spy(n_estimators=2, random_state=0), 4, normal_label=0)
+    seen = detector.fit(ramp(30), y).estimator_.windows_[:, 0] / 2
+    starts = [s for s in range(27) if not y[s : s + 4].any()]
+    assert seen.tolist() == starts
+
+
+def test_borders__no_window_crosses_one():
+    series = np.repeat(["a", "b"], [12, 18])
+    detector = WindowedDetector(Spy(n_estimators=2, random_state=0), 4, stride=3)
+    seen = detector.fit(ramp(30), series=series).estimator_.windows_[:, 0] / 2
+    assert seen.tolist() == [0, 3, 6, 8, 12, 15, 18, 21, 24, 26]
+    index = pd.MultiIndex.from_arrays([series, np.arange(30)])
+    again = detector.fit(pd.DataFrame(ramp(30), index=index, columns=["a", "b"]))
+    assert (again.estimator_.windows_[:, 0] / 2).tolist() == seen.tolist()
+
+
+def test_short_segments__are_left_out_with_a_warning_that_counts_them():
+    series = np.repeat(["a", "b", "c"], [20, 3, 7])
+    detector = WindowedDetector(Spy(n_estimators=2, random_state=0), 8)
+    with pytest.warns(UserWarning, match="2 of 3 segments, 10 of 30 rows, are shorter"):
+        detector.fit(ramp(30), series=series)
+    assert len(detector.estimator_.windows_) == 13
+    assert detector.score_samples(ramp(30), series=series).shape == (30,)
+
+
+def test_view_and_copy__teach_the_same():
+    """Windows picked by label from a view, or as an array: the same windows."""
+    table = cycle(200)
+    y = np.zeros(200, dtype=int)
+    y[50:60] = 1
+    detector = WindowedDetector(
+        MLPAutoencoder((8,), 2, early_stopping=False, **FAST), 10, normal_label=0
+    ).fit(table, y)
+    rows = [s for s in range(191) if not y[s : s + 10].any()]
+    windows = naive_windows.windows_of(table, 10)[rows]
+    alone = clone(detector.estimator).set_params(n_channels=3).fit(windows)
+    np.testing.assert_array_equal(
+        detector.estimator_.score_samples(windows), alone.score_samples(windows)
+    )
+
+
+def test_validation__is_the_tail_of_each_series_and_shares_no_row():
+    series = np.repeat([0, 1], [150, 250])
+    detector = WindowedDetector(MLPAutoencoder((8,), 2, **FAST), 10)
+    starts = np.concatenate([np.arange(141), np.arange(150, 391)])
+    train, held_out = detector._hold_out(clone(detector.estimator), starts, series)
+    assert [np.sum(series[held_out] == s) for s in (0, 1)] == [14, 24]
+    for one in (0, 1):
+        tail = held_out[series[held_out] == one]
+        own = train[series[train] == one]
+        assert tail.max() == starts[series[starts] == one].max()
+        assert own.max() + 10 <= tail.min()
+    detector.fit(cycle(400), series=series)
+    assert detector.estimator_.best_epoch_ is not None
+
+
+def test_validation__too_little_left_trains_on_all_without_stopping():
+    detector = WindowedDetector(MLPAutoencoder((8,), 2, **FAST), 20)
+    with pytest.warns(UserWarning, match=r"Only \d+ of 31 windows would remain"):
+        detector.fit(cycle(50))
+    assert detector.estimator_.best_epoch_ is None
+
+
+def test_channels__are_told_to_the_clone_that_is_fitted():
+    inner = MLPAutoencoder((8,), 2, **FAST)
+    detector = WindowedDetector(inner, 10).fit(cycle(120, 4))
+    assert detector.estimator_.n_channels_ == 4
+    assert detector.estimator_.window_length_ == 10
+    assert inner.n_channels == detector.estimator.n_channels == 1
+
+
+@pytest.mark.parametrize("contamination", [0.05, 0.2])
+def test_contamination__is_a_share_of_rows(contamination):
+    table = cycle(300)
+    detector = WindowedDetector(LinearAutoencoder(2), 10, contamination=contamination)
+    assert np.mean(detector.fit_predict(table) == -1) == pytest.approx(
+        contamination, abs=1 / 300
+    )
+
+
+def test_last__looks_at_no_later_row():
+    table = cycle(200)
+    detector = WindowedDetector(
+        LinearAutoencoder(2), 10, aggregate="last", level="timestep"
+    ).fit(table)
+    np.testing.assert_allclose(
+        detector.score_samples(table)[:120], detector.score_samples(table[:120])
+    )
+
+
+# Bad input ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        (np.zeros((5, 2)), r"window_length=8 is longer than every segment .* 5 rows"),
+        (np.empty((0, 2)), "0 sample"),
+        (np.zeros((1, 2)), "minimum of 2 is required"),
+        (pd.DataFrame({"flow": [1.0] * 9 + [np.nan]}), "row 9, column 'flow'"),
+        (pd.DataFrame({"flow": [1.0] * 9 + [np.inf]}), "infinity in row 9"),
+        (
+            pd.DataFrame({"flow": np.zeros(10)}, index=[*range(9), 3]),
+            "3 in row 9 is out of order",
+        ),
+    ],
+)
+def test_bad_table__is_refused(table, message):
+    with pytest.raises(ValueError, match=message):
+        WindowedDetector(LinearAutoencoder(1), 8).fit(table)
+
+
+@pytest.mark.parametrize(
+    "inner", [LinearAutoencoder(1), MLPAutoencoder((4,), 1, **FAST)]
+)
+@pytest.mark.filterwarnings("ignore:Only .* windows would remain:UserWarning")
+def test_constant_sensors__do_no_harm(inner):
+    table = cycle(80)
+    table[:, 1] = 7.0
+    detector = WindowedDetector(inner, 8).fit(table)
+    assert np.isfinite(detector.score_samples(table)).all()
+    flat = WindowedDetector(inner, 8).fit(np.full((80, 2), 3.0))
+    assert np.isfinite(flat.score_samples(table[:, :2])).all()
+
+
+def test_labels__that_select_nothing_are_refused():
+    detector = WindowedDetector(LinearAutoencoder(1), 8, normal_label=0)
+    with pytest.raises(ValueError, match="y is None"):
+        detector.fit(cycle(30))
+    with pytest.raises(ValueError, match="Only 0 windows of 8 rows"):
+        detector.fit(cycle(30), np.ones(30))
+    with pytest.raises(ValueError, match="Set normal_label on WindowedDetector"):
+        WindowedDetector(LinearAutoencoder(1, normal_label=0), 8).fit(cycle(30))
+
+
+def test_stride__that_leaves_rows_uncovered_is_refused():
+    with pytest.raises(ValueError, match=r"stride=9 leaves rows .* window_length=8"):
+        WindowedDetector(LinearAutoencoder(1), 8, stride=9).fit(cycle(60))
+
+
+def test_failing_fit__leaves_the_detector_as_it_was():
+    detector = WindowedDetector(LinearAutoencoder(1), 8).fit(cycle(60))
+    before = vars(detector).copy()
+    with pytest.raises(ValueError, match="longer than every segment"):
+        detector.fit(cycle(5))
+    assert vars(detector) == before
+
+
+# EncDec-AD ----------------------------------------------------------------------------
+
+
+def test_encdec_ad__roles_of_the_paper():
+    table = cycle(1200)
+    y = np.zeros(1200, dtype=int)
+    for start in (700, 800, 950, 1100):
+        table[start : start + 12, 1] = 0.0
+        y[start : start + 12] = 1
+    frame = pd.DataFrame(table, columns=["flow", "heat", "speed"])
+    roles = split_roles(y)
+    train = frame.iloc[np.sort(np.concatenate([roles["s_N"], roles["v_N1"]]))]
+    tune = np.sort(np.concatenate([roles["v_N2"], roles["v_A"]]))
+    test = np.sort(np.concatenate([roles["t_N"], roles["t_A"]]))
+    detector = TunedThresholdDetector(
+        WindowedDetector(
+            EncDecAD(8, lr=1e-2, max_epochs=20, random_state=0), 20, level="timestep"
+        )
+    ).fit(train, X_val=frame.iloc[tune], y_val=y[tune])
+    area = roc_auc_score(y[test], -detector.score_samples(frame.iloc[test]))
+    assert area > 0.9
+    model = detector.estimator_.estimator_.error_model_
+    assert isinstance(model, MahalanobisErrors)
+    assert model.location_.shape == (3,)
+    unlabelled = TunedThresholdDetector(detector.estimator, SigmaThreshold(3.0))
+    unlabelled.fit(train, X_val=frame.iloc[roles["v_N2"]])
+    assert 0 < np.mean(unlabelled.predict(frame.iloc[test]) == -1) < 0.5
+
+
+# split_roles --------------------------------------------------------------------------
+
+
+@given(
+    labels=st.lists(st.booleans(), min_size=12, max_size=60),
+    shares=st.sampled_from([(0.5, 0.1, 0.2, 0.2), (0.7, 0.1, 0.1, 0.1), (1, 0, 0, 0)]),
+)
+def test_roles__share_out_every_row_once(labels, shares):
+    y = np.array([0] * 4 + [1, 0, 1] + [int(flag) for flag in labels])
+    roles = split_roles(y, normal_shares=shares)
+    rows = np.concatenate(list(roles.values()))
+    assert sorted(rows) == list(range(len(y)))
+    assert not y[
+        np.concatenate([roles[r] for r in ("s_N", "v_N1", "v_N2", "t_N")])
+    ].any()
+    assert y[roles["v_A"]].all()
+    assert y[roles["t_A"]].all()
+    filled = [
+        roles[r]
+        for r, s in zip(("s_N", "v_N1", "v_N2", "t_N"), shares, strict=True)
+        if s
+    ]
+    assert all(len(part) for part in [*filled, roles["v_A"], roles["t_A"]])
+    assert roles["v_A"].max() < roles["t_A"].min()
+
+
+def test_roles__whole_series():
+    series = np.repeat(list("abcdef"), 5)
+    y = np.isin(series, ["b", "e"]) & (np.arange(30) % 5 == 2)
+    roles = split_roles(y, series=series, normal_shares=(0.25,) * 4)
+    assert {role: "".join(np.unique(series[rows])) for role, rows in roles.items()} == {
+        **{"s_N": "a", "v_N1": "c", "v_N2": "d", "v_A": "b", "t_N": "f", "t_A": "e"}
+    }
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"y": [0] * 9}, "0 runs of anomalies cannot be shared out to v_A, t_A"),
+        ({"y": [0] * 9 + [1]}, "1 runs of anomalies"),
+        ({"y": [0, 1, 0, 1, 0]}, "3 normal rows cannot be shared out to s_N, v_N1"),
+        ({"y": [0, 1] * 9, "normal_shares": (1, 1, 0, 0)}, "add up to 1"),
+        ({"y": [0, 1] * 9, "anomalous_shares": (1.5, -0.5)}, "numbers >= 0"),
+        ({"y": [0, 1] * 9, "series": [1] * 18}, "0 series without anomalies"),
+        ({"y": [0, 2]}, "expected {-1 = anomaly"),
+    ],
+)
+def test_roles__impossible_requests_are_refused(params, message):
+    with pytest.raises(ValueError, match=message):
+        split_roles(**params)
