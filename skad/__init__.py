@@ -34,6 +34,8 @@ _HOMES = {
     "skad.plotting._history": ["TrainingHistoryDisplay"],
     "skad.plotting._reconstruction": ["ReconstructionDisplay"],
     "skad.plotting._threshold": ["ThresholdDisplay"],
+    "skad.series._clean": ["clean_table"],
+    "skad.series._imputer": ["TimeSeriesImputer"],
     "skad.series._roles": ["split_roles"],
     "skad.series._windowed": ["WindowedDetector"],
     "skad.series._windows": ["SlidingWindow", "sliding_windows"],
@@ -80,6 +82,8 @@ if TYPE_CHECKING:  # the same table once more, for editors and mypy
     from skad.plotting._history import TrainingHistoryDisplay
     from skad.plotting._reconstruction import ReconstructionDisplay
     from skad.plotting._threshold import ThresholdDisplay
+    from skad.series._clean import clean_table
+    from skad.series._imputer import TimeSeriesImputer
     from skad.series._roles import split_roles
     from skad.series._windowed import WindowedDetector
     from skad.series._windows import SlidingWindow, sliding_windows

@@ -21,6 +21,7 @@ from skad import (
     SigmaThreshold,
     SlidingWindow,
     StandardizedErrors,
+    TimeSeriesImputer,
     TunedThresholdDetector,
     WindowedDetector,
 )
@@ -103,6 +104,15 @@ SERIES = {
     "windowed-one-net": WindowedDetector(MLPAutoencoder((8,), 1, **FAST), 1),
 }
 
+IMPUTERS = {
+    "ffill": TimeSeriesImputer(),
+    "bfill": TimeSeriesImputer("bfill", fallback="mean"),
+    "linear": TimeSeriesImputer("linear", limit=2, add_indicator=True),
+    "time": TimeSeriesImputer("time", fallback=0.0, max_gap=3.0),
+    "tail": TimeSeriesImputer(carry_tail=True, limit=3, max_missing=0.5),
+    "no-fallback": TimeSeriesImputer("linear", fallback=None, max_missing=0.5),
+}
+
 # A row is scored with its neighbours: their order counts, and what stands beside them.
 WITH_NEIGHBOURS = {
     "sliding": SlidingWindow(4, pad="zero"),
@@ -120,7 +130,7 @@ WITH_NEIGHBOURS = {
     "windowed-lstm": WindowedDetector(EncDecAD(2, **FAST), 4, aggregate="last"),
 }
 
-ESTIMATORS = AUTOENCODERS | META_ESTIMATORS | SERIES | WITH_NEIGHBOURS
+ESTIMATORS = AUTOENCODERS | META_ESTIMATORS | SERIES | IMPUTERS | WITH_NEIGHBOURS
 
 # Those that take scores or residuals, not tables: checked by tests of their own.
 RULES = [FBetaThreshold(), QuantileThreshold(), SigmaThreshold()]

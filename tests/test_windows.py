@@ -105,9 +105,36 @@ def test_missing_time__is_refused():
         segments_of(pd.DataFrame({"flow": np.arange(5.0)}, index=index))
 
 
-def test_max_gap__of_the_wrong_kind_is_refused():
-    with pytest.raises(ValueError, match="max_gap='5min' is no number"):
-        segments_of(pd.DataFrame({"flow": [1.0, 2.0]}), max_gap="5min")
+@pytest.mark.parametrize(
+    ("index", "max_gap"),
+    [
+        (range(4), "5min"),
+        (range(4), -1),
+        (minutes(4), 5),
+        (minutes(4), "five"),
+        (minutes(4), "-5min"),
+    ],
+)
+def test_max_gap__of_the_wrong_kind_is_refused(index, max_gap):
+    table = pd.DataFrame({"flow": 0.0}, index=index)
+    with pytest.raises(ValueError, match=r"max_gap=.* does not fit the"):
+        segments_of(table, max_gap=max_gap)
+
+
+@pytest.mark.parametrize("indexes", [(range(4), minutes(4)), (minutes(4), range(4))])
+def test_index_of_another_kind_than_in_fit__is_refused(indexes):
+    first, second = (pd.DataFrame({"flow": np.arange(4.0)}, index=i) for i in indexes)
+    transformer = SlidingWindow(2).fit(first)
+    with pytest.raises(ValueError, match="had one of the other kind"):
+        transformer.transform(second)
+
+
+def test_unsigned_and_bool_index():
+    table = pd.DataFrame({"flow": 0.0}, index=pd.Index([5, 3, 4], dtype="uint64"))
+    with pytest.raises(ValueError, match="3 in row 1 is out of order"):
+        segments_of(table)
+    table.index = [True, False, True]
+    assert segments_of(table) == [[0, 3]]
 
 
 # sliding_windows ----------------------------------------------------------------------

@@ -374,9 +374,9 @@ class HybridErrors(BaseErrorModel):
         return self
 
     def contributions(self, residuals, codes=None):
-        """Those of the residuals, plus the distance in equal parts to all channels.
+        """Share out residuals, and the distance equally; see `BaseErrorModel`.
 
-        See `BaseErrorModel`; a distance of codes belongs to no channel.
+        A distance of codes belongs to no channel.
         """
         if codes is None:
             raise ValueError("HybridErrors needs the latent codes of the windows.")

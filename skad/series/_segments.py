@@ -1,5 +1,6 @@
 """Where a table of timestamps may not be bridged: other series, and gaps in time."""
 
+from contextlib import suppress
 from numbers import Real
 from typing import Any
 
@@ -30,12 +31,24 @@ def learn_max_gap(X, series=None, max_gap=None) -> Any:
     if max_gap is None:
         steps = np.diff(time)[_same(ids)]
         return _GAP_IN_STEPS * np.median(steps) if len(steps) else None
-    if time.dtype.kind == "m":
-        return pd.Timedelta(max_gap).to_timedelta64()
-    if not isinstance(max_gap, Real):
+    return _check_max_gap(max_gap, of_time=time.dtype.kind == "m")
+
+
+def _check_max_gap(max_gap, *, of_time):
+    """Read a gap in the kind of the index: a timedelta, or a number."""
+    is_number = isinstance(max_gap, Real)
+    expected = "a number in its unit"
+    if of_time:
+        expected = "a timedelta such as '10min'"
+        if not is_number:
+            with suppress(ValueError, TypeError):
+                max_gap = pd.Timedelta(max_gap).to_timedelta64()
+    is_right = isinstance(max_gap, np.timedelta64) if of_time else is_number
+    if not is_right or max_gap < max_gap * 0:
+        kind = "time" if of_time else "numeric"
         raise ValueError(
-            f"max_gap={max_gap!r} is no number, but the index of X is numeric; give a "
-            "number in its unit."
+            f"max_gap={max_gap!r} does not fit the {kind} index of X; expected "
+            f"{expected}, not negative, or None."
         )
     return max_gap
 
@@ -75,6 +88,12 @@ def find_segments(X, series=None, max_gap=None) -> np.ndarray:
         steps = np.diff(time)
         _check_order(X, steps, borders[1:-1])
         if max_gap is not None:
+            if isinstance(max_gap, np.timedelta64) != (steps.dtype.kind == "m"):
+                kind = "time" if steps.dtype.kind == "m" else "numeric"
+                raise ValueError(
+                    f"X has a {kind} index, but the table of fit had one of the other "
+                    "kind; use one kind."
+                )
             borders[1:-1] |= steps > max_gap
     at = np.flatnonzero(borders)
     return np.column_stack([at[:-1], at[1:]])
@@ -116,8 +135,11 @@ def _as_numbers(index):
         return (index - index[0]).to_numpy() if len(index) else None
     if isinstance(index, pd.TimedeltaIndex):
         return index.to_numpy()
-    numeric = len(index) and pd.api.types.is_numeric_dtype(index.dtype)
-    return index.to_numpy() if numeric else None
+    is_numeric = pd.api.types.is_numeric_dtype(index.dtype) and index.dtype != bool
+    if not len(index) or not is_numeric:
+        return None
+    is_float = pd.api.types.is_float_dtype(index.dtype)
+    return index.to_numpy(dtype=float if is_float else np.int64)
 
 
 def _same(ids):

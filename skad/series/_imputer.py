@@ -1,0 +1,405 @@
+"""Missing values of tables of timestamps."""
+
+import datetime
+import warnings
+from numbers import Integral, Real
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator, TransformerMixin
+
+from skad._validation import (
+    Interval,
+    StrOptions,
+    all_or_nothing,
+    check_is_fitted,
+    feature_names_in,
+    fit_context,
+    validate_data,
+)
+from skad.series._segments import find_segments, learn_max_gap
+
+__all__ = ["TimeSeriesImputer"]
+
+
+class TimeSeriesImputer(TransformerMixin, BaseEstimator):
+    """Fill the missing values of each channel from its neighbours in time.
+
+    First the `method`, which never looks across the border of a series or a gap in
+    time; then, for what it leaves, the `fallback` that was learnt in `fit`. The number
+    and the order of rows stay.
+
+    Parameters
+    ----------
+    method : {"ffill", "bfill", "linear", "time"}, default="ffill"
+        "ffill" repeats the last value before, "bfill" the next one behind. "linear"
+        draws a line between both, by row; "time" does so by time. A line needs a value
+        at both ends. All but "ffill" look into the future: not for streams.
+    limit : int or None, default=None
+        At most so many missing values in a row are filled by the method, those next to
+        where it starts: the first of them, for "bfill" the last. None: all.
+    max_missing : float, default=1.0
+        Columns with a larger share of missing values in `fit` are dropped.
+    carry_tail : bool, default=False
+        Whether the last values of the training table fill the start of a table that
+        continues it, see Notes.
+    fallback : {"median", "mean"}, float or None, default="median"
+        What is left missing becomes the median or the mean of the observed training
+        values, or this number. None: it stays missing.
+    add_indicator : bool, default=False
+        Whether to append a column ``missingindicator_<column>``, 1 where a value was
+        missing, for each column that is kept and has missing values in `fit`. A scaler
+        behind the imputer scales these as well.
+    max_gap : float, timedelta, str or None, default=None
+        A longer step in time is a gap. A number for numeric indices, else a timedelta
+        or a text such as "10min". None: 5 times the median step.
+
+    Attributes
+    ----------
+    statistics_ : ndarray of shape (n_features_in_,)
+        The fallback of each column; NaN where there is none.
+    dropped_ : list of str
+        Names of the columns that are dropped.
+    max_gap_ : float, timedelta64 or None
+        Longest step in time that is no gap; None where the training rows tell no time.
+    n_features_in_ : int
+        Columns of the training table.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns, where they are texts.
+
+    See Also
+    --------
+    clean_table : Makes the table of numbers and timestamps that this one needs.
+    sklearn.impute.SimpleImputer : The statistic alone, without regard to time.
+
+    Notes
+    -----
+    **Time and borders** come from the index of a pandas table: DatetimeIndex or numbers
+    are time, the levels of a MultiIndex before the last name the series. In a Pipeline,
+    ``set_output(transform="pandas")`` hands the index on, else the next step gets an
+    array, which is one contiguous series at unit spacing.
+
+    **A column without any observed value in** `fit` is dropped: without a word if
+    `max_missing` < 1 asks for that, else with a warning, for it has neither median nor
+    mean. With `max_missing` = 1 and a number or None as `fallback` it is kept.
+
+    **The tail.** With `carry_tail`, what the method leaves missing at the start of a
+    table, up to the first observed value, becomes the last observed value of the last
+    training segment, for each series alone. The rows that already were missing at the
+    end of the training table count towards `limit`. Where both tables tell time, the
+    table must start after the training table, and no gap may lie between them. Without
+    time, each table that is transformed is taken as the continuation; use
+    `fit_transform` on the training table, it carries nothing.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from skad import TimeSeriesImputer
+    >>> nan = float("nan")
+    >>> time = pd.to_datetime(["2018-04-01 00:00", "2018-04-01 00:01",
+    ...                        "2018-04-01 00:04", "2018-04-01 00:05"])
+    >>> X = pd.DataFrame({"pressure": [2.0, nan, 8.0, nan], "empty": nan}, index=time)
+    >>> imputer = TimeSeriesImputer("time", max_missing=0.9)
+    >>> imputer.set_output(transform="pandas").fit_transform(X)
+                         pressure
+    2018-04-01 00:00:00       2.0
+    2018-04-01 00:01:00       3.5
+    2018-04-01 00:04:00       8.0
+    2018-04-01 00:05:00       5.0
+    >>> imputer.dropped_
+    ['empty']
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        "method": [StrOptions({"ffill", "bfill", "linear", "time"})],
+        "limit": [None, Interval(Integral, 1, None, closed="left")],
+        "max_missing": [Interval(Real, 0, 1, closed="both")],
+        "carry_tail": ["boolean"],
+        "fallback": [
+            None,
+            StrOptions({"median", "mean"}),
+            Interval(Real, None, None, closed="neither"),
+        ],
+        "add_indicator": ["boolean"],
+        "max_gap": [
+            None,
+            Interval(Real, 0, None, closed="neither"),
+            datetime.timedelta,
+            np.timedelta64,
+            str,
+        ],
+    }
+
+    def __init__(
+        self,
+        method="ffill",
+        *,
+        limit=None,
+        max_missing=1.0,
+        carry_tail=False,
+        fallback="median",
+        add_indicator=False,
+        max_gap=None,
+    ):
+        self.method = method
+        self.limit = limit
+        self.max_missing = max_missing
+        self.carry_tail = carry_tail
+        self.fallback = fallback
+        self.add_indicator = add_indicator
+        self.max_gap = max_gap
+
+    @all_or_nothing
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None):
+        """Learn the fallback of each column, which to drop, and the tail.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_timestamps, n_channels)
+            Training table; NaN, None and NA are missing.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : object
+            The fitted imputer.
+
+        Raises
+        ------
+        ValueError
+            If values are infinite, time does not increase within a series, or every
+            column would be dropped.
+        """
+        values, rows = self._read(X, reset=True)
+        self.max_gap_ = learn_max_gap(rows, max_gap=self.max_gap)
+        bounds = find_segments(rows, max_gap=self.max_gap_)
+        self.statistics_ = self._learn_statistics(values)
+        self._learn_columns(np.isnan(values))
+        self._tails = _find_tails(values[:, self._kept], rows, bounds)
+        return self
+
+    def fit_transform(self, X, y=None):
+        """Fit, then fill the training table; its own tail is not carried.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_timestamps, n_channels)
+            Training table.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        filled : ndarray or DataFrame of shape (n_timestamps, n_features_out)
+            The table without its missing values.
+        """
+        return self.fit(X, y)._impute(X, carry_tail=False)
+
+    def transform(self, X):
+        """Fill a table.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_timestamps, n_channels)
+            Table with the columns of the training table.
+
+        Returns
+        -------
+        filled : ndarray or DataFrame of shape (n_timestamps, n_features_out)
+            The table without its missing values, and without the dropped columns, with
+            the indicators behind them. float32 stays float32, else float64.
+
+        Raises
+        ------
+        ValueError
+            If columns are new or lack, values are infinite, or time does not increase
+            within a series.
+        """
+        check_is_fitted(self)
+        return self._impute(X, carry_tail=self.carry_tail)
+
+    def get_feature_names_out(self, input_features=None):
+        """Name the columns that `transform` returns.
+
+        Parameters
+        ----------
+        input_features : array-like of str or None, default=None
+            Names of the columns of the table; None: those seen in `fit`, or "x0", "x1",
+            and so on.
+
+        Returns
+        -------
+        names : ndarray of str
+            Names of the kept columns, then of their indicators.
+        """
+        check_is_fitted(self)
+        names = feature_names_in(self, input_features)
+        indicators = [f"missingindicator_{name}" for name in names[self._indicated]]
+        return np.array([*names[self._kept], *indicators], dtype=object)
+
+    def _read(self, X, *, reset):
+        """Values, NaN where missing, and the rows that `find_segments` can read."""
+        values = validate_data(
+            self,
+            X,
+            reset=reset,
+            dtype=[np.float64, np.float32],
+            ensure_all_finite=False,
+        )
+        _check_not_infinite(values, getattr(self, "feature_names_in_", None))
+        return values, X if isinstance(X, pd.DataFrame) else values
+
+    def _learn_statistics(self, values):
+        if self.fallback in ("median", "mean"):
+            table = pd.DataFrame(values).astype(np.float64)
+            return table.agg(self.fallback).to_numpy()
+        number = np.nan if self.fallback is None else float(self.fallback)
+        return np.full(values.shape[1], number)
+
+    def _learn_columns(self, missing):
+        shares = missing.mean(axis=0)
+        too_many = shares > self.max_missing
+        no_fallback = np.isnan(self.statistics_) & (self.fallback is not None)
+        drop = too_many | no_fallback
+        names = feature_names_in(self)
+        if drop.all():
+            raise ValueError(
+                f"No column of X is left: each of the {len(drop)} lacks all of its "
+                f"values or more than max_missing={self.max_missing} of them; the "
+                f"fullest lacks {shares.min():.3g}."
+            )
+        unasked = drop & ~too_many
+        if unasked.any():
+            warnings.warn(
+                f"Columns without any observed value are dropped: "
+                f"{', '.join(map(repr, names[unasked]))}. There is no "
+                f"{self.fallback} to fill them with; max_missing < 1 drops them without"
+                " this warning, a number as fallback keeps them.",
+                UserWarning,
+                stacklevel=5,
+            )
+        self.dropped_ = names[drop].tolist()
+        self._kept = np.flatnonzero(~drop)
+        indicated = ~drop & (shares > 0) & self.add_indicator
+        self._indicated = np.flatnonzero(indicated)
+
+    def _impute(self, X, carry_tail):
+        values, rows = self._read(X, reset=False)
+        bounds = find_segments(rows, max_gap=self.max_gap_)
+        n_kept, n_indicated = len(self._kept), len(self._indicated)
+        # written into, as numpy would stack by column what comes from pandas by column
+        result = np.empty((len(values), n_kept + n_indicated), values.dtype)
+        result[:, n_kept:] = np.isnan(values[:, self._indicated])
+        values = values[:, self._kept]  # a copy, by its list of columns
+        missing = np.isnan(values)
+        filled = self._fill(values, missing, rows, bounds)
+        if carry_tail:
+            self._carry_tails(filled, missing, rows, bounds)
+        np.copyto(filled, self.statistics_[self._kept], where=np.isnan(filled))
+        result[:, :n_kept] = filled
+        return result
+
+    def _fill(self, values, missing, rows, bounds):
+        """Fill within segments, by the method alone; may write into `values`."""
+        lengths = bounds[:, 1] - bounds[:, 0]
+        segments = np.repeat(np.arange(len(bounds)), lengths)
+        if self.method in ("ffill", "bfill"):
+            groups = pd.DataFrame(values).groupby(segments, sort=False)
+            return getattr(groups, self.method)(limit=self.limit).to_numpy(copy=True)
+        numbers = np.where(missing, np.nan, np.arange(len(values))[:, np.newaxis])
+        groups = pd.DataFrame(numbers).groupby(segments, sort=False)
+        before = groups.ffill(limit=self.limit).to_numpy()
+        behind = groups.bfill().to_numpy()
+        # Where a row is to be filled, the rows of the two values that it lies between.
+        between = missing & ~np.isnan(before) & ~np.isnan(behind)
+        row, column = np.nonzero(between)
+        start, stop = before[between].astype(int), behind[between].astype(int)
+        time = None if self.method == "linear" else _clock(rows)
+        time = np.arange(len(values)) if time is None else (time - time[0]).to_numpy()
+        weights = (time[row] - time[start]) / (time[stop] - time[start])
+        first, last = values[start, column], values[stop, column]
+        values[between] = first + weights * (last - first)
+        return values
+
+    def _carry_tails(self, filled, missing, rows, bounds):
+        """Fill the start of each series that continues one of the training table."""
+        limit = np.inf if self.limit is None else self.limit
+        time = _clock(rows)
+        # reversed: the first segment of a series is the one that stays
+        for series, (start, stop) in _by_series(rows, bounds[::-1]).items():
+            tail = self._tails.get(series)
+            if tail is None or not self._follows(tail, time, start):
+                continue
+            block = filled[start:stop]
+            leading = np.logical_and.accumulate(missing[start:stop], axis=0)
+            ages = tail.ages + np.arange(1, stop - start + 1)[:, np.newaxis]
+            carried = leading & np.isnan(block) & (ages <= limit)
+            filled[start:stop] = np.where(carried, tail.values, block)
+
+    def _follows(self, tail, time, row):
+        """Whether a row would be of one segment with the end of the training table."""
+        if tail.time is None or time is None:
+            return True
+        if time[row] <= tail.time:
+            return False
+        return self.max_gap_ is None or time[row] - tail.time <= self.max_gap_
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+
+class _Tail(NamedTuple):
+    """How a series of the training table ends."""
+
+    values: np.ndarray  # last observed value of each column in the last segment, or NaN
+    ages: np.ndarray  # rows behind it
+    time: Any  # of the last row; None where the rows have none
+
+
+def _find_tails(values, rows, bounds):
+    time = _clock(rows)
+    tails = {}
+    for series, (start, stop) in _by_series(rows, bounds).items():
+        block = values[start:stop]
+        ages = np.argmax(~np.isnan(block[::-1]), axis=0)
+        last = block[len(block) - 1 - ages, np.arange(block.shape[1])]
+        tails[series] = _Tail(last, ages, None if time is None else time[stop - 1])
+    return tails
+
+
+def _by_series(rows, bounds):
+    """Bounds of the segment of each series that comes last."""
+    index = getattr(rows, "index", None)
+    if not isinstance(index, pd.MultiIndex):
+        return {None: bounds[-1]}
+    return dict(zip(index.droplevel(-1)[bounds[:, 0]], bounds, strict=True))
+
+
+def _clock(rows):
+    """Index of times or numbers, one a row; None where the rows tell no time."""
+    if not isinstance(rows, pd.DataFrame):
+        return None
+    time = rows.index.get_level_values(-1)
+    if isinstance(time, pd.PeriodIndex):
+        return time.to_timestamp()
+    times = isinstance(time, pd.DatetimeIndex | pd.TimedeltaIndex)
+    return time if times or pd.api.types.is_numeric_dtype(time.dtype) else None
+
+
+def _check_not_infinite(values, names):
+    infinite = np.isinf(values)
+    if not infinite.any():
+        return
+    row, column = np.argwhere(infinite)[0]
+    name = column if names is None else repr(str(names[column]))
+    raise ValueError(
+        f"Input X contains infinity in row {row}, column {name}; {infinite.sum()} such "
+        f"values in {infinite.any(axis=1).sum()} of {len(values)} rows. Set them to "
+        "NaN to have them filled as missing."
+    )
