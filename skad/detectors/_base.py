@@ -237,10 +237,12 @@ class BaseAutoencoder(
         shape = (BLOCK, self.window_length_, self.n_channels_)
         for start in range(0, len(windows), BLOCK):
             at = slice(start, min(start + BLOCK, len(windows)))
-            rows = windows.gather(at)
-            is_float = rows.dtype.kind == "f"
-            block = np.zeros((BLOCK, rows.shape[1]), rows.dtype if is_float else float)
-            block[: len(rows)] = rows
+            block = windows.gather(at)
+            if block.dtype.kind != "f":
+                block = block.astype(np.float64)
+            if len(block) < BLOCK:
+                padding = np.zeros((BLOCK - len(block), block.shape[1]), block.dtype)
+                block = np.concatenate([block, padding])
             block = block.reshape(shape)
             reconstruction, codes = self._reconstruct_block(block)
             yield at, np.subtract(block, reconstruction, dtype=np.float64), codes

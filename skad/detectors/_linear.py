@@ -14,7 +14,7 @@ class LinearAutoencoder(BaseAutoencoder):
     """Linear autoencoder in closed form: the reference that every net must beat.
 
     The best linear autoencoder under squared error spans the principal components, so
-    that no training is needed. Its error is what PCA leaves over. Of more than 2**23
+    that no training is needed. Its error is what PCA leaves over. Of more than 2**22
     values it learns from evenly spaced windows.
 
     Parameters

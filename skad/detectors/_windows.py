@@ -6,8 +6,8 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.decomposition import PCA
 
-# Values (float64: 64 MB) of a sample of windows, where something is learnt at once.
-_MAX_VALUES = 2**23
+# Values (float64: 32 MB) of a sample of windows, where something is learnt at once.
+_MAX_VALUES = 2**22
 
 
 @dataclass(frozen=True)

@@ -105,8 +105,8 @@ class MeanSquaredErrors(BaseErrorModel):
 
     def window_errors(self, residuals, codes=None):
         """Mean over timesteps and channels, in one pass; see `BaseErrorModel`."""
-        total = np.einsum("ntc,ntc->n", residuals, residuals)
-        return total / np.prod(residuals.shape[1:])
+        flat = residuals.reshape(len(residuals), -1)
+        return np.vecdot(flat, flat) / flat.shape[1]
 
 
 class MeanAbsoluteErrors(BaseErrorModel):

@@ -1,6 +1,11 @@
 """From windows back to rows: what all windows that cover a row say of it."""
 
 import numpy as np
+from sklearn.utils import gen_batches
+
+# What is worked on at once, so that memory stays far below that of the scores.
+_ROWS_AT_ONCE = 2**14
+_VALUES_AT_ONCE = 2**20
 
 
 def aggregate_windows(errors, starts, window_length, n_rows, how) -> np.ndarray:
@@ -23,30 +28,54 @@ def aggregate_windows(errors, starts, window_length, n_rows, how) -> np.ndarray:
     row_errors : ndarray of shape (n_rows,)
         Error of each row.
     """
-    rows = np.arange(n_rows)
+    row_errors = np.empty(n_rows)
+    for part in gen_batches(n_rows, _ROWS_AT_ONCE):
+        first, behind = _covering(part, starts, window_length)
+        lowest = first[0]
+        row_errors[part] = _REDUCE[how](
+            errors[lowest : behind[-1]], first - lowest, behind - lowest
+        )
+    return row_errors
+
+
+def _covering(part, starts, window_length):
+    """Windows ``first[i]`` to ``behind[i]`` cover the rows of a slice."""
+    rows = np.arange(part.start, part.stop)
     first = np.searchsorted(starts, rows - window_length, side="right")
-    if how == "last":
-        return errors[first]
-    behind = np.searchsorted(starts, rows, side="right")
-    if how == "median":
-        return _medians(errors, first, behind)
-    reduce = {"mean": np.add, "max": np.maximum}[how].reduceat
+    return first, np.searchsorted(starts, rows, side="right")
+
+
+def _reduce_ranges(ufunc, errors, first, behind):
+    """``ufunc.reduce(errors[first[i]:behind[i]])`` for each i, exactly so."""
     bounds = np.column_stack([first, behind]).ravel()
-    reduced = reduce(np.append(errors, 0.0), bounds)[::2]
-    return reduced / (behind - first) if how == "mean" else reduced
+    return ufunc.reduceat(np.append(errors, 0.0), bounds)[::2]
+
+
+def _means(errors, first, behind):
+    return _reduce_ranges(np.add, errors, first, behind) / (behind - first)
+
+
+def _largest(errors, first, behind):
+    return _reduce_ranges(np.maximum, errors, first, behind)
+
+
+def _earliest(errors, first, behind):
+    return errors[first]
 
 
 def _medians(errors, first, behind):
-    """Median of ``errors[first[i]:behind[i]]``, those of equal number at once."""
+    """Medians of ranges, those of equal length at once."""
     medians = np.empty(len(first))
     counts = behind - first
     for count in np.unique(counts):
         at = np.flatnonzero(counts == count)
-        for part in np.array_split(at, 1 + len(at) * count // 2**20):
-            medians[part] = np.median(
-                errors[first[part][:, None] + np.arange(count)], axis=1
-            )
+        for part in gen_batches(len(at), max(1, _VALUES_AT_ONCE // int(count))):
+            windows = first[at[part]][:, None] + np.arange(count)
+            medians[at[part]] = np.median(errors[windows], axis=1)
     return medians
+
+
+_REDUCE = {"mean": _means, "median": _medians, "max": _largest, "last": _earliest}
 
 
 def aggregate_timesteps(
@@ -79,11 +108,9 @@ def aggregate_timesteps(
         for part, stride in _evenly_spaced(starts[i : i + len(errors)]):
             filled = fold(rows, errors[part], starts[i + part.start], stride, filled)
     if how == "mean":
-        covering = np.searchsorted(starts, np.arange(n_rows), side="right")
-        covering -= np.searchsorted(
-            starts, np.arange(n_rows) - window_length, side="right"
-        )
-        rows /= covering
+        for part in gen_batches(n_rows, _ROWS_AT_ONCE):
+            first, behind = _covering(part, starts, window_length)
+            rows[part] /= behind - first
     return rows
 
 
@@ -131,20 +158,23 @@ def _keep_first(rows, errors, start, stride, filled):
 def _timestep_medians(score_block, starts, window_length, n_rows, block):
     """Medians need all errors of a row at once: blocks of rows, with their windows."""
     medians = np.empty(n_rows)
-    rows = np.arange(n_rows)
-    first = np.searchsorted(starts, rows - window_length, side="right")
-    behind = np.searchsorted(starts, rows, side="right")
-    for start in range(0, n_rows, block):
-        part = rows[start : start + block]
-        lowest, highest = first[part[0]], behind[part[-1]]
-        errors = score_block(lowest, highest)
-        counts = behind[part] - first[part]
-        for count in np.unique(counts):
-            at = part[counts == count]
-            windows = first[at][:, None] + np.arange(count)
-            values = errors[windows - lowest, at[:, None] - starts[windows]]
-            medians[at] = np.median(values, axis=1)
+    for part in gen_batches(n_rows, block):
+        first, behind = _covering(part, starts, window_length)
+        errors = score_block(first[0], behind[-1])
+        for at, windows in _by_count(first, behind):
+            steps = part.start + at[:, None] - starts[windows]
+            medians[part.start + at] = np.median(
+                errors[windows - first[0], steps], axis=1
+            )
     return medians
+
+
+def _by_count(first, behind):
+    """Yield rows that the same number of windows cover, and these windows."""
+    counts = behind - first
+    for count in np.unique(counts):
+        at = np.flatnonzero(counts == count)
+        yield at, first[at][:, None] + np.arange(count)
 
 
 def aggregate_shares(
@@ -169,29 +199,21 @@ def aggregate_shares(
     shares : ndarray of shape (n_rows, n_channels)
         They add up, over channels, to the aggregated error of each row.
     """
-    rows = np.arange(n_rows)
-    first = np.searchsorted(starts, rows - window_length, side="right")
-    behind = np.searchsorted(starts, rows, side="right")
     result = []
-    for start in range(0, n_rows, block):
-        part = rows[start : start + block]
-        lowest = first[part[0]]
-        shares = shares_of(lowest, behind[part[-1]])
+    for part in gen_batches(n_rows, block):
+        first, behind = _covering(part, starts, window_length)
+        shares = shares_of(first[0], behind[-1])
         if level == "window":
             shares = shares.sum(axis=1)
-        block_shares = np.empty((len(part), shares.shape[-1]))
-        counts = behind[part] - first[part]
-        for count in np.unique(counts):
-            at = part[counts == count]
-            windows = first[at][:, None] + np.arange(count)
-            values = (
-                shares[windows - lowest]
-                if level == "window"
-                else window_length
-                * shares[windows - lowest, at[:, None] - starts[windows]]
-            )
-            block_shares[counts == count] = _choose(values, how)
-        result.append(block_shares)
+        result.append(np.empty((part.stop - part.start, shares.shape[-1])))
+        for at, windows in _by_count(first, behind):
+            own = windows - first[0]
+            if level == "window":
+                values = shares[own]
+            else:
+                steps = part.start + at[:, None] - starts[windows]
+                values = window_length * shares[own, steps]
+            result[-1][at] = _choose(values, how)
     return np.concatenate(result)
 
 

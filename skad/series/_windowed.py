@@ -317,8 +317,10 @@ class WindowedDetector(ThresholdMixin, MetaDetector):
         """Put the threshold where `contamination` says, over the scores of rows."""
         auto = self.contamination == "auto"
         if auto and len(held_out):
-            rows = np.unique(held_out[:, None] + np.arange(self.window_length))
-            is_normal = is_normal & (_marks(rows, len(table)) == 1)
+            edges = np.zeros(len(table) + 1, dtype=int)
+            np.add.at(edges, held_out, 1)
+            np.add.at(edges, held_out + self.window_length, -1)
+            is_normal = is_normal & (np.cumsum(edges[:-1]) > 0)
         # A window sees the rows around: scored is the whole table, then chosen from.
         scores = self._score_table(table, bounds)[is_normal]
         quantile = _AUTO_QUANTILE if auto else self.contamination
@@ -434,6 +436,6 @@ class WindowedDetector(ThresholdMixin, MetaDetector):
 
 def _marks(positions, n):
     """0 and, at the positions, 1."""
-    marks = np.zeros(n, dtype=int)
+    marks = np.zeros(n, dtype=np.int8)
     marks[positions] = 1
     return marks

@@ -42,13 +42,15 @@ def window_starts(bounds, window_length, stride) -> np.ndarray:
 
     Segments shorter than a window have none.
     """
-    starts = [
-        np.union1d(
-            np.arange(first, stop - window_length + 1, stride), [stop - window_length]
-        )
-        for first, stop in bounds
-        if stop - first >= window_length
-    ]
+    starts = []
+    for first, stop in bounds:
+        last = stop - window_length
+        if last >= first:
+            starts.append(np.arange(first, last + 1, stride))
+            if starts[-1][-1] != last:
+                starts.append([last])
+    if len(starts) == 1:
+        return starts[0]
     return np.concatenate(starts) if starts else np.empty(0, dtype=int)
 
 
