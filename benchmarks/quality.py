@@ -1,0 +1,377 @@
+"""ROC-AUC of every detector and reference over the development sets.
+
+Beats and ECG5000 are windows already. A series is scored row by row: scaled and fitted
+on its normal stretch, windows of the length that its autocorrelation gives, judged on
+the rest. Each result goes to a CSV file as soon as it is there, and a run goes on from
+it; the table holds complete seeds only: mean over the files of a set, then mean and
+standard deviation over seeds.
+
+Run: python benchmarks/quality.py --data FOLDER --results FILE.csv
+         [--sets beats skab ...] [--detectors "MLP" ...] [--seeds N] [--table]
+"""
+
+import argparse
+import os
+import time
+import zlib
+from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from scipy.signal import decimate
+from sklearn.base import BaseEstimator, OutlierMixin
+from sklearn.ensemble import IsolationForest
+from sklearn.metrics import roc_auc_score
+from sklearn.neighbors import NearestNeighbors
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skad import (
+    ConvAutoencoder,
+    EncDecAD,
+    LinearAutoencoder,
+    MLPAutoencoder,
+    WindowedDetector,
+    load_heartbeats,
+    load_keogh_discords,
+    load_skab,
+)
+
+MOST_TRAINING_WINDOWS = 2000
+
+
+@dataclass(frozen=True)
+class Task:
+    """One file of a set: what to learn from, what to judge."""
+
+    name: str
+    X_train: np.ndarray
+    X_test: np.ndarray
+    y_test: np.ndarray
+    y_train: np.ndarray | None = None
+    window_length: int | None = None  # None: rows are windows already
+
+
+class NearestNeighborDetector(OutlierMixin, BaseEstimator):
+    """Mean distance to the nearest training rows."""
+
+    def __init__(self, n_neighbors=5):
+        self.n_neighbors = n_neighbors
+
+    def fit(self, X, y=None):
+        """Keep the training rows."""
+        self.neighbors_ = NearestNeighbors(n_neighbors=self.n_neighbors).fit(X)
+        return self
+
+    def score_samples(self, X):
+        """Negative distance, higher = more normal."""
+        return -self.neighbors_.kneighbors(X)[0].mean(axis=1)
+
+
+class RandomDetector(OutlierMixin, BaseEstimator):
+    """Scores that know nothing."""
+
+    def __init__(self, random_state=None):
+        self.random_state = random_state
+
+    def fit(self, X, y=None):
+        """Learn nothing."""
+        self.n_features_in_ = np.shape(X)[1]
+        return self
+
+    def score_samples(self, X):
+        """Draw scores."""
+        return np.random.default_rng(self.random_state).random(len(X))
+
+
+# name: (detector, whether it sees windows or single rows of a series)
+DETECTORS = {
+    "random": (RandomDetector, "row"),
+    "IsolationForest row": (IsolationForest, "row"),
+    "IsolationForest": (IsolationForest, "window"),
+    "PCA row": (LinearAutoencoder, "row"),
+    "PCA": (LinearAutoencoder, "window"),
+    "PCA std": (partial(LinearAutoencoder, error_model="std"), "window"),
+    "PCA hybrid": (partial(LinearAutoencoder, error_model="hybrid"), "window"),
+    "neighbours row": (NearestNeighborDetector, "row"),
+    "neighbours": (NearestNeighborDetector, "window"),
+    "MLP": (MLPAutoencoder, "window"),
+    "MLP std": (partial(MLPAutoencoder, error_model="std"), "window"),
+    "MLP hybrid": (partial(MLPAutoencoder, error_model="hybrid"), "window"),
+    "MLP all rows": (partial(MLPAutoencoder, early_stopping=False), "window"),
+    "MLP all rows std": (
+        partial(MLPAutoencoder, early_stopping=False, error_model="std"),
+        "window",
+    ),
+    "MLP all rows hybrid": (
+        partial(MLPAutoencoder, early_stopping=False, error_model="hybrid"),
+        "window",
+    ),
+    "Conv": (ConvAutoencoder, "window"),
+    "EncDecAD": (EncDecAD, "window"),
+}
+
+
+# Sets -------------------------------------------------------------------------------
+
+
+def beats(data):
+    """Patients of the judged beats are those learnt from."""
+    X_train, _, X, y, _ = _read_beats(data)
+    yield Task("beats", X_train, X, y > 0)
+
+
+def unseen_patients(data):
+    """Four folds of records; judged are beats of records that were not learnt from."""
+    X_train, records, X, y, test_records = _read_beats(data)
+    for fold in range(4):
+        left_out = np.unique(records)[fold::4]
+        paced = ~np.isin(test_records, records)
+        judged = np.isin(test_records, left_out) | paced
+        learnt = ~np.isin(records, left_out)
+        yield Task(f"fold {fold}", X_train[learnt], X[judged], y[judged] > 0)
+
+
+def _read_beats(data):
+    folder = data / "ecg_heartbeat"
+    X_train, _ = load_heartbeats(folder / "normal_train.csv.gz")
+    X, y = load_heartbeats(folder / "dev_valid.csv.gz")
+    records, test_records = (
+        pd.read_csv(folder / f"{name}.meta.csv.gz")["record"].to_numpy()
+        for name in ("normal_train", "dev_valid")
+    )
+    return X_train, records, X, y, test_records
+
+
+def ecg5000(data):
+    """Learn from the normal rows of the official training part."""
+    arrays = np.load(data / "ecg5000" / "ecg5000_dev.npz")
+    normal = arrays["X_train"][arrays["y_train5"] == 1]
+    yield Task("ecg5000", normal, arrays["X_dev"], arrays["y_dev_bin"] == 1)
+
+
+def skab(data):
+    """Learn from the first 400 rows of each file, as its authors do."""
+    X, y = load_skab(data / "skab")
+    for name, table in X.groupby(level="series", sort=False):
+        values, labels = table.to_numpy(), y.loc[table.index].to_numpy()
+        yield Task(
+            name, values[:400], values[400:], labels[400:] == 1, window_length=60
+        )
+
+
+def keogh(data):
+    """Learn from the longest normal stretch (half of a very long one)."""
+    for name, (X, y) in load_keogh_discords(data / "keogh_discords").items():
+        labels = y.to_numpy()
+        edges = np.flatnonzero(np.diff(np.concatenate([[1], labels, [1]])))
+        stretches = [(b - a, a, b) for a, b in pairwise(edges) if labels[a] == 0]
+        length, start, stop = max(stretches)
+        if length > 0.6 * len(labels):  # leave normal rows to judge
+            stop = start + length // 2
+        learnt = np.zeros(len(labels), dtype=bool)
+        learnt[start:stop] = True
+        values = X.to_numpy(dtype=float)
+        yield Task(
+            name,
+            values[learnt],
+            values[~learnt],
+            labels[~learnt] == 1,
+            window_length=window_length_of(values[learnt]),
+        )
+
+
+def ucr(data):
+    """Learn from the archive's own training part."""
+    for path in sorted((data / "ucr_archive").glob("*.csv.gz")):
+        table = pd.read_csv(path)
+        learnt = table["is_train"] == 1
+        values = table[["value"]].to_numpy()
+        yield Task(
+            path.name[:3],
+            values[learnt],
+            values[~learnt],
+            table["label"].to_numpy()[~learnt] == 1,
+            window_length=window_length_of(values[learnt]),
+        )
+
+
+def long_ecg(data):
+    """Learn from the normal rows of the first third."""
+    arrays = np.load(data / "tsb_uad_mba" / "MBA_ECG805_data.npz")
+    series = {"MBA805": (arrays["value"].astype(float), arrays["label"] == 1)}
+    for path in sorted((data / "mitbih_continuous").glob("*.npz")):
+        arrays = np.load(path)
+        beat = np.isin(arrays["ann_symbol"], list("NLRejAaJSVEF/fQ"))
+        odd = beat & ~np.isin(arrays["ann_symbol"], list("NLR"))
+        labels = np.zeros(len(arrays["signal"]), dtype=bool)
+        for sample in arrays["ann_sample"][odd]:
+            labels[max(0, sample - 72) : sample + 144] = True  # 0.2 s and 0.4 s
+        values = decimate(arrays["signal"][:, 0].astype(float), 3)
+        series[path.stem] = (values, labels[::3][: len(values)])
+    for name, (values, labels) in series.items():
+        cut = len(values) // 3
+        yield Task(
+            name,
+            values[:cut, None],
+            values[cut:, None],
+            labels[cut:],
+            y_train=labels[:cut].astype(int),
+            window_length=window_length_of(values[:cut, None]),
+        )
+
+
+SETS = {
+    "beats": beats,
+    "unseen patients": unseen_patients,
+    "ECG5000": ecg5000,
+    "SKAB": skab,
+    "keogh": keogh,
+    "UCR": ucr,
+    "long ECG": long_ecg,
+}
+
+
+def window_length_of(values, least=10, most=200):
+    """First peak of the autocorrelation that is nearly its highest, else 60."""
+    signal = values[:20_000, 0] - values[:20_000, 0].mean()
+    most = min(most, len(signal) // 3)
+    correlation = np.array(
+        [np.mean(signal[lag:] * signal[: len(signal) - lag]) for lag in range(most + 1)]
+    )
+    inner = np.arange(least, most)
+    is_peak = (correlation[inner] >= correlation[inner - 1]) & (
+        correlation[inner] >= correlation[inner + 1]
+    )
+    peaks = inner[is_peak]
+    if not len(peaks) or correlation[peaks].max() <= 0:
+        return 60
+    return int(peaks[correlation[peaks] >= 0.9 * correlation[peaks].max()][0])
+
+
+# Results ----------------------------------------------------------------------------
+
+
+def judge(task, make, view, seed):
+    """ROC-AUC of one detector on one file, and CPU seconds of its fit."""
+    detector = make()
+    if "random_state" in detector.get_params():
+        detector.set_params(random_state=seed)
+    fit = (task.X_train,)
+    if task.window_length is not None:
+        if view == "window":
+            n_windows = len(task.X_train) - task.window_length + 1
+            stride = max(1, n_windows // MOST_TRAINING_WINDOWS)
+            detector = WindowedDetector(
+                detector,
+                task.window_length,
+                stride=min(stride, task.window_length // 5),
+                normal_label=None if task.y_train is None else 0,
+            )
+            if task.y_train is not None:
+                fit = (task.X_train, task.y_train)
+        elif task.y_train is not None:
+            fit = (task.X_train[task.y_train == 0],)
+        detector = make_pipeline(StandardScaler(), detector)
+    start = time.process_time()
+    detector.fit(*fit)
+    seconds = time.process_time() - start
+    scores = detector.score_samples(task.X_test)
+    return roc_auc_score(task.y_test, -scores), seconds
+
+
+def is_random(make):
+    """Whether seeds make a difference."""
+    return "random_state" in make().get_params()
+
+
+def run(args):
+    """Add to the file what is missing in it."""
+    done = read_results(args.results)
+    columns = ["set", "file", "detector", "seed"]
+    done = set(done[columns].itertuples(index=False, name=None))
+    for set_name in args.sets:
+        tasks = list(SETS[set_name](args.data))
+        for seed in range(args.seeds):
+            for name in args.detectors:
+                make, view = DETECTORS[name]
+                if seed and not is_random(make):
+                    continue
+                for task in tasks:
+                    no_rows = task.window_length is None and view == "row"
+                    if no_rows and name != "random":
+                        continue
+                    if (set_name, str(task.name), name, seed) in done:
+                        continue
+                    area, seconds = judge(task, make, view, seed)
+                    row = [set_name, task.name, name, seed, area, round(seconds, 2)]
+                    with args.results.open("a") as file:
+                        file.write(",".join(map(str, row)) + "\n")
+            print(f"{set_name}: seed {seed} done", flush=True)
+
+
+def read_results(path):
+    """Results so far."""
+    if not path.exists():
+        path.write_text("set,file,detector,seed,auc,seconds\n")
+    return pd.read_csv(path, dtype={"file": str})
+
+
+def half_of(results, which):
+    """Files, or folds, of one half of each set; a set of one file is in both."""
+    n_files = results.groupby("set")["file"].transform("nunique")
+    side = results["file"].map(lambda name: zlib.crc32(str(name).encode()) % 2)
+    return results[(n_files == 1) | (side == which)]
+
+
+def table(results, sets):
+    """Mean and standard deviation over complete seeds of the mean over files."""
+    rows = {}
+    for name in DETECTORS:
+        cells = {}
+        for set_name in sets:
+            part = results[(results["set"] == set_name)]
+            n_files = part["file"].nunique()
+            own = part[part["detector"] == name].groupby("seed")
+            complete = own["auc"].mean()[own["file"].nunique() == n_files]
+            if len(complete):
+                spread = f" ± {complete.std(ddof=0):.3f}" if len(complete) > 1 else ""
+                cells[set_name] = f"{complete.mean():.3f}{spread} ({len(complete)})"
+        rows[name] = cells
+    return pd.DataFrame.from_dict(rows, orient="index").reindex(columns=sets).fillna("")
+
+
+def main():
+    """Run what is missing, then print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, default=os.environ.get("SKAD_DATA"))
+    parser.add_argument("--results", type=Path, default=Path("quality.csv"))
+    parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
+    parser.add_argument(
+        "--detectors", nargs="+", choices=DETECTORS, default=list(DETECTORS)
+    )
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--table", action="store_true", help="print, run nothing")
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    if not args.table:
+        args.data = Path(args.data)
+        run(args)
+    results = read_results(args.results)
+    with pd.option_context("display.width", 250, "display.max_columns", None):
+        print("\nROC-AUC, mean over files, then mean ± spread over (n) seeds")
+        print(table(results, args.sets).to_string())
+        for which, half in enumerate(("to choose", "to report")):
+            print(f"\nThe half of the files {half}")
+            print(table(half_of(results, which), args.sets).to_string())
+        seconds = results.groupby(["detector", "set"])["seconds"].mean().unstack()
+        print("\nCPU seconds of a fit, mean over files")
+        print(seconds.round(2).to_string())
+
+
+if __name__ == "__main__":
+    main()
