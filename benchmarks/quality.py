@@ -342,7 +342,8 @@ def table(results, sets):
                 spread = f" ± {complete.std(ddof=0):.3f}" if len(complete) > 1 else ""
                 cells[set_name] = f"{complete.mean():.3f}{spread} ({len(complete)})"
         rows[name] = cells
-    return pd.DataFrame.from_dict(rows, orient="index").reindex(columns=sets).fillna("")
+    frame = pd.DataFrame.from_dict(rows, orient="index").reindex(columns=sets)
+    return frame.astype(object).fillna("")
 
 
 def main():

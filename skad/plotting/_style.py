@@ -41,6 +41,25 @@ def palette() -> Palette:
     return Palette(text, "#0072B2", "#D55E00", "#009E73")
 
 
+def heat_colours(*, diverging) -> Any:
+    """Colour map from the background, at 0, to the colour of anomalies and beyond.
+
+    A diverging one goes to the colour of normal rows on the other side. Brightness is
+    monotone on each side, so that a print in grey keeps the sizes.
+    """
+    import matplotlib as mpl
+    from matplotlib.colors import LinearSegmentedColormap, to_rgb
+
+    zero = mpl.rcParams["axes.facecolor"]
+    dark = sum(to_rgb(mpl.rcParams["text.color"])) > 1.5
+    above = ["#6B3A00", "#E69F00", "#FFF0C2"] if dark else ["#F6B98F", "#D55E00"]
+    below = ["#123F5C", "#56B4E9", "#DDF1FF"] if dark else ["#93C3E3", "#0072B2"]
+    if not dark:
+        above, below = [*above, "#541F00"], [*below, "#00283F"]
+    colours = [*below[::-1], zero, *above] if diverging else [zero, *above]
+    return LinearSegmentedColormap.from_list("skad", colours)
+
+
 def with_defaults(kwargs, **defaults) -> dict:
     """Style given by the caller over our own, whichever way matplotlib spells it."""
     from matplotlib.cbook import normalize_kwargs
@@ -59,11 +78,13 @@ def get_axes(ax, caller, figsize=None) -> Any:
     return ax
 
 
-def divide(ax, height_ratios, n_columns=1, *, headroom) -> tuple[np.ndarray, Any]:
+def divide(
+    ax, height_ratios, n_columns=1, *, headroom, margins=(0.0, 0.0)
+) -> tuple[np.ndarray, Any]:
     """Divide the place of an axes into panels, below a strip for the legend.
 
     The strip and the titles below it need `headroom` inches where no constrained
-    layout makes room for them.
+    layout makes room for them, and what stands left and right of the panels `margins`.
 
     Returns the panels, of shape (len(height_ratios), n_columns), with x shared by all
     and y by those of a row, and the axes of the strip. The axes given stay as an empty
@@ -75,11 +96,19 @@ def divide(ax, height_ratios, n_columns=1, *, headroom) -> tuple[np.ndarray, Any
     constrained = is_constrained(figure)
     strip = 0.01 if constrained else min(headroom / inches(ax)[1], 0.5)
     total = sum(height_ratios)
+    place = _place(ax)
+    if any(margins) and not constrained:
+        width = inches(ax)[0]
+        left, right = (min(margin / width, 0.4) for margin in margins)
+        ratios = [left, 1 - left - right, right]
+        place = GridSpecFromSubplotSpec(
+            1, 3, subplot_spec=place, width_ratios=ratios, wspace=0
+        )[1]
     ax.set_axis_off()
     grid = GridSpecFromSubplotSpec(
         n_rows + 1,
         n_columns,
-        subplot_spec=_place(ax),
+        subplot_spec=place,
         height_ratios=[strip, *((1 - strip) * h / total for h in height_ratios)],
         hspace=0.03 if constrained else 0.15,
         wspace=0.03 if constrained else 0.1,
@@ -171,6 +200,21 @@ def fitting_size(texts, space, size="small") -> float:
     wanted = points(size)
     width = max((text_width(text, wanted) for text in texts), default=0.0)
     return wanted if width <= 0 else min(wanted, wanted * space * 72 / width)
+
+
+def label_log_axis(axis, length) -> None:
+    """Write plain numbers, and as many as an axis of so many inches has room for."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    lowest, highest = sorted(axis.get_view_interval())
+    room = length / 0.25
+    steps = (1, 2, 5) if 3 * np.log10(highest / lowest) < room else (1,)
+    axis.set_major_locator(LogLocator(subs=steps, numticks=max(3, int(room))))
+    if 1e-5 < lowest and highest < 1e5:
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
+    if length < 1:
+        axis.minorticks_off()
 
 
 def tidy(ax) -> None:
