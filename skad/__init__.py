@@ -31,8 +31,10 @@ _HOMES = {
     ],
     "skad.metrics._report": ["DetectionReport", "detection_report"],
     "skad.metrics._scorers": ["make_outlier_scorer"],
+    "skad.plotting._contributions": ["ContributionDisplay"],
     "skad.plotting._history": ["TrainingHistoryDisplay"],
     "skad.plotting._reconstruction": ["ReconstructionDisplay"],
+    "skad.plotting._scores": ["AnomalyScoreDisplay"],
     "skad.plotting._threshold": ["ThresholdDisplay"],
     "skad.series._clean": ["clean_table"],
     "skad.series._imputer": ["TimeSeriesImputer"],
@@ -79,8 +81,10 @@ if TYPE_CHECKING:  # the same table once more, for editors and mypy
     )
     from skad.metrics._report import DetectionReport, detection_report
     from skad.metrics._scorers import make_outlier_scorer
+    from skad.plotting._contributions import ContributionDisplay
     from skad.plotting._history import TrainingHistoryDisplay
     from skad.plotting._reconstruction import ReconstructionDisplay
+    from skad.plotting._scores import AnomalyScoreDisplay
     from skad.plotting._threshold import ThresholdDisplay
     from skad.series._clean import clean_table
     from skad.series._imputer import TimeSeriesImputer

@@ -210,11 +210,33 @@ def label_log_axis(axis, length) -> None:
     room = length / 0.25
     steps = (1, 2, 5) if 3 * np.log10(highest / lowest) < room else (1,)
     axis.set_major_locator(LogLocator(subs=steps, numticks=max(3, int(room))))
-    if 1e-5 < lowest and highest < 1e5:
+    if lowest > 1e-5 and highest < 1e5:
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.set_minor_formatter(NullFormatter())
     if length < 1:
         axis.minorticks_off()
+
+
+def symlog_ticks(transform, lowest, highest, n_ticks) -> list[float]:
+    """0 and powers of ten on both sides, at most so many and evenly far apart."""
+    farthest = max(abs(lowest), abs(highest))
+    powers = 10.0 ** np.arange(np.floor(np.log10(farthest)), np.log10(farthest) - 7, -1)
+    ends = transform.transform(np.array([lowest, highest], dtype=float))
+    apart = (ends[1] - ends[0]) / n_ticks
+    ticks = [0.0]
+    for power in powers[::-1]:
+        places = transform.transform(np.array([ticks[-1], power]))
+        if places[1] - places[0] >= apart:
+            ticks.append(float(power))
+    ticks = [-tick for tick in ticks[:0:-1]] + ticks
+    return [tick for tick in ticks if lowest <= tick <= highest]
+
+
+def number(value) -> str:
+    """Write a number in a text, with a minus that is as long as a plus."""
+    text = f"{value:.0f}" if 1000 <= abs(value) < 1e6 else f"{value:.3g}"
+    # the sign of an exponent stays as it is
+    return "\N{MINUS SIGN}" + text[1:] if text.startswith("-") else text
 
 
 def tidy(ax) -> None:
