@@ -48,7 +48,7 @@ def window_starts(bounds, window_length, stride) -> np.ndarray:
         if last >= first:
             starts.append(np.arange(first, last + 1, stride))
             if starts[-1][-1] != last:
-                starts.append([last])
+                starts.append(np.array([last]))
     if len(starts) == 1:
         return starts[0]
     return np.concatenate(starts) if starts else np.empty(0, dtype=int)
