@@ -27,5 +27,7 @@ def expected_failures(estimator):
 )
 def test_sklearn_checks(estimator, check):
     state = np.random.get_state()  # noqa: NPY002, some checks of scikit-learn move it
-    check(estimator)
-    np.random.set_state(state)  # noqa: NPY002
+    try:
+        check(estimator)
+    finally:
+        np.random.set_state(state)  # noqa: NPY002
