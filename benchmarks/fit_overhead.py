@@ -127,6 +127,8 @@ def main():
         "max_epochs": args.epochs,
         "n_iter_no_change": args.epochs,
         "validation_fraction": N_HELD_OUT / len(X),
+        "refit": False,
+        "error_model": "mse",
         "random_state": 0,
     }
     compare("MLP", MLPAutoencoder(**shared), X, args.epochs, args.rounds)

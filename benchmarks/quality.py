@@ -4,7 +4,12 @@ Beats and ECG5000 are windows already. A series is scored row by row: scaled and
 on its normal stretch, windows of the length that its autocorrelation gives, judged on
 the rest. Each result goes to a CSV file as soon as it is there, and a run goes on from
 it; the table holds complete seeds only: mean over the files of a set, then mean and
-standard deviation over seeds.
+standard deviation over seeds. NAB and SMAP/MSL stand there for sanity: their labels
+are too coarse to tell good detectors apart.
+
+For the discord series it also counts in how many of them the row with the worst score
+lies in a marked range. "power weeks" are the weeks of a year of power demand, those
+with one of nine holidays marked: an area of 1 says that they rank above all others.
 
 Run: python benchmarks/quality.py --data FOLDER --results FILE.csv
          [--sets beats skab ...] [--detectors "MLP" ...] [--seeds N] [--table]
@@ -34,6 +39,7 @@ from skad import (
     ConvAutoencoder,
     EncDecAD,
     LinearAutoencoder,
+    LSTMAutoencoder,
     MLPAutoencoder,
     WindowedDetector,
     load_heartbeats,
@@ -100,18 +106,12 @@ DETECTORS = {
     "neighbours row": (NearestNeighborDetector, "row"),
     "neighbours": (NearestNeighborDetector, "window"),
     "MLP": (MLPAutoencoder, "window"),
+    "MLP mse": (partial(MLPAutoencoder, error_model="mse"), "window"),
     "MLP std": (partial(MLPAutoencoder, error_model="std"), "window"),
-    "MLP hybrid": (partial(MLPAutoencoder, error_model="hybrid"), "window"),
-    "MLP all rows": (partial(MLPAutoencoder, early_stopping=False), "window"),
-    "MLP all rows std": (
-        partial(MLPAutoencoder, early_stopping=False, error_model="std"),
-        "window",
-    ),
-    "MLP all rows hybrid": (
-        partial(MLPAutoencoder, early_stopping=False, error_model="hybrid"),
-        "window",
-    ),
+    "MLP no refit": (partial(MLPAutoencoder, refit=False), "window"),
+    "MLP no linear path": (partial(MLPAutoencoder, linear_path=None), "window"),
     "Conv": (ConvAutoencoder, "window"),
+    "LSTM": (LSTMAutoencoder, "window"),
     "EncDecAD": (EncDecAD, "window"),
 }
 
@@ -185,6 +185,22 @@ def keogh(data):
         )
 
 
+def power_weeks(data):
+    """Learn from the weeks between the holidays of May and December."""
+    X, y = load_keogh_discords(data / "keogh_discords")["power_demand__power_data"]
+    days = X.to_numpy(dtype=float).reshape(-1, 96)
+    holiday = y.to_numpy().reshape(-1, 96).any(axis=1)
+    learnt = slice(140, 358)  # May 21 to December 24
+    weeks = np.lib.stride_tricks.sliding_window_view(days.ravel(), 7 * 96)[::96]
+    starts = [d for d in range(0, len(weeks), 7) if d + 7 <= 140 or d + 7 > 358]
+    yield Task(
+        "weeks",
+        weeks[learnt][: 358 - 140 - 6],
+        weeks[starts],
+        np.array([holiday[d : d + 7].any() for d in starts]),
+    )
+
+
 def ucr(data):
     """Learn from the archive's own training part."""
     for path in sorted((data / "ucr_archive").glob("*.csv.gz")):
@@ -225,14 +241,46 @@ def long_ecg(data):
         )
 
 
+def nab(data):
+    """Learn from the first 15 % of each file, as its authors do; every fourth file."""
+    for path in sorted((data / "nab").glob("*__*.csv.gz"))[::4]:
+        table = pd.read_csv(path)
+        cut = int(0.15 * len(table))
+        labels = table["label"].to_numpy() == 1
+        if labels[cut:].any():
+            yield Task(
+                path.name[:-7],
+                table[["value"]].to_numpy(dtype=float)[:cut],
+                table[["value"]].to_numpy(dtype=float)[cut:],
+                labels[cut:],
+                window_length=48,
+            )
+
+
+def smap_msl(data):
+    """Learn from the training part; every sixth file."""
+    for path in sorted((data / "smap_msl").glob("*.npz"))[::6]:
+        arrays = np.load(path)
+        yield Task(
+            path.stem,
+            arrays["train"].astype(float),
+            arrays["test"].astype(float),
+            arrays["label"].ravel() == 1,
+            window_length=30,
+        )
+
+
 SETS = {
     "beats": beats,
     "unseen patients": unseen_patients,
     "ECG5000": ecg5000,
     "SKAB": skab,
     "keogh": keogh,
+    "power weeks": power_weeks,
     "UCR": ucr,
     "long ECG": long_ecg,
+    "NAB": nab,
+    "SMAP/MSL": smap_msl,
 }
 
 
@@ -257,7 +305,10 @@ def window_length_of(values, least=10, most=200):
 
 
 def judge(task, make, view, seed):
-    """ROC-AUC of one detector on one file, and CPU seconds of its fit."""
+    """Judge one detector on one file.
+
+    Returns ROC-AUC, CPU seconds of the fit, and whether the worst row is an anomaly.
+    """
     detector = make()
     if "random_state" in detector.get_params():
         detector.set_params(random_state=seed)
@@ -280,8 +331,13 @@ def judge(task, make, view, seed):
     start = time.process_time()
     detector.fit(*fit)
     seconds = time.process_time() - start
-    scores = detector.score_samples(task.X_test)
-    return roc_auc_score(task.y_test, -scores), seconds
+    errors = -detector.score_samples(task.X_test)
+    hit = int(task.y_test[np.argmax(errors)])
+    return (
+        round(roc_auc_score(task.y_test, errors), 5),
+        round(seconds, 2),
+        hit,
+    )
 
 
 def is_random(make):
@@ -307,8 +363,8 @@ def run(args):
                         continue
                     if (set_name, str(task.name), name, seed) in done:
                         continue
-                    area, seconds = judge(task, make, view, seed)
-                    row = [set_name, task.name, name, seed, area, round(seconds, 2)]
+                    row = [set_name, task.name, name, seed]
+                    row += judge(task, make, view, seed)
                     with args.results.open("a") as file:
                         file.write(",".join(map(str, row)) + "\n")
             print(f"{set_name}: seed {seed} done", flush=True)
@@ -317,7 +373,7 @@ def run(args):
 def read_results(path):
     """Results so far."""
     if not path.exists():
-        path.write_text("set,file,detector,seed,auc,seconds\n")
+        path.write_text("set,file,detector,seed,auc,seconds,hit\n")
     return pd.read_csv(path, dtype={"file": str})
 
 
@@ -346,6 +402,16 @@ def table(results, sets):
     return frame.astype(object).fillna("")
 
 
+def discords(results):
+    """Hits of each detector, mean over complete seeds."""
+    part = results[results["set"] == "keogh"]
+    per_seed = part.groupby(["detector", "seed"])
+    n_files = part["file"].nunique()
+    complete = per_seed["file"].nunique() == n_files
+    hits = per_seed["hit"].sum()[complete].groupby("detector").mean()
+    return hits.round(1).rename(f"of {n_files}")
+
+
 def main():
     """Run what is missing, then print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -372,6 +438,8 @@ def main():
         seconds = results.groupby(["detector", "set"])["seconds"].mean().unstack()
         print("\nCPU seconds of a fit, mean over files")
         print(seconds.round(2).to_string())
+        print("\nDiscord series in which the worst row lies in a marked range")
+        print(discords(results).to_string())
 
 
 if __name__ == "__main__":

@@ -97,6 +97,8 @@ def study_nets(n_epochs):
         "max_grad_norm": 5.0,
         "max_epochs": n_epochs,
         "n_iter_no_change": 50,
+        "refit": False,
+        "error_model": "mse",
         "random_state": 0,
     }
     mlp = {

@@ -29,8 +29,21 @@ _HOMES = {
         "MeanSquaredErrors",
         "StandardizedErrors",
     ],
+    "skad.evaluation._compare": ["evaluate"],
+    "skad.metrics._event_scores": [
+        "detection_delay",
+        "event_fbeta_score",
+        "event_precision_score",
+        "event_recall_score",
+        "false_alarms_per_day",
+        "point_adjusted_fbeta_score",
+    ],
+    "skad.metrics._events": ["find_events", "merge_events"],
+    "skad.metrics._explain": ["explain"],
     "skad.metrics._report": ["DetectionReport", "detection_report"],
     "skad.metrics._scorers": ["make_outlier_scorer"],
+    "skad.persistence._onnx": ["to_onnx"],
+    "skad.persistence._save_load": ["load", "save"],
     "skad.plotting._contributions": ["ContributionDisplay"],
     "skad.plotting._history": ["TrainingHistoryDisplay"],
     "skad.plotting._reconstruction": ["ReconstructionDisplay"],
@@ -41,13 +54,22 @@ _HOMES = {
     "skad.series._roles": ["split_roles"],
     "skad.series._windowed": ["WindowedDetector"],
     "skad.series._windows": ["SlidingWindow", "sliding_windows"],
+    "skad.thresholds._conformal": ["ConformalThreshold"],
     "skad.thresholds._detectors": [
         "DetectorClassifier",
         "FixedThresholdDetector",
         "TunedThresholdDetector",
     ],
-    "skad.thresholds._rules": [
+    "skad.thresholds._labelled": [
+        "CostThreshold",
         "FBetaThreshold",
+        "PrecisionFloorThreshold",
+    ],
+    "skad.thresholds._tail": ["POTThreshold"],
+    "skad.thresholds._unlabelled": [
+        "AlertBudgetThreshold",
+        "IQRThreshold",
+        "MADThreshold",
         "QuantileThreshold",
         "SigmaThreshold",
     ],
@@ -79,8 +101,21 @@ if TYPE_CHECKING:  # the same table once more, for editors and mypy
         MeanSquaredErrors,
         StandardizedErrors,
     )
+    from skad.evaluation._compare import evaluate
+    from skad.metrics._event_scores import (
+        detection_delay,
+        event_fbeta_score,
+        event_precision_score,
+        event_recall_score,
+        false_alarms_per_day,
+        point_adjusted_fbeta_score,
+    )
+    from skad.metrics._events import find_events, merge_events
+    from skad.metrics._explain import explain
     from skad.metrics._report import DetectionReport, detection_report
     from skad.metrics._scorers import make_outlier_scorer
+    from skad.persistence._onnx import to_onnx
+    from skad.persistence._save_load import load, save
     from skad.plotting._contributions import ContributionDisplay
     from skad.plotting._history import TrainingHistoryDisplay
     from skad.plotting._reconstruction import ReconstructionDisplay
@@ -91,13 +126,22 @@ if TYPE_CHECKING:  # the same table once more, for editors and mypy
     from skad.series._roles import split_roles
     from skad.series._windowed import WindowedDetector
     from skad.series._windows import SlidingWindow, sliding_windows
+    from skad.thresholds._conformal import ConformalThreshold
     from skad.thresholds._detectors import (
         DetectorClassifier,
         FixedThresholdDetector,
         TunedThresholdDetector,
     )
-    from skad.thresholds._rules import (
+    from skad.thresholds._labelled import (
+        CostThreshold,
         FBetaThreshold,
+        PrecisionFloorThreshold,
+    )
+    from skad.thresholds._tail import POTThreshold
+    from skad.thresholds._unlabelled import (
+        AlertBudgetThreshold,
+        IQRThreshold,
+        MADThreshold,
         QuantileThreshold,
         SigmaThreshold,
     )

@@ -4,19 +4,26 @@ from sklearn.ensemble import IsolationForest
 from torch import nn
 
 from skad import (
+    AlertBudgetThreshold,
     Autoencoder,
+    ConformalThreshold,
     ConvAutoencoder,
+    CostThreshold,
     DetectorClassifier,
     EncDecAD,
     FBetaThreshold,
     FixedThresholdDetector,
     HybridErrors,
+    IQRThreshold,
     LinearAutoencoder,
     LSTMAutoencoder,
+    MADThreshold,
     MahalanobisErrors,
     MeanAbsoluteErrors,
     MeanSquaredErrors,
     MLPAutoencoder,
+    POTThreshold,
+    PrecisionFloorThreshold,
     QuantileThreshold,
     SigmaThreshold,
     SlidingWindow,
@@ -107,7 +114,7 @@ SERIES = {
 IMPUTERS = {
     "ffill": TimeSeriesImputer(),
     "bfill": TimeSeriesImputer("bfill", fallback="mean"),
-    "linear": TimeSeriesImputer("linear", limit=2, add_indicator=True),
+    "linear-time": TimeSeriesImputer("linear", limit=2, add_indicator=True),
     "time": TimeSeriesImputer("time", fallback=0.0, max_gap=3.0),
     "tail": TimeSeriesImputer(carry_tail=True, limit=3, max_missing=0.5),
     "no-fallback": TimeSeriesImputer("linear", fallback=None, max_missing=0.5),
@@ -133,7 +140,19 @@ WITH_NEIGHBOURS = {
 ESTIMATORS = AUTOENCODERS | META_ESTIMATORS | SERIES | IMPUTERS | WITH_NEIGHBOURS
 
 # Those that take scores or residuals, not tables: checked by tests of their own.
-RULES = [FBetaThreshold(), QuantileThreshold(), SigmaThreshold()]
+RULES = [
+    FBetaThreshold(),
+    PrecisionFloorThreshold(),
+    CostThreshold(),
+    QuantileThreshold(),
+    AlertBudgetThreshold(4.0, per=10),
+    AlertBudgetThreshold(4.0, per=10, count="events"),
+    SigmaThreshold(),
+    MADThreshold(),
+    IQRThreshold(),
+    POTThreshold(risk=0.05, level=0.8),
+    ConformalThreshold(alpha=0.25),
+]
 ERROR_MODELS = [
     MeanSquaredErrors(),
     MeanAbsoluteErrors(),

@@ -120,7 +120,10 @@ def shrunk_covariance(vectors, shrinkage):
 
 
 def hybrid_errors(fitted_on, codes, train_codes, residuals, new_codes, k, floor):
-    """Errors plus distances; `train_codes` None: `codes`; `floor` None: squares."""
+    """Errors plus distances; `train_codes` None: `codes`; `floor` None: squares.
+
+    One code of the bank at no distance is the row's own, and does not count.
+    """
 
     def part(new):
         if floor is None:
@@ -131,26 +134,21 @@ def hybrid_errors(fitted_on, codes, train_codes, residuals, new_codes, k, floor)
     scales = [spread_or_one(column) for column in bank.T]
     k = min(k, len(bank) - 1)
 
-    def distance(code, others):
-        distances = [
+    def distance(code):
+        distances = sorted(
             math.sqrt(
                 sum(((a - b) / s) ** 2 for a, b, s in zip(code, o, scales, strict=True))
             )
-            for o in others
-        ]
-        return sum(sorted(distances)[:k]) / k
+            for o in bank
+        )
+        nearest = distances[1:] if distances[0] < 1e-6 else distances
+        return sum(nearest[:k]) / k
 
-    if train_codes is None:
-        usual_distances = [
-            distance(code, [o for j, o in enumerate(bank) if j != i])
-            for i, code in enumerate(bank)
-        ]
-    else:
-        usual_distances = [distance(code, bank) for code in codes]
+    usual_distances = [distance(code) for code in codes]
     distance_unit = spread_or_one(usual_distances)
     errors = part(residuals) / spread_or_one(window_errors(part(fitted_on)))
     for row, code in zip(errors, new_codes, strict=True):
-        row += distance(code, bank) / distance_unit
+        row += distance(code) / distance_unit
     return errors
 
 

@@ -198,7 +198,10 @@ def test_any_dtype_and_layout__equals_float64(
     assert scores.dtype == np.float64
     assert np.isfinite(scores).all()
     plain = clone(detector).fit(X.astype(np.float64))
-    np.testing.assert_array_equal(scores, plain.score_samples(X.astype(np.float64)))
+    expected = plain.score_samples(X.astype(np.float64))
+    # Residuals of narrow floats are as narrow as the net's reconstruction.
+    rtol = 1e-5 if np.dtype(dtype).kind == "f" else 0
+    np.testing.assert_allclose(scores, expected, rtol=rtol)
 
 
 def test_strided_windows__are_not_copied():
@@ -338,11 +341,9 @@ def test_pickle__set_params_after_fit_does_not_break_it():
 
 def test_weights_copied_into_the_module__count_at_the_next_score():
     X = windows(60, 12)
+    params = {"linear_path": None, "error_model": "mse", "max_epochs": 1}
     one, other = (
-        MLPAutoencoder((8,), 2, linear_path=None, max_epochs=1, random_state=seed).fit(
-            X
-        )
-        for seed in (0, 1)
+        MLPAutoencoder((8,), 2, random_state=seed, **params).fit(X) for seed in (0, 1)
     )
     other.net_.module_.load_state_dict(one.net_.module_.state_dict())
     np.testing.assert_array_equal(other.score_samples(X), one.score_samples(X))

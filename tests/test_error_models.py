@@ -233,22 +233,33 @@ def test__hybrid__more_codes_than_kept__evenly_spaced():
     codes = np.arange(50.0)[:, None] ** 2
     train_codes = np.arange(1000.0)[:, None]
     model = HybridErrors(1, max_codes=11).fit(residuals, codes, train_codes)
-    kept = model.neighbors_._fit_X.ravel()
+    kept = (model.codes_ * model.code_units_ + model.code_means_).ravel().round(9)
     assert len(kept) == 11
     assert kept[0] == 0
     assert kept[-1] == 999
     assert np.ptp(np.diff(kept)) <= 1
 
 
-def test__hybrid__own_code__is_no_neighbour_of_itself_in_fit_alone():
+def test__hybrid__own_code__is_no_neighbour_of_itself():
     residuals = noise(30)
     codes = codes_for(residuals)
     model = HybridErrors(1).fit(residuals, codes)
-    assert model.distance_unit_ > 0
-    without_distances = model.residual_errors_.window_errors(residuals)
-    np.testing.assert_allclose(
-        model.window_errors(residuals, codes), without_distances / model.error_unit_
-    )
+    errors = model.residual_errors_.window_errors(residuals) / model.error_unit_
+    distances = (model.window_errors(residuals, codes) - errors) * model.distance_unit_
+    scaled = codes / codes.std(axis=0)
+    for i, distance in enumerate(distances):
+        others = np.delete(scaled, i, axis=0) - scaled[i]
+        assert distance == pytest.approx(np.linalg.norm(others, axis=1).min())
+
+
+@pytest.mark.parametrize("detector", [LinearAutoencoder, MLPAutoencoder])
+def test__hybrid__share_of_learnt_rows__flags_as_many_new_ones(detector):
+    learnt, new = np.random.default_rng(0).normal(size=(2, 500, 6))
+    params = {"contamination": 0.1, "error_model": "hybrid", "latent_dim": 3}
+    if detector is MLPAutoencoder:
+        params |= {"max_epochs": 2, "random_state": 0}
+    flagged = detector(**params).fit(learnt).predict(new) == -1
+    assert 0.05 < flagged.mean() < 0.17
 
 
 @pytest.mark.parametrize("train_codes", [None, np.zeros((5, 3))], ids=["none", "some"])

@@ -460,10 +460,11 @@ def test_threshold_of_an_estimator():
     assert (display.scores == forest.score_samples(X)).all()
     assert display.is_anomaly.tolist() == (y == -1).tolist()
     assert len(display.axes_) == len(display.threshold_lines_) == 2
-    assert display.axes_[1].get_ylabel() == "F0.5"
+    assert display.axes_[1].get_ylabel() == "precision,\nrecall, F0.5"
     labels = [text.get_text() for text in display.legend_.get_texts()]
     assert labels[0] == f"normal (n={(y == 1).sum()})"
-    assert labels[2].startswith("threshold -0.")
+    assert labels[2].startswith("threshold \N{MINUS SIGN}0.")
+    assert labels[3:6] == ["precision", "recall", "F0.5"]
     shares = [display.normal_patch_, display.anomaly_patch_]
     for patch in shares:
         assert patch.get_data().values.sum() == pytest.approx(1.0)

@@ -27,7 +27,8 @@ from skad import (
     make_sensors,
 )
 from skad.plotting._contributions import ContributionDisplay
-from skad.plotting._scores import AnomalyScoreDisplay, Timeline
+from skad.plotting._scores import AnomalyScoreDisplay
+from skad.plotting._timeline import Timeline
 
 mpl = pytest.importorskip("matplotlib")
 
@@ -299,9 +300,10 @@ def test_index_comes_with_pandas(table):
     ("index", "message"),
     [
         (range(3), "index has 3 entries; expected 4"),
-        ([0, 2, 1, 3], "index must increase"),
-        ([0, 1, np.nan, 3], "index must increase and hold no missing"),
-        (pd.DatetimeIndex(["2018", "2019", None, "2020"]), "no missing times"),
+        ([0, 2, 1, 3], "must increase: 1 in row 2 is out of order"),
+        ([0, 1, 1, 3], "must increase: 1 in row 2 is there twice"),
+        ([0, 1, np.nan, 3], "must increase"),
+        (pd.DatetimeIndex(["2018", "2019", None, "2020"]), r"missing \(NaT\) in row 2"),
     ],
 )
 def test_index_refuses(draw, index, message, plt):

@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import ClassVar
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from instances import FAST, Bottleneck
@@ -61,13 +62,13 @@ def test_early_stopping__keeps_copies_of_the_best_weights(X):
                     for parameter in net.module_.parameters():
                         parameter.add_(1.0)
 
-    spoilt = fast_mlp(max_epochs=20, n_iter_no_change=4, callbacks=[Spoil()]).fit(X)
+    settings = {"max_epochs": 20, "n_iter_no_change": 4, "refit": False}
+    spoilt = fast_mlp(callbacks=[Spoil()], **settings).fit(X)
     history = spoilt.history_
     best = int(history["valid_loss"].idxmin())
     assert best < 3
     assert spoilt.n_iter_ == len(history) == best + 1 + 4
-    shorter = fast_mlp(max_epochs=20, n_iter_no_change=4, lr_schedule="cosine")
-    expected = shorter.set_params(callbacks=[StopAfter(best + 1)]).fit(X)
+    expected = fast_mlp(callbacks=[StopAfter(best + 1)], **settings).fit(X)
     np.testing.assert_array_equal(spoilt.score_samples(X), expected.score_samples(X))
 
 
@@ -86,6 +87,101 @@ def test_no_early_stopping__trains_on_all_rows_to_the_end(X):
     detector = fast_mlp(early_stopping=False, max_epochs=7).fit(X)
     assert detector.n_iter_ == 7
     assert "valid_loss" not in detector.history_
+
+
+def test_refit__learns_all_rows_for_the_best_number_of_epochs(X):
+    detector = fast_mlp(max_epochs=9, lr=0.1).fit(X)
+    first = fast_mlp(max_epochs=9, lr=0.1, refit=False).fit(X)
+    assert detector.best_epoch_ == first.best_epoch_
+    pd.testing.assert_frame_equal(
+        detector.history_.drop(columns="dur"), first.history_.drop(columns="dur")
+    )
+    sizes = []
+
+    class CountRows(Callback):
+        def on_epoch_begin(self, net, dataset_train=None, **kwargs):
+            sizes.append(len(dataset_train))
+
+    fast_mlp(max_epochs=9, lr=0.1, callbacks=[CountRows()]).fit(X)
+    assert sizes == [108] * first.n_iter_ + [120] * first.best_epoch_
+
+
+def test_refit__keeps_the_threshold_of_the_held_out_rows(X):
+    params = {"max_epochs": 9, "lr": 0.1, "error_model": "mse"}
+    detector = fast_mlp(**params).fit(X)
+    assert detector.offset_ == fast_mlp(**params, refit=False).fit(X).offset_
+    share = fast_mlp(**params, contamination=0.2).fit(X)
+    assert np.mean(share.predict(X) == -1) == pytest.approx(0.2, abs=1 / 120)
+
+
+@pytest.mark.parametrize("error_model", ["std", "hybrid", "mahalanobis"])
+def test_refit__units_of_threshold_and_scores_agree(error_model):
+    # Noise has nothing to learn: new rows have larger errors than those learnt.
+    noise, new = np.random.default_rng(0).normal(size=(2, 200, 10))
+    settings = {"error_model": error_model, "max_epochs": 60, "lr": 0.01}
+    detector = fast_mlp(hidden_dims=(32,), **settings).fit(noise)
+    assert np.mean(detector.predict(new) == -1) < 0.2
+
+
+@pytest.mark.parametrize(
+    ("params", "X_val"),
+    [({}, "given"), ({"warm_start": True}, None), ({"early_stopping": False}, None)],
+)
+def test_refit__has_no_effect(X, params, X_val):
+    fits = [
+        fast_mlp(refit=refit, error_model="mse", **params).fit(
+            X, X_val=X[:30] if X_val else None
+        )
+        for refit in (False, True)
+    ]
+    np.testing.assert_array_equal(fits[0].score_samples(X), fits[1].score_samples(X))
+
+
+# Trimming -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_trim__leaves_out_the_windows_reconstructed_worst(X, early_stopping):
+    odd = np.random.default_rng(1).normal(scale=3, size=(12, 10))
+    mixed = np.concatenate([X[:60], odd, X[60:]])
+    params = {"early_stopping": early_stopping, "error_model": "mse", "max_epochs": 5}
+    seen = []
+
+    class Look(Callback):
+        def on_train_begin(self, net, X=None, **kwargs):
+            seen.append(X.windows.rows)
+
+    trimmed = fast_mlp(trim_fraction=0.1, callbacks=[Look()], **params).fit(mixed)
+    first, last = seen
+    assert len(first) == (119 if early_stopping else 132)
+    assert len(last) == 119
+    assert not set(last) & set(range(60, 72))
+    assert np.all(trimmed.predict(odd) == -1)
+
+
+@pytest.mark.parametrize("params", [{"refit": False}, {"warm_start": True}])
+def test_trim__without_a_second_training__refused(X, params):
+    with pytest.raises(ValueError, match=r"trim_fraction=0.2 trains a second time"):
+        fast_mlp(trim_fraction=0.2, **params).fit(X)
+
+
+def test_trim__of_validation_windows_given__none(X):
+    offsets = [
+        fast_mlp(
+            refit=True, trim_fraction=trim, error_model="mse", max_epochs=1, lr=1e-9
+        )
+        .fit(X[:60], X_val=X[60:])
+        .offset_
+        for trim in (0.0, 0.3)
+    ]
+    assert offsets[0] == offsets[1]
+
+
+def test_traps__warn_once_though_two_nets_are_trained(X):
+    with pytest.warns(UserWarning, match="latent_dim=10 is not below") as caught:
+        fast_mlp(latent_dim=10).fit(X)
+    assert len(caught) == 1
+    assert caught[0].filename == __file__
 
 
 def test_history__has_losses_and_seconds_and_no_batches(X):
@@ -122,7 +218,8 @@ def test_random_prior__does_not_choose_the_epoch(X):
 def test_callbacks__any_of_skorch_and_the_callers_stay_as_they_were(X):
     stopping = EarlyStopping(patience=2, threshold=0.99)
     before = vars(stopping).copy()
-    detector = fast_mlp(max_epochs=30, callbacks=[("mine", stopping)]).fit(X)
+    params = {"max_epochs": 30, "refit": False}
+    detector = fast_mlp(callbacks=[("mine", stopping)], **params).fit(X)
     assert detector.n_iter_ < 30
     assert vars(stopping) == before
     assert detector.callbacks[0][1] is stopping
@@ -164,9 +261,10 @@ class Recorder:
 
 def test_sklearn_callbacks__see_every_epoch(X):
     recorder = Recorder()
-    fast_mlp(max_epochs=4).set_callbacks(recorder).fit(X)
-    assert recorder.begun == ["fit", *["epoch"] * 4]
-    assert recorder.ended == [*["epoch"] * 4, "fit"]
+    detector = fast_mlp(max_epochs=4).set_callbacks(recorder).fit(X)
+    n_epochs = 4 + detector.best_epoch_  # those of the refit
+    assert recorder.begun == ["fit", *["epoch"] * n_epochs]
+    assert recorder.ended == [*["epoch"] * n_epochs, "fit"]
     assert recorder.calls == ["setup", "teardown"]
 
 

@@ -23,6 +23,7 @@ from skad import (
     SigmaThreshold,
     TunedThresholdDetector,
     WindowedDetector,
+    sliding_windows,
     split_roles,
 )
 from skad.series._aggregate import aggregate_timesteps, aggregate_windows
@@ -231,8 +232,36 @@ def test_validation__is_the_tail_of_each_series_and_shares_no_row():
         own = train[series[train] == one]
         assert tail.max() == starts[series[starts] == one].max()
         assert own.max() + 10 <= tail.min()
+    detector.estimator.set_params(refit=False)
     detector.fit(cycle(400), series=series)
     assert detector.estimator_.best_epoch_ is not None
+
+
+@pytest.mark.parametrize("error_model", ["mse", "hybrid"])
+def test_refit__learns_all_windows_and_keeps_the_threshold(error_model):
+    table = cycle(300)
+    net = MLPAutoencoder((8,), 2, error_model=error_model, **FAST)
+    detector = WindowedDetector(net, 10).fit(table)
+    assert detector.estimator_.best_epoch_ is None
+    assert not detector.estimator_.early_stopping
+    # by hand: in-sample units in both fits, as refit=True asks for
+    windows = sliding_windows(table, window_length=10)
+    first = clone(net).set_params(n_channels=table.shape[1])
+    first.fit(windows[:-38], X_val=windows[-29:])
+    whole = clone(first).set_params(early_stopping=False, max_epochs=first.best_epoch_)
+    whole.fit(windows)
+    np.testing.assert_allclose(
+        detector.estimator_.score_samples(windows), whole.score_samples(windows)
+    )
+
+
+def test_refit__keeps_the_threshold_of_the_tails():
+    net = MLPAutoencoder((8,), 2, error_model="mse", **FAST)
+    refitted = WindowedDetector(net, 10).fit(cycle(300))
+    first = WindowedDetector(clone(net).set_params(refit=False), 10).fit(cycle(300))
+    assert refitted.offset_ == first.offset_
+    share = WindowedDetector(net, 10, contamination=0.2).fit(cycle(300))
+    assert np.mean(share.predict(cycle(300)) == -1) == pytest.approx(0.2, abs=1 / 300)
 
 
 def test_validation__too_little_left_trains_on_all_without_stopping():

@@ -5,9 +5,9 @@ from typing import ClassVar
 
 import torch
 from torch import nn
-from torch.func import functional_call
 
 from skad._validation import Interval, StrOptions
+from skad.detectors._lstm_feedback import feed_back
 from skad.detectors._modules import ACTIVATIONS, CodeModule, PaddedLinear
 from skad.detectors._neural import BaseNeuralAutoencoder
 
@@ -43,70 +43,90 @@ class LSTMModule(CodeModule):
         self.starts_from_state = starts_from_state
         # What is fed back is linear in the decoder's state.
         self.linear_feedback = feedback == "logit" or output_activation == "identity"
+        self.elementwise = output_activation != "softmax"
+        # glibc gives freed memory back to the system, and the next training step faults
+        # it in page by page (up to half of the time of `fit`), until it has seen a
+        # block of this size freed; larger ones it never keeps. Nothing is written here.
+        torch.empty(2**25 - 2**13, dtype=torch.uint8)
+
+    @property
+    def micro_batch(self):
+        """Most windows that are trained on at once, see `ReconstructionNet`.
+
+        On the CPU so many that the memory of a step is kept for the next, see above:
+        torch's LSTMs hold some 60 bytes for each window, timestep and unit, the units
+        rounded up to a multiple of 16.
+        """
+        weight = self.encoder.weight_hh_l0
+        n_units = -(-weight.shape[1] // 16) * 16
+        n_windows = max(1, 2**19 // (self.window_length * n_units))
+        return n_windows if weight.is_cpu else None
 
     def forward(self, X):
         """Reconstruct."""
         _, state = self.encoder(X)
-        if self.teacher_forcing and self.training:
-            outputs = self._decode_with_teacher(X, state)
-        elif self.linear_feedback:
-            outputs = self.output_activation(self._decode_folded(state))
-        else:
-            outputs = self._decode_by_steps(state)
-        return self._in_time(outputs), state[0][0]
+        latent = state[0][0]
+        hidden = state[0].transpose(0, 1)  # (B, 1, H)
+        if not self.starts_from_state:
+            hidden, state = self.decoder(torch.zeros_like(X[:, :1]), state)
+        outputs = self._output(hidden)
+        if self.window_length > 1:
+            rest = self._decode(X, outputs, state)
+            outputs = torch.cat([outputs, rest], dim=1)
+        return self._in_time(outputs), latent
 
     def _in_time(self, X):
         """Turn between the order of the decoder and that of time."""
         return X.flip(1) if self.reverse else X
 
-    def _decode_with_teacher(self, X, state):
-        """Give the decoder zero, then the true value before."""
-        before = self._in_time(X)[:, :-1]
-        first = torch.zeros_like(X[:, :1])
-        hidden = self._run(self.decoder, first, before, state)
-        return self.output_activation(self.output_layer(hidden))
+    def _output(self, hidden):
+        """(B, T, H) -> (B, T, C)."""
+        # An LSTM's states lie in memory time first: the other way about is a copy.
+        outputs = self.output_layer(hidden.transpose(0, 1))
+        return self.output_activation(outputs).transpose(0, 1)
 
-    def _run(self, decoder, first, rest, state):
-        """Hidden states of all timesteps, (B, T, H), in one call of the decoder."""
-        if not self.starts_from_state:
-            return decoder(torch.cat([first, rest], dim=1), state)[0]
-        hidden = state[0].transpose(0, 1)  # (B, 1, H)
-        if rest.shape[1] == 0:
-            return hidden
-        return torch.cat([hidden, decoder(rest, state)[0]], dim=1)
+    def _decode(self, X, first, state):
+        """Make the outputs after the first, (B, T - 1, C)."""
+        if self.teacher_forcing and self.training:
+            hidden, _ = self.decoder(self._in_time(X)[:, :-1], state)
+            return self._output(hidden)
+        if self.linear_feedback:
+            return self._output(self._run_folded(state))
+        if self.elementwise:
+            layers = (self.decoder, self.output_layer, self.output_activation)
+            return feed_back(*layers, first, state, self.window_length - 1)
+        return self._decode_by_steps(first, state)
 
-    def _decode_folded(self, state):
-        """Feed linear outputs back in one call of the fused LSTM, exactly.
+    def _run_folded(self, state):
+        """Feed linear outputs back in one call of torch's LSTM."""
+        folded = self.folded_weights()
+        inputs = folded[0].new_zeros(state[0].shape[1], self.window_length - 1, 1)
+        # What nn.LSTM calls, which cannot be lent weights: biases, one layer, no
+        # dropout, training, one direction, batch first.
+        options = (True, 1, 0.0, self.training, False, True)
+        return torch.lstm(inputs, state, folded, *options)[0]
 
-        gates = W_ih (W_o h + b_o) + W_hh h + b = (W_hh + W_ih W_o) h + (b + W_ih b_o):
-        the feedback is part of the recurrent weights, and the inputs are zero, but for
-        the first one, which takes back the output that has not been made yet.
+    def folded_weights(self):
+        """Weights of a decoder without input that is fed back linearly all the same.
+
+        gates = W_ih (W_o h + b_o) + W_hh h + b = (W_hh + W_ih W_o) h + (b + W_ih b_o),
+        exactly. The one input, as torch wants some, is zero and has weight zero.
         """
         decoder, output = self.decoder, self.output_layer
         weight = decoder.weight_ih_l0
-        folded = {
-            "weight_ih_l0": weight,
-            "weight_hh_l0": torch.addmm(decoder.weight_hh_l0, weight, output.weight),
-            "bias_ih_l0": torch.addmv(decoder.bias_ih_l0, weight, output.bias),
-            "bias_hh_l0": decoder.bias_hh_l0,
-        }
-        first = -output(state[0].transpose(0, 1))  # (B, 1, C)
-        rest = first.new_zeros(len(first), self.window_length - 1, first.shape[2])
+        return [
+            weight.new_zeros(len(weight), 1),
+            torch.addmm(decoder.weight_hh_l0, weight, output.weight),
+            torch.addmv(decoder.bias_ih_l0, weight, output.bias),
+            decoder.bias_hh_l0,
+        ]
 
-        def run_folded(inputs, state):
-            return functional_call(decoder, folded, (inputs, state))
-
-        return output(self._run(run_folded, first, rest, state))
-
-    def _decode_by_steps(self, state):
-        """Feed activated outputs back, one timestep after the other."""
+    def _decode_by_steps(self, step, state):
+        """Feed outputs back one timestep after the other, whatever their activation."""
         outputs = []
-        hidden = state[0].transpose(0, 1)
-        step = hidden.new_zeros(len(hidden), 1, self.output_layer.out_features)
-        for t in range(self.window_length):
-            if t > 0 or not self.starts_from_state:
-                hidden, state = self.decoder(step, state)
-            step = self.output_activation(self.output_layer(hidden))
+        for _ in range(self.window_length - 1):
+            hidden, state = self.decoder(step, state)
+            step = self._output(hidden)
             outputs.append(step)
         return torch.cat(outputs, dim=1)
 
@@ -127,8 +147,7 @@ class LSTMAutoencoder(BaseNeuralAutoencoder):
     feedback : {"output", "logit"}, default="output"
         What the decoder gets back: its outputs, or those before their activation. The
         same with ``output_activation="identity"``. With another activation "output" is
-        the ECG study's and needs one call for every timestep, "logit" needs one for
-        all.
+        the ECG study's, and takes about 1.5 times as long as "logit".
     output_activation : str, default="identity"
         Activation of the output, one of those of `MLPAutoencoder`. One whose range does
         not cover the data cannot reconstruct it, which a warning says.
@@ -138,8 +157,8 @@ class LSTMAutoencoder(BaseNeuralAutoencoder):
             default="mse"
         How residuals become errors: `MeanSquaredErrors`, `MeanAbsoluteErrors`,
         `StandardizedErrors`, `MahalanobisErrors`, `HybridErrors`, or an object with
-        their methods. Fitted on the held-out windows, or on the training windows if
-        none are held out.
+        their methods. Fitted on the held-out windows; with `refit`, or if none are held
+        out, on the training windows.
     loss_reduction : {"mean", "sum"}, default="mean"
         Whether the training loss averages the squared errors over all values of a
         batch, or adds them up as the ECG study does. `kl_weight`, `weight_decay` and
@@ -179,6 +198,15 @@ class LSTMAutoencoder(BaseNeuralAutoencoder):
         ``early_stopping=False`` or `fit` is given `X_val`.
     n_iter_no_change : int, default=10
         Epochs without improvement after which training stops.
+    refit : bool, default=True
+        Whether to train anew on all windows, the held-out ones too, for as many epochs
+        as were best on these; the threshold found on them stays. It doubles the time
+        of fit, and counts where windows are few. No effect without early stopping, if
+        `fit` is given `X_val` (which is never trained on), or with `warm_start`.
+    trim_fraction : float, default=0.0
+        Share of the windows, in [0, 0.5), that may be anomalies though they pass for
+        normal. So many, those that the first training reconstructs worst, are left out,
+        and the net is trained anew on the rest. Needs ``refit=True``.
     contamination : "auto" or float, default="auto"
         Where the threshold lies. "auto": 1 % of the scores of the held-out windows (of
         all windows if none are held out) are below. A float in (0, 0.5]: that share of
@@ -204,14 +232,14 @@ class LSTMAutoencoder(BaseNeuralAutoencoder):
     Attributes
     ----------
     net_ : ReconstructionNet
-        The trained skorch net; ``net_.module_`` is the torch module, and weights copied
-        into it count at the next score.
+        The trained skorch net; ``net_.module_`` is the torch module. Weights copied
+        into it count at the next score; an error model that learns stays as it was.
     history_ : DataFrame
-        Losses and duration (seconds) of every epoch.
+        Losses and duration (seconds) of every epoch; those of `refit` are not in it.
     n_iter_ : int
         Number of epochs trained.
     best_epoch_ : int or None
-        Epoch whose weights were kept; None without early stopping.
+        Best epoch on the held-out windows; None without early stopping.
     latent_dim_, window_length_, n_channels_ : int
         Latent units, timesteps and channels.
     error_model_ : object
@@ -280,6 +308,8 @@ class LSTMAutoencoder(BaseNeuralAutoencoder):
         early_stopping=True,
         validation_fraction=0.1,
         n_iter_no_change=10,
+        refit=True,
+        trim_fraction=0.0,
         contamination="auto",
         normal_label=None,
         callbacks=None,
@@ -306,6 +336,8 @@ class LSTMAutoencoder(BaseNeuralAutoencoder):
             early_stopping=early_stopping,
             validation_fraction=validation_fraction,
             n_iter_no_change=n_iter_no_change,
+            refit=refit,
+            trim_fraction=trim_fraction,
             contamination=contamination,
             normal_label=normal_label,
             callbacks=callbacks,
@@ -322,7 +354,6 @@ class LSTMAutoencoder(BaseNeuralAutoencoder):
         self.output_activation = output_activation
 
     def _architecture(self, windows):
-        self._warn_of_traps(windows, self.hidden_dim, self.output_activation)
         params = {
             "latent_dim": int(self.hidden_dim),
             "teacher_forcing": self.teacher_forcing,

@@ -93,11 +93,11 @@ class MLPAutoencoder(BaseNeuralAutoencoder):
     n_channels : int, default=1
         Channels of a 2-D row, see `fit`.
     error_model : {"mse", "mae", "std", "mahalanobis", "hybrid"} or object, \
-            default="mse"
+            default="hybrid"
         How residuals become errors: `MeanSquaredErrors`, `MeanAbsoluteErrors`,
         `StandardizedErrors`, `MahalanobisErrors`, `HybridErrors`, or an object with
-        their methods. Fitted on the held-out windows, or on the training windows if
-        none are held out.
+        their methods. Fitted on the held-out windows; with `refit`, or if none are held
+        out, on the training windows.
     loss_reduction : {"mean", "sum"}, default="mean"
         Whether the training loss averages the squared errors over all values of a
         batch, or adds them up as the ECG study does. `kl_weight`, `weight_decay` and
@@ -124,7 +124,7 @@ class MLPAutoencoder(BaseNeuralAutoencoder):
         input; the target stays clean.
     max_grad_norm : float or None, default=None
         Longer gradients are cut to this norm; see `loss_reduction`.
-    max_epochs : int, default=100
+    max_epochs : int, default=30
         Most passes over the training windows.
     batch_size : int, default=64
         Windows a training step.
@@ -137,6 +137,15 @@ class MLPAutoencoder(BaseNeuralAutoencoder):
         ``early_stopping=False`` or `fit` is given `X_val`.
     n_iter_no_change : int, default=10
         Epochs without improvement after which training stops.
+    refit : bool, default=True
+        Whether to train anew on all windows, the held-out ones too, for as many epochs
+        as were best on these; the threshold found on them stays. It doubles the time
+        of fit, and counts where windows are few. No effect without early stopping, if
+        `fit` is given `X_val` (which is never trained on), or with `warm_start`.
+    trim_fraction : float, default=0.0
+        Share of the windows, in [0, 0.5), that may be anomalies though they pass for
+        normal. So many, those that the first training reconstructs worst, are left out,
+        and the net is trained anew on the rest. Needs ``refit=True``.
     contamination : "auto" or float, default="auto"
         Where the threshold lies. "auto": 1 % of the scores of the held-out windows (of
         all windows if none are held out) are below. A float in (0, 0.5]: that share of
@@ -162,14 +171,14 @@ class MLPAutoencoder(BaseNeuralAutoencoder):
     Attributes
     ----------
     net_ : ReconstructionNet
-        The trained skorch net; ``net_.module_`` is the torch module, and weights copied
-        into it count at the next score.
+        The trained skorch net; ``net_.module_`` is the torch module. Weights copied
+        into it count at the next score; an error model that learns stays as it was.
     history_ : DataFrame
-        Losses and duration (seconds) of every epoch.
+        Losses and duration (seconds) of every epoch; those of `refit` are not in it.
     n_iter_ : int
         Number of epochs trained.
     best_epoch_ : int or None
-        Epoch whose weights were kept; None without early stopping.
+        Best epoch on the held-out windows; None without early stopping.
     latent_dim_, window_length_, n_channels_ : int
         Latent units, timesteps and channels.
     error_model_ : object
@@ -235,7 +244,7 @@ class MLPAutoencoder(BaseNeuralAutoencoder):
         latent_activation="identity",
         output_activation="identity",
         n_channels=1,
-        error_model="mse",
+        error_model="hybrid",
         loss_reduction="mean",
         kl_weight=0.0,
         kl_prior="uniform",
@@ -245,11 +254,13 @@ class MLPAutoencoder(BaseNeuralAutoencoder):
         weight_decay=0.0,
         input_noise=0.0,
         max_grad_norm=None,
-        max_epochs=100,
+        max_epochs=30,
         batch_size=64,
         early_stopping=True,
         validation_fraction=0.1,
         n_iter_no_change=10,
+        refit=True,
+        trim_fraction=0.0,
         contamination="auto",
         normal_label=None,
         callbacks=None,
@@ -276,6 +287,8 @@ class MLPAutoencoder(BaseNeuralAutoencoder):
             early_stopping=early_stopping,
             validation_fraction=validation_fraction,
             n_iter_no_change=n_iter_no_change,
+            refit=refit,
+            trim_fraction=trim_fraction,
             contamination=contamination,
             normal_label=normal_label,
             callbacks=callbacks,
@@ -294,7 +307,6 @@ class MLPAutoencoder(BaseNeuralAutoencoder):
 
     def _architecture(self, windows):
         pca, latent_dim = self._pca_and_latent_dim(windows)
-        self._warn_of_traps(windows, latent_dim, self.output_activation)
         if self.linear_path and {self.latent_activation, self.output_activation} != {
             "identity"
         }:

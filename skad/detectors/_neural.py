@@ -16,6 +16,7 @@ from skad._validation import Interval, StrOptions
 from skad.detectors._base import BaseAutoencoder, warn_if_not_narrower
 from skad.detectors._modules import OUTPUT_RANGES
 from skad.detectors._windows import Windows, principal_components
+from skad.error_models._models import MeanSquaredErrors
 from skad.training._callbacks import BestWeights, EpochTasks, FiniteLossGuard
 from skad.training._net import ReconstructionNet, resolve_device
 from skad.training._random import draw_seed, make_generator
@@ -62,6 +63,8 @@ class BaseNeuralAutoencoder(CallbackSupportMixin, BaseAutoencoder):
         "early_stopping": ["boolean"],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "refit": ["boolean"],
+        "trim_fraction": [Interval(Real, 0, 0.5, closed="left")],
         "callbacks": [list, tuple, None],
         "net_params": [dict, None],
         "warm_start": ["boolean"],
@@ -89,6 +92,8 @@ class BaseNeuralAutoencoder(CallbackSupportMixin, BaseAutoencoder):
         early_stopping,
         validation_fraction,
         n_iter_no_change,
+        refit,
+        trim_fraction,
         contamination,
         normal_label,
         callbacks,
@@ -118,6 +123,8 @@ class BaseNeuralAutoencoder(CallbackSupportMixin, BaseAutoencoder):
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
+        self.refit = refit
+        self.trim_fraction = trim_fraction
         self.callbacks = callbacks
         self.net_params = net_params
         self.warm_start = warm_start
@@ -140,12 +147,46 @@ class BaseNeuralAutoencoder(CallbackSupportMixin, BaseAutoencoder):
     # fit ------------------------------------------------------------------------------
 
     def _learn(self, windows, held_out):
-        with one_thread():
-            super()._learn(windows, held_out)
-
-    def _fit_model(self, windows, held_out):
-        context = self._init_callback_context(max_subtasks=self.max_epochs)
+        error_model = self._new_error_model()
+        self._check_trimming()
+        context = self._init_callback_context(max_subtasks=None)
         context.call_on_fit_task_begin(estimator=self)
+        with one_thread():
+            is_given = held_out is not None
+            trained_on, held_out = self._train_first(windows, held_out, context)
+            if held_out and not is_given:
+                held_out = self._trim(held_out)
+            # With refit, as it will be done then: the threshold has to fit its units.
+            by = None if self.refit else held_out
+            self._fit_error_model(error_model, self._trim(trained_on), by)
+            self._fit_offset(windows, held_out)
+            learns_more = self.trim_fraction or (held_out and not is_given)
+            if self.refit and learns_more and not self.warm_start:
+                self._refit(windows, held_out, context)
+        context.call_on_fit_task_end(estimator=self)
+
+    def _check_trimming(self):
+        if self.trim_fraction and (self.warm_start or not self.refit):
+            raise ValueError(
+                f"trim_fraction={self.trim_fraction} trains a second time, which needs "
+                f"refit=True (got {self.refit}) and warm_start=False (got "
+                f"{self.warm_start})."
+            )
+
+    def _trim(self, windows):
+        """Leave out the windows that the net reconstructs worst."""
+        n_out = int(self.trim_fraction * len(windows))
+        if not n_out:
+            return windows
+        errors = np.empty(len(windows))
+        for at, residuals, _ in self._blocks(windows):
+            squares = MeanSquaredErrors().window_errors(residuals)
+            errors[at] = squares[: at.stop - at.start]
+        kept = np.argsort(errors, kind="stable")[:-n_out]
+        return Windows(windows.X, windows.rows[np.sort(kept)])
+
+    def _train_first(self, windows, held_out, context):
+        """Train, stopping on held-out windows; return both kinds of windows."""
         go_on = self.warm_start and hasattr(self, "net_")
         generator = None if go_on else make_generator(self.random_state)
         # A fit that goes on holds out the same windows: none that were trained on.
@@ -153,10 +194,28 @@ class BaseNeuralAutoencoder(CallbackSupportMixin, BaseAutoencoder):
         if held_out is None:
             windows, held_out = self._hold_out(windows, make_generator(seed))
         net = self._known_net() if go_on else self._new_net(windows, generator, seed)
-        self._train(net, windows, held_out, context)
-        context.call_on_fit_task_end(estimator=self)
+        if not go_on:
+            self._warn_of_traps(windows)
+        self.best_epoch_ = self._train(net, windows, held_out, context)
         self.net_ = net
         return windows, held_out
+
+    def _refit(self, windows, held_out, context):
+        """Train anew on all windows, for as many epochs as were best.
+
+        The threshold of the held-out windows stays: the new net has learnt them too.
+        """
+        first, kept = self.net_, self._trim(windows)
+        net = self._new_net(kept, first.generator, first.settings["split_seed"])
+        net.max_epochs = self.best_epoch_ or net.max_epochs
+        self._train(net, kept, None, context)
+        net.history_ = first.history_
+        self.net_ = net
+        self._fit_error_model(self._new_error_model(), kept, None)
+        if self.contamination != "auto":
+            self._fit_offset(windows, None)
+        elif not held_out:
+            self._fit_offset(kept, None)
 
     def _hold_out(self, windows, generator):
         """Split windows at random into those to train on and those to validate on."""
@@ -246,7 +305,7 @@ class BaseNeuralAutoencoder(CallbackSupportMixin, BaseAutoencoder):
         return {name: repr(value) for name, value in params if name not in shared}
 
     def _train(self, net, windows, held_out, context):
-        """Run the epochs."""
+        """Run the epochs; return the best one, None without early stopping."""
         callbacks = [_fresh(callback) for callback in self.callbacks or ()]
         ours = [FiniteLossGuard(), EpochTasks(self, context)]
         if self.early_stopping and held_out:
@@ -254,7 +313,7 @@ class BaseNeuralAutoencoder(CallbackSupportMixin, BaseAutoencoder):
         if self.max_grad_norm is not None:
             ours.append(GradientNormClipping(self.max_grad_norm))
         if self.lr_schedule == "cosine":
-            n_steps = self.max_epochs * -(-len(windows) // self.batch_size)
+            n_steps = net.max_epochs * -(-len(windows) // self.batch_size)
             ours.append(
                 LRScheduler(
                     "CosineAnnealingLR",
@@ -265,7 +324,7 @@ class BaseNeuralAutoencoder(CallbackSupportMixin, BaseAutoencoder):
             )
         net.train_on(windows, held_out, callbacks, ours, keep_optimizer=self.warm_start)
         stopping = next((c for c in ours if isinstance(c, BestWeights)), None)
-        self.best_epoch_ = stopping.best_epoch_ if stopping else None
+        return stopping.best_epoch_ if stopping else None
 
     def _reconstruct_block(self, block):
         return self.net_.reconstruct(block)
@@ -295,9 +354,11 @@ class BaseNeuralAutoencoder(CallbackSupportMixin, BaseAutoencoder):
         latent_dim = int(pca.n_components_ if share else self.latent_dim)
         return pca if self.linear_path else None, latent_dim
 
-    def _warn_of_traps(self, windows, latent_dim, output_activation="identity"):
+    def _warn_of_traps(self, windows):
         """Warn of a code or an output that cannot work, where nothing would crash."""
-        warn_if_not_narrower(latent_dim, windows.X.shape[1])
+        if self.latent_dim_ is not None:
+            warn_if_not_narrower(self.latent_dim_, windows.X.shape[1])
+        output_activation = getattr(self, "output_activation", "identity")
         if output_activation not in OUTPUT_RANGES:
             return
         low, high = OUTPUT_RANGES[output_activation]
@@ -311,7 +372,7 @@ class BaseNeuralAutoencoder(CallbackSupportMixin, BaseAutoencoder):
                 "net cannot reconstruct it. Scale X to that range (MinMaxScaler), or "
                 'use output_activation="identity".',
                 UserWarning,
-                stacklevel=2,
+                stacklevel=8,
             )
 
 

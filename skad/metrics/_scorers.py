@@ -17,6 +17,12 @@ from sklearn.metrics import (
 )
 
 from skad._validation import check_outlier_labels, column_or_1d
+from skad.metrics._event_scores import (
+    event_fbeta_score,
+    event_precision_score,
+    event_recall_score,
+)
+from skad.metrics._events import index_of
 
 __all__ = ["make_outlier_scorer"]
 
@@ -29,6 +35,10 @@ _METRICS: dict[str, tuple[Any, str, dict[str, Any]]] = {
     "accuracy": (accuracy_score, "predict", {}),
     "average_precision": (average_precision_score, "score", {}),
     "balanced_accuracy": (balanced_accuracy_score, "predict", {}),
+    "event_f1": (event_fbeta_score, "predict", _WORST),
+    "event_fbeta": (event_fbeta_score, "predict", {"beta": 1.0, **_WORST}),
+    "event_precision": (event_precision_score, "predict", _WORST),
+    "event_recall": (event_recall_score, "predict", _WORST),
     "f1": (f1_score, "predict", _WORST),
     "fbeta": (fbeta_score, "predict", {"beta": 1.0, **_WORST}),
     "matthews_corrcoef": (matthews_corrcoef, "predict", {}),
@@ -57,6 +67,9 @@ class _OutlierMetric:
         """Compare labels in either coding with what the estimator answered."""
         if sample_weight is not None:
             params["sample_weight"] = sample_weight
+        index = index_of(y_true)
+        if index is not None and "index" in (_parameters(self.metric) or ()):
+            params.setdefault("index", index)
         truth = check_outlier_labels(y_true, both_classes=True, name="y_true")
         return self.metric(truth.astype(int), self._read(y_pred), **params)
 
@@ -86,7 +99,8 @@ def make_outlier_scorer(
         - Read from scores: "roc_auc", "average_precision".
         - Read from predictions, with the anomaly as the positive class: "accuracy",
           "balanced_accuracy", "precision", "recall", "f1", "fbeta" (give `beta`, 1 by
-          default), "matthews_corrcoef".
+          default), "matthews_corrcoef"; of events: "event_precision", "event_recall",
+          "event_f1", "event_fbeta".
 
     response : {"auto", "score", "predict"}, default="auto"
         What the metric reads. "score": anomaly scores, float of shape (n_samples,),
@@ -128,6 +142,10 @@ def make_outlier_scorer(
     and a warning. An integer `cv` does not stratify for outlier detectors, and series
     may have long stretches without anomalies, so choose the folds, for instance
     ``cv=StratifiedKFold()``.
+
+    Metrics that have a parameter `index`, as those of events do, get the index of `y`
+    if `y` is a Series: name series and times there, so that events do not cross them,
+    and cut folds by whole series or by time, not by rows.
 
     "precision", "f1" and the like are 0, without a warning, where nothing was judged
     anomalous; give ``zero_division`` to have another value.

@@ -1,6 +1,5 @@
 """Sensors by time: where the errors come from."""
 
-import re
 from numbers import Integral
 from typing import Any
 
@@ -14,22 +13,9 @@ from skad._validation import (
     num_samples,
     safe_indexing,
 )
-from skad.plotting._scores import (
-    YSCALES,
-    Timeline,
-    check_scale,
-    draw_errors,
-    draw_flagged,
-    draw_truth,
-    figure_size,
-    find_name,
-    find_rows,
-    has_any,
-    index_of,
-    read_index,
-    read_labels,
-    set_name,
-)
+from skad.metrics._events import index_of
+from skad.metrics._explain import channel_names as channel_names_of
+from skad.metrics._explain import find_explainer
 from skad.plotting._style import (
     add_legend,
     divide,
@@ -44,6 +30,22 @@ from skad.plotting._style import (
     points,
     symlog_ticks,
     text_width,
+)
+from skad.plotting._timeline import (
+    YSCALES,
+    Timeline,
+    as_text,
+    check_scale,
+    draw_errors,
+    draw_flagged,
+    draw_truth,
+    figure_size,
+    find_name,
+    find_rows,
+    has_any,
+    read_index,
+    read_labels,
+    set_name,
 )
 
 __all__ = ["ContributionDisplay"]
@@ -110,6 +112,7 @@ class ContributionDisplay:
 
     See Also
     --------
+    explain : The contributions as a table.
     AnomalyScoreDisplay : Scores and readings over time.
 
     Notes
@@ -207,21 +210,21 @@ class ContributionDisplay:
         """
         import_pyplot(f"{cls.__name__}.from_estimator")
         threshold = find_detector(estimator, "offset_")[0].offset_
-        find_detector(estimator, "explain")  # or says so, whatever cuts windows
-        detector, inner = find_detector(estimator, "explain", X)
+        detector, inner = find_explainer(estimator, X)
         tables = {"index": index_of(X), "y_true": y, "series": series}
         if detector.explain(safe_indexing(inner, [0])).ndim == 3:
             if window is None:
                 window = int(np.argmin(detector.score_samples(inner)))
             is_anomaly = _read_window(window, num_samples(inner), y, series)
             parts = detector.explain(safe_indexing(inner, [window]))
-            parts = parts[0]
+            shape, parts = parts.shape, parts[0]
             tables = {"name": _name_window(window, parts, threshold, is_anomaly)}
         else:
             _refuse_window(window)
             parts = detector.explain(inner)
+            shape = parts.shape
         if channel_names is None:
-            channel_names = _names_before(estimator, detector, X, inner, parts.shape)
+            channel_names = channel_names_of(estimator, detector, X, inner, shape)
         return cls._of_table(
             parts,
             threshold=threshold,
@@ -249,7 +252,8 @@ class ContributionDisplay:
         ----------
         contributions : array-like of shape (n_timestamps, n_channels) or \
                 (n_windows, window_length, n_channels)
-            Parts of the errors as `explain` returns them, higher = more anomalous.
+            Parts of the errors as `explain`, the function or a method, returns them,
+            higher = more anomalous.
         index : array-like of shape (n_timestamps,), default=None
             Times of the rows: dates, durations or numbers; the last level of a
             MultiIndex. If None, the index of `contributions` if they have one, else
@@ -290,7 +294,7 @@ class ContributionDisplay:
             input_name="contributions",
         )
         if channel_names is None and hasattr(contributions, "columns"):
-            channel_names = [str(column) for column in contributions.columns]
+            channel_names = contributions.columns
         index = index_of(contributions) if index is None else index
         tables = {"index": index, "y_true": y_true, "series": series}
         if parts.ndim == 3:
@@ -320,7 +324,7 @@ class ContributionDisplay:
         """Make the display of one series, or of one window, which has a name."""
         n_rows, n_channels = parts.shape
         if channel_names is None:
-            channel_names = [f"channel {channel}" for channel in range(n_channels)]
+            channel_names = range(n_channels)
         if len(channel_names) != n_channels:
             raise ValueError(
                 f"channel_names has {len(channel_names)} names; expected {n_channels}, "
@@ -336,7 +340,7 @@ class ContributionDisplay:
         return cls(
             contributions=parts[rows],
             index=index,
-            channel_names=list(channel_names),
+            channel_names=[as_text(name) for name in channel_names],
             is_anomaly=None if is_anomaly is None else is_anomaly[rows],
             threshold=None if threshold is None else float(threshold),
             name=name,
@@ -421,7 +425,7 @@ class ContributionDisplay:
         self._name_channels(names)
         handles = [self.threshold_line_, self.flagged_bars_, self.true_bars_]
         handles = [handle for handle in handles if handle is not None]
-        self.legend_ = add_legend(legend_ax, handles) if handles else None
+        self.legend_ = add_legend(legend_ax, handles)
         return self
 
     def _choose_channels(self, channels, max_channels) -> tuple[list, np.ndarray]:
@@ -582,40 +586,3 @@ def _name_window(window, parts, threshold, is_anomaly) -> str:
     kind = "" if is_anomaly is None else ", anomaly" if is_anomaly else ", normal"
     limit = "" if threshold is None else f", threshold {number(threshold)}"
     return f"window {window}{kind}: score {number(-parts.sum())}{limit}"
-
-
-def _names_before(estimator, detector, X, inner, shape) -> list[str] | None:
-    """Names of the channels that reach the detector; None if nobody knows."""
-    columns = getattr(X, "columns", None)
-    names = None if columns is None else [str(column) for column in columns]
-    candidates = [
-        getattr(detector, "feature_names_in_", None),
-        getattr(inner, "columns", None),
-        _names_of_steps(estimator, detector, names),
-    ]
-    length, n_channels = shape
-    for names in candidates:
-        if names is None:
-            continue
-        names = [str(name) for name in names]
-        lags = [re.fullmatch(r"(.*)\[t(-\d+)?\]", name) for name in names]
-        if len(names) == length * n_channels and all(lags):
-            names = [lag[1] for lag in lags[-n_channels:] if lag]
-        if len(names) == n_channels:
-            return names
-    return None
-
-
-def _names_of_steps(estimator, detector, names) -> Any:
-    """Follow names through the pipelines on the way to the detector."""
-    while estimator is not detector:
-        try:
-            pipeline, _ = find_detector(estimator, "steps")
-            if len(pipeline) > 1:
-                names = pipeline[:-1].get_feature_names_out(names)
-        except TypeError:  # no further pipeline
-            break
-        except (AttributeError, ValueError):  # a step that names nothing
-            return None
-        estimator = pipeline[-1]
-    return names

@@ -17,6 +17,7 @@ from skad.plotting._style import (
     import_pyplot,
     inches,
     is_constrained,
+    number,
     palette,
     points,
     tidy,
@@ -390,7 +391,7 @@ class ReconstructionDisplay:
         title = f"window {window}" if names is None else names[window]
         if self.scores is None:
             return title
-        title += f"\nscore {self.scores[window]:.3g}"
+        title += f"\nscore {number(self.scores[window])}"
         if self.is_flagged is not None:
             title += ", flagged" if self.is_flagged[window] else ", passed"
         return title

@@ -24,21 +24,36 @@ class Palette(NamedTuple):
     normal: str
     anomaly: str
     best: str
+    precision: str
+    recall: str
+
+    @property
+    def shade(self) -> tuple[str, float]:
+        """Colour of anomalies, behind lines; stronger before a dark background."""
+        return self.anomaly, 0.65 if is_dark() else 0.4
+
+
+def is_dark() -> bool:
+    """Whether the style in force writes in a light colour."""
+    import matplotlib as mpl
+    from matplotlib.colors import to_rgb
+
+    return sum(to_rgb(mpl.rcParams["text.color"])) > 1.5
 
 
 def palette() -> Palette:
     """Return colours that go with the style in force, dark or light.
 
-    They are from the palette of Okabe and Ito, told apart with every kind of colour
-    vision, and have a contrast of at least 3 to white or to black.
+    They are from the palette of Okabe and Ito, some of them darker before white, and
+    have a contrast of at least 3 to the background. Those of one panel are told apart
+    with every kind of colour vision; precision and recall have dashes of their own.
     """
     import matplotlib as mpl
-    from matplotlib.colors import to_rgb
 
     text = mpl.rcParams["text.color"]
-    if sum(to_rgb(text)) > 1.5:
-        return Palette(text, "#56B4E9", "#E69F00", "#009E73")
-    return Palette(text, "#0072B2", "#D55E00", "#009E73")
+    if is_dark():
+        return Palette(text, "#56B4E9", "#E69F00", "#009E73", "#CC79A7", "#F0E442")
+    return Palette(text, "#0072B2", "#D55E00", "#009E73", "#A8407F", "#8A6A00")
 
 
 def heat_colours(*, diverging) -> Any:
@@ -48,10 +63,10 @@ def heat_colours(*, diverging) -> Any:
     monotone on each side, so that a print in grey keeps the sizes.
     """
     import matplotlib as mpl
-    from matplotlib.colors import LinearSegmentedColormap, to_rgb
+    from matplotlib.colors import LinearSegmentedColormap
 
     zero = mpl.rcParams["axes.facecolor"]
-    dark = sum(to_rgb(mpl.rcParams["text.color"])) > 1.5
+    dark = is_dark()
     above = ["#6B3A00", "#E69F00", "#FFF0C2"] if dark else ["#F6B98F", "#D55E00"]
     below = ["#123F5C", "#56B4E9", "#DDF1FF"] if dark else ["#93C3E3", "#0072B2"]
     if not dark:
@@ -147,27 +162,27 @@ def is_constrained(figure) -> bool:
 
 
 def add_legend(ax, handles) -> Any:
-    """Put a legend in the strip above the panels, in one row or in two."""
+    """Put a legend in the strip above the panels, in up to three rows, if it has any."""
+    if not handles:
+        return None
     size = points("small")
-    widths = [text_width(handle.get_label(), size) for handle in handles]
-    # the handle and the spaces around an entry, in units of the font size
-    n_entries, gaps = len(handles), 3.4
-    space = inches(ax)[0] * 72
+    space = 72 * inches(ax)[0]
     if is_constrained(ax.figure):
-        # the layout will widen the axes, which have the default margins so far
-        space *= 1.2
-    if sum(widths) + n_entries * gaps * size > space:
-        n_columns = -(-n_entries // 2)
+        # the layout will widen the axes, but for the numbers and names beside them
+        space = 1.29 * space - 36
+    widths = [text_width(handle.get_label(), size) for handle in handles]
+    for n_rows in (1, 2, 3):
         # columns are filled from above
-        columns = [max(widths[i : i + 2]) for i in range(0, n_entries, 2)]
-        size *= min(1.0, space / (sum(columns) + n_columns * gaps * size))
-    else:
-        n_columns = n_entries
+        columns = [max(widths[i : i + n_rows]) for i in range(0, len(widths), n_rows)]
+        # the handle and the spaces around an entry, in units of the font size
+        width = sum(columns) + 3.4 * len(columns) * size
+        if 0.85 * width <= space:  # a little smaller rather than a further row
+            break
     return ax.legend(
         handles=handles,
         loc="upper center",
-        ncols=n_columns,
-        fontsize=size,
+        ncols=len(columns),
+        fontsize=size * min(1.0, space / width),
         frameon=False,
         borderaxespad=0.0,
         handlelength=1.6,
@@ -209,7 +224,7 @@ def label_log_axis(axis, length) -> None:
     lowest, highest = sorted(axis.get_view_interval())
     room = length / 0.25
     steps = (1, 2, 5) if 3 * np.log10(highest / lowest) < room else (1,)
-    axis.set_major_locator(LogLocator(subs=steps, numticks=max(3, int(room))))
+    axis.set_major_locator(LogLocator(subs=steps, numticks=max(2, int(room))))
     if lowest > 1e-5 and highest < 1e5:
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.set_minor_formatter(NullFormatter())
@@ -237,6 +252,13 @@ def number(value) -> str:
     text = f"{value:.0f}" if 1000 <= abs(value) < 1e6 else f"{value:.3g}"
     # the sign of an exponent stays as it is
     return "\N{MINUS SIGN}" + text[1:] if text.startswith("-") else text
+
+
+def outline(ax) -> Any:
+    """Outline of texts that stand on lines, in the colour of the background."""
+    from matplotlib.patheffects import withStroke
+
+    return withStroke(linewidth=3, foreground=ax.get_facecolor())
 
 
 def tidy(ax) -> None:

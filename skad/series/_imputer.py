@@ -18,12 +18,13 @@ from skad._validation import (
     fit_context,
     validate_data,
 )
+from skad._versions import VersionedMixin
 from skad.series._segments import find_segments, learn_max_gap
 
 __all__ = ["TimeSeriesImputer"]
 
 
-class TimeSeriesImputer(TransformerMixin, BaseEstimator):
+class TimeSeriesImputer(VersionedMixin, TransformerMixin, BaseEstimator):
     """Fill the missing values of each channel from its neighbours in time.
 
     First the `method`, which never looks across the border of a series or a gap in

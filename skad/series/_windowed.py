@@ -38,7 +38,7 @@ from skad.series._windows import (
 )
 from skad.thresholds._meta import MetaDetector
 from skad.thresholds._mixin import ThresholdMixin
-from skad.thresholds._rules import QuantileThreshold
+from skad.thresholds._unlabelled import QuantileThreshold
 
 # Values of windows that are scored at once; detectors of others copy them.
 _VALUES_AT_ONCE = 2**20
@@ -113,7 +113,8 @@ class WindowedDetector(ThresholdMixin, MetaDetector):
     `validation_fraction` of its windows, at least 2. The window_length - 1 windows
     before are dropped, so that no row is shared. If fewer than half of the windows
     would remain to train on, it trains on all without early stopping, and a warning
-    says so.
+    says so. With ``refit=True`` it is then trained anew on all windows, for as many
+    epochs as were best, and the threshold found on the tails stays.
 
     Detectors of skad gather windows batch by batch from the table. Others get them as
     an array, window_length times the table in fit, and block by block in scoring.
@@ -210,11 +211,19 @@ class WindowedDetector(ThresholdMixin, MetaDetector):
             )
         detector = self._new_detector()
         train, held_out = self._hold_out(detector, starts, series_of(X, series))
-        context = self._init_callback_context(max_subtasks=1)
+        context = self._init_callback_context(max_subtasks=None)
         context.call_on_fit_task_begin(estimator=self)
         self.estimator_ = self._fit_windows(context, detector, table, train, held_out)
-        context.call_on_fit_task_end(estimator=self)
         self._fit_offset(table, bounds, is_normal, held_out)
+        if len(held_out) and getattr(detector, "refit", False):
+            again = clone(detector).set_params(
+                early_stopping=False, max_epochs=detector.best_epoch_
+            )
+            none = starts[:0]
+            self.estimator_ = self._fit_windows(context, again, table, starts, none)
+            if self.contamination != "auto":
+                self._fit_offset(table, bounds, is_normal, none)
+        context.call_on_fit_task_end(estimator=self)
         return self
 
     def _check_table(self, X, *, reset):

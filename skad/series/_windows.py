@@ -17,6 +17,7 @@ from skad._validation import (
     fit_context,
     validate_data,
 )
+from skad._versions import VersionedMixin
 from skad.series._segments import find_segments, learn_max_gap
 
 
@@ -143,7 +144,7 @@ def as_slice(positions):
     return slice(int(positions[0]), int(positions[-1]) + 1, step)
 
 
-class SlidingWindow(TransformerMixin, BaseEstimator):
+class SlidingWindow(VersionedMixin, TransformerMixin, BaseEstimator):
     """Transformer that turns row t of a table into the window that ends at t.
 
     Rows stay aligned with `y`, so that cross-validation, scalers before and any

@@ -9,6 +9,7 @@ from sklearn.base import ClassifierMixin, clone
 from sklearn.callback import with_callbacks
 from sklearn.model_selection import ShuffleSplit, StratifiedShuffleSplit, check_cv
 from sklearn.utils import assert_all_finite, indexable
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 
 from skad._validation import (
@@ -25,9 +26,15 @@ from skad._validation import (
     fit_context,
     safe_indexing,
 )
+from skad._versions import VersionedMixin
+from skad.thresholds._labelled import FBetaThreshold
 from skad.thresholds._meta import MetaDetector
 from skad.thresholds._mixin import ThresholdMixin
-from skad.thresholds._rules import FBetaThreshold
+
+
+def _rule_has_p_values(tuner):
+    rule = tuner.rule_ if hasattr(tuner, "estimator_") else tuner.rule
+    return hasattr(rule, "p_values")
 
 
 class TunedThresholdDetector(ThresholdMixin, MetaDetector):
@@ -87,6 +94,16 @@ class TunedThresholdDetector(ThresholdMixin, MetaDetector):
     here if `cv` is set. Where a rule that needs labels cannot have them (`y` is None,
     in neither coding, or holds no anomaly), the threshold of the inner detector stays
     and a warning says so.
+
+    Another threshold for a detector that is fitted costs no training. With
+    ``cv="prefit"`` a rule reads one from rows that the detector scores;
+    ``FixedThresholdDetector(FrozenEstimator(detector), threshold)`` takes one as it is,
+    for instance ``rule_.threshold_``. A search clones what it is given, and a clone is
+    not fitted: to search rules alone, wrap the detector, as
+    ``TunedThresholdDetector(FrozenEstimator(detector), cv="prefit")``.
+
+    A rule that counts events needs the scores of consecutive rows: `X_val`, "prefit",
+    or a splitter whose test folds follow each other, such as KFold without shuffling.
 
     GridSearchCV cuts `X_val` like `X` if both have the same number of rows; use `cv` in
     a search. In a pipeline nothing transforms `X_val` before it comes here: put the
@@ -153,7 +170,8 @@ class TunedThresholdDetector(ThresholdMixin, MetaDetector):
         ------
         ValueError
             If `y_val` is in neither coding or lacks a class that the rule needs, if
-            both `cv` and `X_val` are given, or if ``refit=False`` with several splits.
+            both `cv` and `X_val` are given, if ``refit=False`` with several splits, or
+            if the rule needs the order of the rows and `cv` does not keep it.
         """
         if X_val is None and y_val is not None:
             raise ValueError("y_val was given without X_val, the rows it belongs to.")
@@ -196,6 +214,7 @@ class TunedThresholdDetector(ThresholdMixin, MetaDetector):
                 f"refit=False needs a single split, but cv={self.cv!r} makes "
                 f"{len(splits)}; use a float for cv, or refit=True."
             )
+        _check_order(rule, splits, self.cv)
         context = self._begin(len(splits) + self.refit)
         tested = []
         for train, test in splits:
@@ -255,6 +274,25 @@ class TunedThresholdDetector(ThresholdMixin, MetaDetector):
         detector, _ = find_detector(self.estimator_, "offset_")
         self.offset_ = float(np.squeeze(detector.offset_))
 
+    @available_if(_rule_has_p_values)
+    def p_values(self, X, *, adjust=None):
+        """Tell how unusual rows are among normal rows, if the rule can.
+
+        Parameters
+        ----------
+        X : array-like
+            Rows, as the detector takes them.
+        adjust : {None, "bh", "by"}, default=None
+            How to allow for judging many rows at once; see `ConformalThreshold`.
+
+        Returns
+        -------
+        p_values : ndarray of shape (n_samples,), dtype float64
+            Lower = more anomalous.
+        """
+        check_is_fitted(self)
+        return self.rule_.p_values(self.score_samples(X), adjust=adjust)
+
 
 class FixedThresholdDetector(ThresholdMixin, MetaDetector):
     """Outlier detector with a threshold that is given.
@@ -266,7 +304,7 @@ class FixedThresholdDetector(ThresholdMixin, MetaDetector):
         `sklearn.frozen.FrozenEstimator`, and nothing is trained again.
     threshold : float
         A score below it is an anomaly, in units of the detector's ``score_samples``
-        (higher = more normal).
+        (higher = more normal). Minus infinity flags nothing.
 
     Attributes
     ----------
@@ -294,7 +332,7 @@ class FixedThresholdDetector(ThresholdMixin, MetaDetector):
 
     _parameter_constraints: ClassVar[dict] = {
         "estimator": [HasMethods(["fit", "score_samples"])],
-        "threshold": [Interval(Real, None, None, closed="neither")],
+        "threshold": [Interval(Real, None, None, closed="both")],
     }
 
     def __init__(self, estimator, threshold):
@@ -329,7 +367,7 @@ class FixedThresholdDetector(ThresholdMixin, MetaDetector):
         return self
 
 
-class DetectorClassifier(ClassifierMixin, MetaDetector):
+class DetectorClassifier(VersionedMixin, ClassifierMixin, MetaDetector):
     """Outlier detector as a binary classifier.
 
     Opens scikit-learn's classification tools to it: scorers by name with the right
@@ -503,6 +541,18 @@ def _read_labels(y):
 
 def _needs_labels(rule):
     return getattr(rule, "needs_labels", False)
+
+
+def _check_order(rule, splits, cv):
+    """Refuse splits that tear neighbouring rows apart, where the rule needs them."""
+    if not getattr(rule, "needs_order", False):
+        return
+    rows = np.concatenate([test for _, test in splits])
+    if (np.diff(rows) != 1).any():
+        raise ValueError(
+            f"{rule!r} needs the scores of consecutive rows, but the test folds of cv="
+            f"{cv!r} do not follow each other. Use X_val, cv='prefit' or cv=KFold()."
+        )
 
 
 def _check_validation_labels(rule, X_val, y_val):

@@ -3,8 +3,13 @@
 from sklearn.base import BaseEstimator, MetaEstimatorMixin
 from sklearn.callback import CallbackSupportMixin
 from sklearn.utils import get_tags
+from sklearn.utils.metaestimators import available_if
 
 from skad._validation import check_is_fitted
+
+
+def _inner_explains(detector):
+    return hasattr(getattr(detector, "estimator_", detector.estimator), "explain")
 
 
 class MetaDetector(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator):
@@ -42,6 +47,24 @@ class MetaDetector(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator):
         """
         check_is_fitted(self)
         return self.estimator_.score_samples(X)
+
+    @available_if(_inner_explains)
+    def explain(self, X):
+        """Share out the scores of rows with the inner detector, if it can.
+
+        Parameters
+        ----------
+        X : array-like
+            Rows, as the inner detector takes them.
+
+        Returns
+        -------
+        contributions : ndarray
+            Parts of the errors, in the shape that the inner detector gives them; higher
+            = more anomalous. Those of a row add up to ``-score_samples(X)``.
+        """
+        check_is_fitted(self)
+        return self.estimator_.explain(X)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

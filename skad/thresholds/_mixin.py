@@ -3,8 +3,10 @@
 import numpy as np
 from sklearn.base import OutlierMixin
 
+from skad._versions import VersionedMixin
 
-class ThresholdMixin(OutlierMixin):
+
+class ThresholdMixin(VersionedMixin, OutlierMixin):
     """`decision_function` and `predict` from ``score_samples`` and ``offset_``."""
 
     def decision_function(self, X):

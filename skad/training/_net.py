@@ -31,7 +31,10 @@ class ReconstructionNet(NeuralNet):
     Parameters
     ----------
     module : callable
-        Called with the ``module__`` arguments; returns the torch module.
+        Called with the ``module__`` arguments; returns the torch module. If that has an
+        attribute ``micro_batch``, so many windows at most go through it at once in
+        training, and the gradients of a batch's parts are added up. For modules that
+        treat every window by itself (no batch normalisation).
     generator : torch.Generator
         Where initialisation, order of batches, noise and dropout are drawn from.
     input_noise : float, default=0.0
@@ -127,7 +130,36 @@ class ReconstructionNet(NeuralNet):
         if self.input_noise:
             noise = torch.randn(X.shape, generator=self.generator).to(self.device)
             X = X + self.input_noise * noise
-        return super().train_step_single((X, target), **fit_params)
+        n_parts = self._n_parts(len(X))
+        if n_parts == 1:
+            return super().train_step_single((X, target), **fit_params)
+        parts = zip(X.chunk(n_parts), target.chunk(n_parts), strict=True)
+        return self._train_in_parts(parts, len(X), **fit_params)
+
+    def _n_parts(self, n_windows):
+        """Count the parts of a batch; one where their losses would not add up."""
+        criterion, at_once = self.criterion_, getattr(self.module_, "micro_batch", None)
+        if at_once is None or (criterion.reduction == "sum" and criterion.kl_weight):
+            return 1
+        return -(-n_windows // at_once)
+
+    def _train_in_parts(self, parts, n_windows, **fit_params):
+        """Add up the gradients of parts: the batch's, but for rounding."""
+        self._set_training(True)
+        total, outputs = 0.0, []
+        for X, target in parts:
+            output = self.infer(X, **fit_params)
+            loss = self.get_loss(output, target, X=X, training=True)
+            if self.criterion_.reduction == "mean":
+                loss = loss * (len(X) / n_windows)
+            loss.backward()
+            total += loss.detach()
+            outputs.append(split_output(output))
+        reconstruction, latent = zip(*outputs, strict=True)
+        y_pred = torch.cat(reconstruction).detach()
+        if latent[0] is not None:
+            y_pred = (y_pred, torch.cat(latent).detach())
+        return {"loss": total, "y_pred": y_pred}
 
     def validation_step(self, batch, **fit_params):
         """One loss without a gradient."""

@@ -1,0 +1,271 @@
+"""Detectors side by side on rows that are new to them and to their thresholds."""
+
+import warnings
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+from skad._validation import check_outlier_labels
+from skad.evaluation._parts import Part, check_parts
+from skad.evaluation._protocol import describe, find_doubts, find_windows, needs_labels
+from skad.evaluation._references import REFERENCES, core_of
+from skad.evaluation._report import FIGURES, EvaluationReport
+from skad.evaluation._runs import Task, run_all
+from skad.metrics._events import index_of
+from skad.thresholds._labelled import FBetaThreshold
+
+__all__ = ["evaluate"]
+
+
+def evaluate(
+    detectors,
+    X_train,
+    y_train=None,
+    *,
+    X_test,
+    y_test,
+    X_val=None,
+    y_val=None,
+    rule=None,
+    references=True,
+    seeds=5,
+    groups_train=None,
+    groups_val=None,
+    groups_test=None,
+):
+    """Compare detectors, and references, on rows that none of them has seen.
+
+    Each detector is cloned, fitted on the training part, given a threshold by `rule` on
+    the validation part, and judged on the test part, once for each seed if it is
+    random. The test part is only scored. How all this was done is reported with the
+    figures.
+
+    Parameters
+    ----------
+    detectors : estimator or dict of str to estimator
+        Outlier detectors with ``score_samples``, pipelines that end in one included; a
+        dict names them. They are not changed. One that shall not be fitted goes into
+        `sklearn.frozen.FrozenEstimator`.
+    X_train : array-like of shape (n_train, ...)
+        Rows to fit on: windows, samples, or points of a series.
+    y_train : array-like of shape (n_train,), default=None
+        Passed to ``fit``.
+    X_test : array-like of shape (n_test, ...)
+        Rows to judge.
+    y_test : array-like of shape (n_test,)
+        Their labels, {-1 = anomaly, +1} or {0, 1 = anomaly}.
+    X_val : array-like of shape (n_val, ...), default=None
+        Rows for the threshold.
+    y_val : array-like of shape (n_val,), default=None
+        Their labels, in either coding.
+    rule : rule object, default=None
+        Finds the threshold from the scores of `X_val`, and `y_val` if it reads labels;
+        see `TunedThresholdDetector`. None is ``FBetaThreshold(beta=1.0)`` with labels
+        for validation, and without `X_val` the threshold that each detector has learnt
+        by itself.
+    references : bool, default=True
+        Whether to add what every detector must beat; see Notes.
+    seeds : int or sequence of int, default=5
+        Seeds for the runs of random detectors; an int n is 0 to n - 1. Every
+        ``random_state`` inside a detector is set to the seed. Detectors without one
+        run once.
+    groups_train : array-like of shape (n_train,), default=None
+        Patient, machine or the like of each row; groups in two parts are warned of.
+    groups_val : array-like of shape (n_val,), default=None
+        The same for `X_val`.
+    groups_test : array-like of shape (n_test,), default=None
+        The same for `X_test`.
+
+    Returns
+    -------
+    report : EvaluationReport
+        It prints as a table with its protocol; ``report.table`` is a DataFrame of the
+        means and standard deviations, ``report.runs`` one of the single runs,
+        ``report.protocol`` a tuple of str, ``report.detectors`` holds the fitted
+        detectors of the first seed with their thresholds.
+
+    Raises
+    ------
+    ValueError
+        If two parts share rows: the same memory, the same index labels with the same
+        values, or many more equal rows than repeat within the parts. If a threshold
+        that a detector brings along was found on the test rows. If labels are in
+        neither coding, or lack a class that `rule` needs; if validation rows and `rule`
+        do not fit together.
+
+    Warns
+    -----
+    UserWarning
+        If parts share groups, windows that share timesteps, or many equal rows under
+        different index labels.
+
+    See Also
+    --------
+    detection_report : The figures of one detector in detail.
+    TunedThresholdDetector : What finds the threshold.
+
+    Notes
+    -----
+    The references take the place of the innermost detector of the first entry of
+    `detectors`, behind the same steps and windows, and learn from the same rows (those
+    with `normal_label`, if it has one; 3-D windows are flattened):
+
+    - "PCA": ``LinearAutoencoder()``;
+    - "5 neighbours": mean distance to the five nearest training rows, of 5,000 evenly
+      spaced ones if there are more;
+    - "isolation forest": scikit-learn's, with its defaults;
+    - "random": random scores, with a threshold found like all others;
+    - "flag all": every row judged anomalous. Where anomalies are common its F1 is high,
+      and where all anomalies are found its event F1 is 1.
+
+    Rows are points of a series if a detector cuts windows from them (`WindowedDetector`
+    or `SlidingWindow`), or their index holds times in ascending order. Events and
+    delays are reported for them.
+
+    What cannot be computed is nan, and the protocol says why: the area under the curve
+    if all test rows are of one class, precision if nothing was flagged. A mean over
+    seeds leaves out what is nan.
+
+    What it cannot see: a threshold, or settings, chosen by a look at the test labels
+    and passed on rounded; rows that were scaled, or windows that were copied, before
+    they came here; and evaluating many times and keeping the best.
+
+    Examples
+    --------
+    >>> from skad import LinearAutoencoder, evaluate, make_heartbeats
+    >>> X_train, _ = make_heartbeats(300, 0, random_state=0)
+    >>> X_val, y_val = make_heartbeats(100, 50, random_state=1)
+    >>> X_test, y_test = make_heartbeats(120, 80, random_state=2)
+    >>> report = evaluate(
+    ...     {"PCA(5)": LinearAutoencoder(5)}, X_train, X_val=X_val, y_val=y_val > 0,
+    ...     X_test=X_test, y_test=y_test > 0, seeds=2)
+    >>> for line in report.protocol[:4]:
+    ...     print(line)
+    train: 300 rows, no labels given
+    validation: 150 rows, 33.3 % anomalies
+    test: 200 rows, 40.0 % anomalies; flagging all rows has F1 0.571
+    threshold: found by FBetaThreshold() on scores and labels ...
+    >>> report.table.index.tolist()
+    ['PCA(5)', 'PCA', '5 neighbours', 'isolation forest', 'random', 'flag all']
+    >>> report.table.loc["PCA(5)", "f1"] > report.table.loc["flag all", "f1"]
+    np.True_
+    """
+    seeds = _check_seeds(seeds)
+    detectors = _check_detectors(detectors, references)
+    rule = _check_rule(rule, X_val, y_val)
+    train = Part("train", X_train, y_train, groups_train)
+    val = None if X_val is None else Part("val", X_val, y_val, groups_val)
+    test = Part("test", X_test, y_test, groups_test)
+    index = index_of(X_test, y_test)
+    task = Task(
+        train=train,
+        val=val,
+        test=test,
+        rule=rule,
+        truth=check_outlier_labels(y_test, name="y_test"),
+        index=index,
+        is_series=_is_series(detectors, index),
+    )
+    parts = [part for part in (train, val, test) if part is not None]
+    findings = check_parts(parts, is_series=task.is_series)
+    for finding in findings:
+        if finding.is_warning:
+            warnings.warn(finding.text, UserWarning, stacklevel=2)
+    runs, fitted = run_all(detectors, task, seeds, references=references)
+    protocol = [
+        *describe(task, detectors, seeds, references=references),
+        *find_doubts(task, runs),
+        *(finding.text for finding in findings),
+    ]
+    return EvaluationReport(
+        table=_summarize(runs, detectors),
+        runs=runs,
+        protocol=tuple(protocol),
+        detectors=fitted,
+    )
+
+
+def _check_seeds(seeds) -> list[int]:
+    if hasattr(seeds, "tolist"):  # numpy's integers and arrays
+        seeds = seeds.tolist()
+    if isinstance(seeds, int) and seeds > 0:
+        return list(range(seeds))
+    is_list = isinstance(seeds, Sequence) and len(seeds) > 0
+    if not is_list or not all(isinstance(seed, int) for seed in seeds):
+        raise ValueError(
+            f"seeds={seeds!r}; expected an integer > 0, or a sequence of integers."
+        )
+    if len(set(seeds)) < len(seeds):
+        raise ValueError(f"seeds={seeds!r} holds a seed twice; give each once.")
+    return list(seeds)
+
+
+def _check_detectors(detectors, references) -> dict:
+    is_dict = isinstance(detectors, Mapping)
+    named = dict(detectors) if is_dict else {"detectors": detectors}
+    if not named:
+        raise ValueError("detectors is empty; give at least one.")
+    for name, detector in named.items():
+        needed = ("fit", "score_samples", "get_params")
+        is_class = isinstance(detector, type)
+        if is_class or not all(hasattr(detector, method) for method in needed):
+            raise TypeError(
+                f"{name!r} is {detector!r}; expected an outlier detector with fit, "
+                "score_samples and get_params."
+            )
+    if not is_dict:
+        return {type(core_of(detectors)).__name__: detectors}
+    taken = [name for name in named if name in REFERENCES]
+    if references and taken:
+        raise ValueError(
+            f"{', '.join(map(repr, taken))} of detectors is the name of a reference; "
+            "take another name."
+        )
+    return named
+
+
+def _check_rule(rule, X_val, y_val):
+    """Make the rule; refuse validation rows that it cannot use, or the lack of them."""
+    if X_val is None:
+        if y_val is not None:
+            raise ValueError("y_val was given without X_val, the rows it belongs to.")
+        if rule is not None:
+            raise ValueError(
+                f"rule={rule!r} needs rows to find the threshold on, which are neither "
+                "learnt from nor judged; pass X_val."
+            )
+        return None
+    if rule is None and y_val is None:
+        raise ValueError(
+            "X_val was given without y_val and without a rule. Pass y_val, or a rule "
+            "without labels such as ConformalThreshold()."
+        )
+    rule = FBetaThreshold() if rule is None else rule
+    if y_val is None and needs_labels(rule):
+        raise ValueError(
+            f"{type(rule).__name__} needs labels: pass y_val with X_val, or a rule "
+            "without labels such as ConformalThreshold()."
+        )
+    if y_val is not None:
+        check_outlier_labels(y_val, both_classes=needs_labels(rule), name="y_val")
+    return rule
+
+
+def _is_series(detectors, index) -> bool:
+    """Whether rows follow each other in time: they are windowed, or have times."""
+    if any(find_windows(detector) for detector in detectors.values()):
+        return True
+    if index is None or index.has_duplicates or not index.is_monotonic_increasing:
+        return False
+    time = index.get_level_values(-1)
+    return isinstance(time, pd.DatetimeIndex | pd.TimedeltaIndex | pd.PeriodIndex)
+
+
+def _summarize(runs, detectors) -> pd.DataFrame:
+    """Means and standard deviations over the runs of each detector."""
+    by_name = runs.groupby("detector", sort=False)
+    figures = by_name[[name for name in FIGURES if name in runs]]
+    table = figures.mean().join(figures.std().add_suffix("_std"))
+    table["n_runs"] = by_name.size()
+    table["is_reference"] = ~table.index.isin(list(detectors))
+    return table.rename_axis(None)

@@ -1,0 +1,300 @@
+"""The parts of the data, and whether they are apart."""
+
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.lib.array_utils import byte_bounds
+from numpy.lib.stride_tricks import sliding_window_view
+from sklearn.utils import gen_batches
+
+from skad._validation import check_consistent_length, column_or_1d, num_samples
+from skad.metrics._events import read_rows
+
+# Rows in a row that are compared as one: single values repeat in many series, so many
+# of them in the same order hardly ever do.
+_STRETCH = 20
+
+# Equal values that the labels of an index tell apart.
+_RELABELLED = "the same values under other index labels"
+
+# Values that are hashed at once.
+_VALUES_AT_ONCE = 2**22
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """Rows with one role.
+
+    Attributes
+    ----------
+    name : {"train", "val", "test"}
+        The role.
+    X : array-like of shape (n_rows, ...)
+        The rows as they were given.
+    y : array-like of shape (n_rows,) or None
+        Their labels as they were given.
+    groups : array-like of shape (n_rows,) or None
+        Patient, machine or series of each row.
+    """
+
+    name: str
+    X: Any
+    y: Any = None
+    groups: Any = None
+
+    def __post_init__(self):
+        check_consistent_length(self.X, self.y, self.groups)
+        if not len(self):
+            raise ValueError(f"X_{self.name} holds no rows; at least one is needed.")
+
+    def __len__(self) -> int:
+        return num_samples(self.X)
+
+    @property
+    def index(self) -> pd.Index | None:
+        """Index of the rows, where they have one."""
+        return self.X.index if isinstance(self.X, pd.DataFrame) else None
+
+    @property
+    def group_names(self) -> pd.Index | None:
+        """Distinct groups, or else series; None if neither is known."""
+        if self.groups is not None:
+            return pd.Index(column_or_1d(self.groups)).unique()
+        index = self.index
+        if isinstance(index, pd.MultiIndex):
+            return index.droplevel(-1).unique()
+        return None
+
+
+class Finding(NamedTuple):
+    """What is wrong with the parts, and whether that calls for a warning."""
+
+    text: str
+    is_warning: bool
+
+
+def check_parts(parts, *, is_series) -> list[Finding]:
+    """Refuse parts that share rows; find what else connects them.
+
+    Parameters
+    ----------
+    parts : list of Part
+        In the order train, val, test.
+    is_series : bool
+        Whether the rows follow each other in time.
+
+    Returns
+    -------
+    findings : list of Finding
+        Reasons to believe the figures less.
+
+    Raises
+    ------
+    ValueError
+        If two parts share rows or labels.
+    """
+    findings = []
+    hashes = {part.name: hash_rows(part.X) for part in parts}
+    for one, other in combinations(parts, 2):
+        findings += _check_pair(one, other, hashes)
+        findings += _find_overlapping_windows(one, other)
+        findings += _find_shared_groups(one, other)
+    if is_series:
+        findings += [f for one in parts[1:-1] for f in _find_seams(one, parts[-1])]
+    return findings
+
+
+def _check_pair(one, other, hashes) -> list[Finding]:
+    """Refuse two parts that share rows; a few that look alike are a finding."""
+    n_shared, how, is_many = _find_shared_rows(one, other, hashes)
+    if not n_shared:
+        _check_labels(one, other)
+        return []
+    where = f"{n_shared} of {len(other)} rows of X_{other.name} are in X_{one.name} too"
+    if is_many and how != _RELABELLED:
+        raise ValueError(
+            f"{where} ({how}). A row may be in one part only: what is judged must be "
+            "new to the detector and to its threshold. Split again, or drop doubled "
+            "rows; if they are equal by nature, an index with a label of its own for "
+            "each row tells them apart."
+        )
+    return [Finding(f"{where} ({how}).", is_many)]
+
+
+def _check_labels(one, other) -> None:
+    """Refuse other rows with the same labels: one of the two was mixed up."""
+    if _same_memory(one.y, other.y).any():
+        raise ValueError(
+            f"y_{one.name} and y_{other.name} share memory: they are the same labels. "
+            "Give each part its own rows and labels."
+        )
+
+
+def _find_shared_rows(one, other, hashes) -> tuple[int, str, bool]:
+    """Count the rows of the other part that are in one; say how that is known, if many.
+
+    Labels of an index are believed if they tell all rows apart, or if rows with the
+    same label are the same. Else rows are compared by their values.
+    """
+    n_shared = int(_same_memory(one.X, other.X).sum())
+    if n_shared:
+        return n_shared, "the same memory", True
+    how = "the same values"
+    if _have_like_labels(one, other):
+        has_label = other.index.isin(one.index)
+        pairs = [_hash_pairs(p.index, hashes[p.name]) for p in (one, other)]
+        if not has_label.any():
+            how = _RELABELLED
+        elif np.isin(pairs[1], pairs[0])[has_label].all():
+            return int(has_label.sum()), "the same index labels and values", True
+    n_shared, is_many = count_equal(hashes[one.name], hashes[other.name])
+    return n_shared, how, is_many
+
+
+def _have_like_labels(one, other) -> bool:
+    """Whether the labels of two parts are of one kind."""
+    if one.index is None or other.index is None:
+        return False
+    levels = [
+        (p.index.nlevels, p.index.get_level_values(-1).dtype) for p in (one, other)
+    ]
+    return levels[0] == levels[1]
+
+
+def _hash_pairs(index, hashes) -> np.ndarray:
+    """Hash the rows together with their labels."""
+    labels = pd.util.hash_pandas_object(index, index=False).to_numpy()
+    return _hash(pd.DataFrame({"label": labels, "row": hashes}))
+
+
+def count_equal(one, other) -> tuple[int, bool]:
+    """Count the rows of `other` that are in `one`, too, and say if these are many.
+
+    Values that repeat within the parts may be in both by chance: of draws from one
+    distribution there are on average no more equal pairs between two parts than within
+    them. Up to twice as many as repeat count as none, and up to a hundredth of the
+    rows is not many. Rows are compared one by one, and as stretches, which repeat less.
+
+    Parameters
+    ----------
+    one, other : ndarray of shape (n_rows,)
+        Hashes of the rows of two parts.
+    """
+    if np.array_equal(one, other):
+        return len(other), True
+    n_found, is_many = 0, False
+    shorter = min(len(one), len(other))
+    for length in (1, _STRETCH):
+        if length > shorter:
+            break
+        stretches = [_hash_stretches(hashes, length) for hashes in (one, other)]
+        is_shared = np.isin(stretches[1], stretches[0])
+        n_repeats = sum(len(part) - len(np.unique(part)) for part in stretches)
+        n_more = int(is_shared.sum()) - 2 * n_repeats
+        if n_more > 0:
+            is_many |= n_more > 0.01 * shorter
+            n_rows = int((np.convolve(is_shared, np.ones(length)) > 0).sum())
+            n_found = max(n_found, n_rows)
+    return n_found, is_many
+
+
+def _hash_stretches(hashes, length) -> np.ndarray:
+    return _hash(pd.DataFrame(sliding_window_view(hashes, length)))
+
+
+def hash_rows(X) -> np.ndarray:
+    """Hash each row by its values, whatever holds them; numbers as float64."""
+    is_frame = isinstance(X, pd.DataFrame)
+    X = X if is_frame else np.asarray(X)
+    width = max(1, int(np.prod(X.shape[1:])))
+    hashes = []
+    for block in gen_batches(len(X), max(1, _VALUES_AT_ONCE // width)):
+        rows = X.iloc[block] if is_frame else X[block].reshape(-1, width)
+        rows = pd.DataFrame(rows)
+        is_number = rows.select_dtypes("number").shape == rows.shape
+        hashes.append(_hash(rows.astype(np.float64) if is_number else rows))
+    return np.concatenate(hashes)
+
+
+def _hash(frame) -> np.ndarray:
+    return pd.util.hash_pandas_object(frame, index=False).to_numpy()
+
+
+def _addresses(rows) -> np.ndarray:
+    """Where in memory the rows of an array begin; none for other tables."""
+    if isinstance(rows, pd.Series):
+        rows = rows.to_numpy()
+    if not isinstance(rows, np.ndarray):
+        return np.empty(0, dtype=int)
+    return byte_bounds(rows[:1])[0] + np.arange(len(rows)) * rows.strides[0]
+
+
+def _same_memory(one, other) -> np.ndarray:
+    """Whether each row of the other is a row of one: the same memory, not its copy."""
+    if getattr(one, "shape", [])[1:] != getattr(other, "shape", [])[1:]:
+        return np.zeros(0, dtype=bool)
+    return np.isin(_addresses(other), _addresses(one))
+
+
+def _find_overlapping_windows(one, other) -> list[Finding]:
+    """Find rows that share a part of their memory: windows that share timesteps."""
+    begins, others = np.sort(_addresses(one.X)), _addresses(other.X)
+    # rows that are columns in memory lie in between each other without sharing any
+    if not len(begins) or not len(others) or not other.X[:1].flags.c_contiguous:
+        return []
+    low, high = byte_bounds(other.X[:1])
+    place = np.searchsorted(begins, others)
+    after = begins[np.minimum(place, len(begins) - 1)]
+    before = begins[np.maximum(place - 1, 0)]
+    distance = np.minimum(np.abs(after - others), np.abs(others - before))
+    n_overlapping = int((distance < high - low).sum())
+    if not n_overlapping:
+        return []
+    text = (
+        f"{n_overlapping} of {len(other)} windows of X_{other.name} share timesteps "
+        f"with windows of X_{one.name}; split the table first, then cut windows."
+    )
+    return [Finding(text, True)]
+
+
+def _find_shared_groups(one, other) -> list[Finding]:
+    """Find groups, or series, that have rows in both parts."""
+    names = one.group_names, other.group_names
+    if names[0] is None or names[1] is None:
+        return []
+    n_shared = int(names[1].isin(names[0]).sum())
+    if not n_shared:
+        return []
+    kind = "series" if other.groups is None else "groups"
+    text = (
+        f"{n_shared} of {len(names[1])} {kind} of X_{other.name} are in X_{one.name}, "
+        f"too: the figures do not tell how it is with new {kind}."
+    )
+    # several series are often cut in time, on purpose; groups are given to keep apart
+    return [Finding(text, kind == "groups")]
+
+
+def _find_seams(one, other) -> list[Finding]:
+    """Find places where one part follows the other without a gap in time."""
+    if not _have_like_labels(one, other):
+        return []
+    index = one.index.append(other.index)
+    if index.has_duplicates:
+        return []
+    order = index.argsort()
+    rows = read_rows(index[order], len(index))
+    if rows.time is None:
+        return []
+    is_other = order >= len(one)
+    n_seams = int((np.diff(is_other) & (np.diff(rows.segments) == 0)).sum())
+    if not n_seams:
+        return []
+    text = (
+        f"X_{one.name} and X_{other.name} border on each other in time "
+        f"{'once' if n_seams == 1 else f'{n_seams} times'}: rows on both sides of a "
+        "border are alike."
+    )
+    return [Finding(text, False)]

@@ -1,0 +1,149 @@
+"""How the figures came about, in words."""
+
+import numpy as np
+from sklearn.metrics import f1_score
+from sklearn.pipeline import Pipeline
+
+from skad._validation import check_outlier_labels
+from skad.evaluation._references import core_of, inside
+from skad.metrics._events import find_ranges, read_rows
+from skad.series._windowed import WindowedDetector
+from skad.series._windows import SlidingWindow
+
+
+def find_windows(estimator) -> int | None:
+    """Length of the windows that an estimator cuts itself; None if it cuts none."""
+    while estimator is not None:
+        is_pipeline = isinstance(estimator, Pipeline)
+        for step in estimator.named_steps.values() if is_pipeline else [estimator]:
+            if isinstance(step, WindowedDetector | SlidingWindow):
+                return step.window_length
+        estimator = inside(estimator)
+    return None
+
+
+def describe(task, detectors, seeds, *, references) -> list[str]:
+    """Say what was done, one line for each matter."""
+    names = [("train", task.train), ("validation", task.val), ("test", task.test)]
+    lines = [f"{name}: {_describe_part(part, task)}" for name, part in names if part]
+    return [
+        *lines,
+        f"threshold: {_describe_threshold(task)}",
+        f"rows: {_describe_rows(detectors, task.is_series)}",
+        f"seeds: {_describe_seeds(seeds)}",
+        f"references: {_describe_references(detectors, references)}",
+    ]
+
+
+def _describe_part(part, task) -> str:
+    text = _count(len(part), "row")
+    is_anomaly = _read_labels(part)
+    if part.y is None:
+        return f"{text}, no labels given"
+    if is_anomaly is None:
+        return f"{text}, labels of other codings"
+    text += f", {is_anomaly.mean():.1%} anomalies".replace("%", " %")
+    if part is not task.test:
+        return text
+    if task.is_series:
+        segments = read_rows(task.index, len(part)).segments
+        text += f" in {_count(len(find_ranges(is_anomaly, segments)[0]), 'event')}"
+    flag_all = f1_score(is_anomaly, np.ones(len(part)), zero_division=np.nan)
+    return f"{text}; flagging all rows has F1 {flag_all:.3f}"
+
+
+def _read_labels(part):
+    """Whether rows are anomalies; None if the labels do not say so."""
+    labels = None if part.y is None else set(np.asarray(part.y).tolist())
+    if labels is None or not (labels <= {-1, 1} or labels <= {0, 1}):
+        return None
+    return check_outlier_labels(part.y)
+
+
+def _describe_threshold(task) -> str:
+    if task.rule is None:
+        return "each detector's own, from fit; no validation rows were given"
+    source = "scores and labels" if needs_labels(task.rule) else "scores"
+    rule = " ".join(repr(task.rule).split())
+    return f"found by {rule} on {source} of the validation rows, for each run"
+
+
+def needs_labels(rule) -> bool:
+    """Whether a rule reads labels."""
+    return getattr(rule, "needs_labels", False)
+
+
+def _describe_rows(detectors, is_series) -> str:
+    lengths = {name: find_windows(detector) for name, detector in detectors.items()}
+    text = "points of a series" if is_series else "each by itself, no order in time"
+    windows = [f"{name!r} by windows of {n} rows" for name, n in lengths.items() if n]
+    alone = [f"{name!r} row by row" for name, n in lengths.items() if n is None]
+    return ", ".join([text, *windows, *(alone if is_series else [])])
+
+
+def _describe_seeds(seeds) -> str:
+    text = f"{', '.join(map(str, seeds))} for random detectors"
+    if len(seeds) == 1:
+        return f"{text}; of one run no spread is known"
+    return f"{text}; means, and in the line below (±) the standard deviation (n - 1)"
+
+
+def _describe_references(detectors, references) -> str:
+    if not references:
+        return "none, as was asked for"
+    name, detector = next(iter(detectors.items()))
+    core = type(core_of(detector)).__name__
+    return f"in the place of the {core} of {name!r}, on the same training rows"
+
+
+def find_doubts(task, runs) -> list[str]:
+    """Say what is undefined, and what makes figures look better than they are."""
+    doubts = []
+    share = task.truth.mean()
+    if share in (0, 1):
+        doubts.append(
+            f"The test rows are all {'anomalies' if share else 'normal'}: ROC-AUC and "
+            "average precision are undefined (nan)"
+            + ("." if share else ", and so is what counts anomalies.")
+        )
+    elif share > 0.5:
+        doubts.append(
+            "More than half of the test rows are anomalies: compare F1 with that of "
+            "'flag all', and average precision with that of 'random'."
+        )
+    if task.is_series:
+        doubts.append(
+            "One flagged row is enough to find an event, so that 'flag all' finds all "
+            "of them; delay is the median number of rows until then, an event that was "
+            "missed counts with its length."
+        )
+    if task.rule is not None and not needs_labels(task.rule):
+        doubts += _find_blindness(task)
+    is_silent = runs["precision"].isna()
+    for name, n_silent in is_silent.groupby(runs["detector"], sort=False).sum().items():
+        n_runs = int((runs["detector"] == name).sum())
+        if n_silent:
+            doubts.append(
+                f"{name!r} flagged nothing in {n_silent} of {_count(n_runs, 'run')}: "
+                "precision is undefined there (nan), the mean is over the others."
+            )
+    return doubts
+
+
+def _find_blindness(task) -> list[str]:
+    is_anomaly = _read_labels(task.val)
+    rule = type(task.rule).__name__
+    if is_anomaly is None:
+        return [f"{rule} took all validation rows for normal; no labels say so."]
+    if not is_anomaly.any():
+        return []
+    return [
+        f"{rule} reads no labels: it took {_count(int(is_anomaly.sum()), 'anomaly')} "
+        "among the validation rows for normal."
+    ]
+
+
+def _count(n, noun) -> str:
+    if n == 1:
+        return f"1 {noun}"
+    return f"{n} {noun[:-1]}ies" if noun.endswith("y") else f"{n} {noun}s"

@@ -1,0 +1,117 @@
+"""Detectors that every other one must beat, behind the steps of that other one."""
+
+import numpy as np
+from sklearn.base import BaseEstimator, clone
+from sklearn.ensemble import IsolationForest
+from sklearn.neighbors import NearestNeighbors
+from sklearn.pipeline import Pipeline
+
+from skad._validation import check_random_state, num_samples, safe_indexing
+from skad.detectors._linear import LinearAutoencoder
+from skad.series._windowed import WindowedDetector
+from skad.thresholds._detectors import TunedThresholdDetector
+from skad.thresholds._mixin import ThresholdMixin
+from skad.thresholds._unlabelled import QuantileThreshold
+
+# What a detector flags of its training rows if nobody finds a threshold for it.
+_AUTO_QUANTILE = 0.01
+
+
+class NeighborDetector(ThresholdMixin, BaseEstimator):
+    """Mean distance to the nearest of the training rows, or of a sample of them."""
+
+    def __init__(self, n_neighbors=5, max_rows=5000):
+        self.n_neighbors = n_neighbors
+        self.max_rows = max_rows
+
+    def fit(self, X, y=None):
+        """Keep evenly spaced training rows."""
+        n_rows = num_samples(X)
+        rows = np.linspace(0, n_rows - 1, min(n_rows, self.max_rows)).astype(int)
+        n_neighbors = min(self.n_neighbors, len(rows) - 1)
+        self.neighbors_ = NearestNeighbors(n_neighbors=n_neighbors)
+        self.neighbors_.fit(safe_indexing(X, rows))
+        # without rows, each row is left out of its own neighbours
+        scores = -self.neighbors_.kneighbors()[0].mean(axis=1)
+        self.offset_ = QuantileThreshold(_AUTO_QUANTILE).fit(scores).threshold_
+        return self
+
+    def score_samples(self, X):
+        """Negative distance, higher = more normal."""
+        return -self.neighbors_.kneighbors(X)[0].mean(axis=1)
+
+
+class RandomDetector(ThresholdMixin, BaseEstimator):
+    """Scores that know nothing, drawn anew in every call."""
+
+    def __init__(self, random_state=None):
+        self.random_state = random_state
+
+    def fit(self, X, y=None):
+        """Learn nothing."""
+        self.generator_ = check_random_state(self.random_state)
+        self.offset_ = _AUTO_QUANTILE
+        return self
+
+    def score_samples(self, X):
+        """Draw scores from [0, 1)."""
+        return self.generator_.random_sample(num_samples(X))
+
+
+_CORES = {
+    "PCA": LinearAutoencoder,
+    "5 neighbours": NeighborDetector,
+    "isolation forest": IsolationForest,
+}
+
+# The last one has no detector: every row is flagged.
+FLAG_ALL = "flag all"
+REFERENCES = (*_CORES, "random", FLAG_ALL)
+
+
+def make_references(estimator) -> dict:
+    """Make the references that take the place of the detector inside an estimator."""
+    behind = {name: replace_core(estimator, core()) for name, core in _CORES.items()}
+    return {**behind, "random": RandomDetector()}
+
+
+def inside(estimator):
+    """Return the estimator that a pipeline ends in or a detector wraps, or None."""
+    if isinstance(estimator, Pipeline):
+        return estimator[-1]
+    return estimator.get_params(deep=False).get("estimator")
+
+
+def core_of(estimator):
+    """Return the innermost detector."""
+    while (inner := inside(estimator)) is not None:
+        estimator = inner
+    return estimator
+
+
+def replace_core(estimator, core):
+    """Copy an estimator with another detector at its core.
+
+    The steps of pipelines, windows and the search for a threshold of its own stay;
+    other wrappers (a threshold for other scores, a grid of other parameters, weights
+    that are frozen) mean nothing for another detector and go.
+    """
+    inner = inside(estimator)
+    if inner is None:
+        return core
+    inner = replace_core(inner, core)
+    if isinstance(estimator, Pipeline):
+        return clone(estimator).set_params(**{estimator.steps[-1][0]: inner})
+    if isinstance(estimator, WindowedDetector):
+        params = {"estimator": inner}
+        if not hasattr(inner, "score_timesteps"):
+            params["level"] = "auto"
+        return clone(estimator).set_params(**params)
+    if isinstance(estimator, TunedThresholdDetector) and _splits(estimator):
+        return clone(estimator).set_params(estimator=inner)
+    return inner
+
+
+def _splits(tuner) -> bool:
+    """Whether the tuner takes validation rows from the training part itself."""
+    return tuner.cv is not None and tuner.cv != "prefit"

@@ -1,0 +1,101 @@
+"""Figures of several detectors on one test part, with the protocol behind them."""
+
+from dataclasses import dataclass, field
+from html import escape
+from textwrap import fill
+from typing import Any
+
+import pandas as pd
+
+__all__ = ["EvaluationReport"]
+
+# figure: (heading, format)
+FIGURES = {
+    "roc_auc": ("ROC-AUC", ".3f"),
+    "average_precision": ("AP", ".3f"),
+    "precision": ("precision", ".3f"),
+    "recall": ("recall", ".3f"),
+    "f1": ("F1", ".3f"),
+    "event_f1": ("event F1", ".3f"),
+    "delay": ("delay", ".1f"),
+    "false_alarms_per_day": ("alarms/day", ".2f"),
+    "fit_seconds": ("fit s", ".2f"),
+}
+
+
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class EvaluationReport:
+    """Figures of detectors on rows that none of them has seen, and how they came.
+
+    Made by :func:`evaluate`. Printed, it is an aligned table above the protocol.
+
+    Attributes
+    ----------
+    table : DataFrame
+        One row for each detector, then one for each reference, with the columns
+
+        - "roc_auc", "average_precision": of the scores;
+        - "precision", "recall", "f1": of the rows judged anomalous;
+        - "event_f1", "delay", "false_alarms_per_day": `event_fbeta_score`,
+          `detection_delay` in rows, and `false_alarms_per_day`; only if the rows are
+          points of a series (the last one if their index tells the time);
+        - "fit_seconds": elapsed time of `fit`;
+        - the same with "_std" behind: standard deviation over seeds (with n - 1), nan
+          for a single run;
+        - "n_runs": number of runs, one for each seed if the detector is random;
+        - "is_reference": whether it is there to compare with.
+
+    runs : DataFrame
+        The single runs behind the table, with the columns "detector", "seed" (missing
+        for detectors that are not random), the figures, and "threshold".
+    protocol : tuple of str
+        How the figures came about, and what speaks against them.
+    detectors : dict of str to estimator
+        The fitted detectors, with their thresholds; of several seeds the first.
+
+    See Also
+    --------
+    evaluate : Make a report.
+    """
+
+    table: pd.DataFrame
+    runs: pd.DataFrame
+    protocol: tuple[str, ...]
+    detectors: dict[str, Any] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        lines = self._cells().to_string().splitlines()
+        own = self.table[~self.table["is_reference"]]
+        if len(own) < len(self.table):
+            n_lines = len(own) + int((own["n_runs"] > 1).sum())
+            lines.insert(1 + n_lines, "references")
+        protocol = [
+            fill(f"- {line}", 88, subsequent_indent="  ") for line in self.protocol
+        ]
+        return "\n".join([self._title(), "", *lines, "", "Protocol", *protocol])
+
+    def _repr_html_(self) -> str:
+        items = "".join(f"<li>{escape(line)}</li>" for line in self.protocol)
+        table = self._cells().to_html(border=0)
+        return f"<p>{self._title()}</p>\n{table}\n<ul>{items}</ul>"
+
+    def _title(self) -> str:
+        n_references = int(self.table["is_reference"].sum())
+        n_detectors = len(self.table) - n_references
+        detectors = "detector" if n_detectors == 1 else "detectors"
+        return f"Evaluation: {n_detectors} {detectors}, {n_references} references"
+
+    def _cells(self) -> pd.DataFrame:
+        """Text of the table: means, and below them the spread of random detectors."""
+        shown = [name for name in FIGURES if name in self.table]
+        rows = []
+        for name, row in self.table.iterrows():
+            rows.append((name, [f"{row[f]:{FIGURES[f][1]}}" for f in shown]))
+            if row["n_runs"] > 1:
+                spread = [f"{row[f + '_std']:{FIGURES[f][1]}}" for f in shown]
+                rows.append(("  ±", spread))
+        return pd.DataFrame(
+            [cells for _, cells in rows],
+            index=[name for name, _ in rows],
+            columns=[FIGURES[f][0] for f in shown],
+        )

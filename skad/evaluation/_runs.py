@@ -1,0 +1,175 @@
+"""Single runs: fit on one part, threshold from the next, figures of the last."""
+
+import time
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.base import clone
+from sklearn.frozen import FrozenEstimator
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+from skad._validation import find_detector, safe_indexing
+from skad.evaluation._parts import Part
+from skad.evaluation._references import FLAG_ALL, core_of, inside, make_references
+from skad.metrics._event_scores import (
+    detection_delay,
+    event_fbeta_score,
+    false_alarms_per_day,
+)
+from skad.metrics._events import read_rows
+from skad.metrics._report import detection_report
+from skad.thresholds._cuts import threshold_between
+from skad.thresholds._detectors import FixedThresholdDetector, TunedThresholdDetector
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """What every detector is given.
+
+    Attributes
+    ----------
+    train, val, test : Part
+        The parts; `val` is None where detectors keep their own thresholds.
+    rule : rule object or None
+        Finds the threshold.
+    truth : ndarray of shape (n_test,), dtype bool
+        Whether the rows of the test part are anomalies.
+    index : Index or None
+        Index of the test part.
+    is_series : bool
+        Whether the rows are points of a series.
+    """
+
+    train: Part
+    val: Part | None
+    test: Part
+    rule: Any
+    truth: np.ndarray
+    index: pd.Index | None
+    is_series: bool
+
+
+def run_all(detectors, task, seeds, *, references) -> tuple[pd.DataFrame, dict]:
+    """Run detectors and references; return the runs and the fitted detectors."""
+    runs: list[dict[str, Any]] = []
+    fitted: dict[str, Any] = {}
+    for name, detector in detectors.items():
+        fitted[name] = _run(name, detector, task, seeds, runs)
+    if references:
+        first = next(iter(detectors.values()))
+        flat = _for_references(task, core_of(first))
+        for name, detector in make_references(first).items():
+            fitted[name] = _run(name, detector, flat, seeds, runs)
+        flags = np.ones(len(task.truth), dtype=bool)
+        figures = _figures(task, np.zeros(len(flags)), flags)
+        runs.append({"detector": FLAG_ALL, "seed": None, **figures})
+    return pd.DataFrame(runs).astype({"seed": "Int64"}), fitted
+
+
+def _for_references(task, core) -> Task:
+    """Let references learn from the rows that a detector learns from, in two axes."""
+    parts = {}
+    for name in ("train", "val", "test"):
+        part = getattr(task, name)
+        if part is not None and np.ndim(part.X) > 2:
+            X = np.asarray(part.X)
+            part = replace(part, X=X.reshape(len(X), -1))
+        parts[name] = part
+    normal_label = core.get_params(deep=False).get("normal_label")
+    if normal_label is not None:
+        train = parts["train"]
+        rows = np.flatnonzero(np.asarray(train.y) == normal_label)
+        parts["train"] = Part(
+            "train", safe_indexing(train.X, rows), safe_indexing(train.y, rows)
+        )
+    return replace(task, **parts)
+
+
+def _run(name, detector, task, seeds, runs):
+    """Add one run for each seed; return the fitted detector of the first."""
+    names = [p for p in detector.get_params() if p.split("__")[-1] == "random_state"]
+    first = None
+    for seed in seeds if names else [None]:
+        new = clone(detector)
+        if names:
+            new.set_params(**dict.fromkeys(names, seed))
+        try:
+            fitted, figures = _judge(new, task)
+        except Exception as error:
+            error.add_note(f"That was {name!r}, evaluated with seed {seed}.")
+            raise
+        runs.append({"detector": name, "seed": seed, **figures})
+        first = fitted if first is None else first
+    return first
+
+
+def _judge(detector, task) -> tuple[Any, dict[str, float]]:
+    start = time.perf_counter()
+    detector.fit(task.train.X, task.train.y)
+    seconds = time.perf_counter() - start
+    if task.rule is not None:
+        detector = TunedThresholdDetector(detector, task.rule, cv="prefit")
+        detector.fit(task.val.X, task.val.y)
+    scores = detector.score_samples(task.test.X)
+    threshold = float(np.squeeze(find_detector(detector, "offset_")[0].offset_))
+    if task.rule is None and _brings_threshold(detector):
+        check_threshold(threshold, scores)
+    figures = _figures(task, scores, scores - threshold < 0)
+    return detector, {**figures, "fit_seconds": seconds, "threshold": threshold}
+
+
+def _figures(task, scores, is_flagged) -> dict[str, float]:
+    """Figures of one run; what is undefined is nan."""
+    report = detection_report(task.truth, is_flagged)
+    has_both = 0 < report.n_anomalies < report.n_samples
+    figures = {
+        "roc_auc": roc_auc_score(task.truth, -scores) if has_both else np.nan,
+        "average_precision": (
+            average_precision_score(task.truth, -scores) if has_both else np.nan
+        ),
+        "precision": report.precision,
+        "recall": report.recall,
+        "f1": report.fbeta,
+    }
+    if task.is_series:
+        of_rows = (task.truth, is_flagged)
+        figures["event_f1"] = event_fbeta_score(*of_rows, index=task.index)
+        figures["delay"] = detection_delay(*of_rows, index=task.index)
+        rows = read_rows(task.index, len(task.truth))
+        if rows.has_dates and rows.step is not None:
+            rate = false_alarms_per_day(*of_rows, index=task.index)
+            figures["false_alarms_per_day"] = rate
+    return figures
+
+
+def _brings_threshold(detector) -> bool:
+    """Whether a threshold comes with the detector, not from the training part."""
+    while detector is not None:
+        if isinstance(detector, FixedThresholdDetector | FrozenEstimator):
+            return True
+        detector = inside(detector)
+    return False
+
+
+def check_threshold(threshold, scores) -> None:
+    """Refuse a threshold that lies exactly halfway between two test scores.
+
+    That is where rules put it between the scores that they are fitted on.
+
+    Raises
+    ------
+    ValueError
+        If the threshold was found on these scores.
+    """
+    distinct = np.unique(scores)
+    place = np.searchsorted(distinct, threshold)
+    if len(distinct) < len(scores) or not 0 < place < len(distinct):
+        return  # equal scores, as forests give them, may stand in other parts, too
+    if threshold == threshold_between(distinct[place - 1], distinct[place]):
+        raise ValueError(
+            f"The threshold {threshold!r} lies exactly halfway between two "
+            "neighbouring scores of the test rows: it was found on them. Pass a rule, "
+            "and rows for it as X_val."
+        )

@@ -1,0 +1,495 @@
+"""How well predicted events meet the true ones."""
+
+from numbers import Real
+
+import numpy as np
+import pandas as pd
+from sklearn.metrics import fbeta_score
+
+from skad._validation import check_consistent_length, check_outlier_labels
+from skad.metrics._events import find_ranges, index_of, read_rows
+
+__all__ = [
+    "detection_delay",
+    "event_fbeta_score",
+    "event_precision_score",
+    "event_recall_score",
+    "false_alarms_per_day",
+    "point_adjusted_fbeta_score",
+]
+
+
+def event_precision_score(
+    y_true, y_pred, *, index=None, max_gap=None, zero_division=np.nan
+):
+    """Share of the predicted events that overlap a true one.
+
+    An event is a run of rows that are labelled as anomalies. One common row is enough.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_timestamps,)
+        True labels, either -1 (anomaly) and +1 (normal), or 0 (normal) and 1
+        (anomaly). Ones alone are read as normal.
+    y_pred : array-like of shape (n_timestamps,)
+        Predictions in either of the two codings.
+    index : array-like of shape (n_timestamps,), default=None
+        Times of the rows: dates, durations or numbers; the last level of a MultiIndex,
+        whose other levels tell the series. If None, the index of `y_true` if it has
+        one. Events cross neither series nor gaps in time.
+    max_gap : number or timedelta-like, default=None
+        A longer step in the time index is a gap. None: 5 times the median step.
+    zero_division : float, default=np.nan
+        What to return if no event was predicted.
+
+    Returns
+    -------
+    precision : float
+        In [0, 1], higher = better.
+
+    Raises
+    ------
+    ValueError
+        If labels or predictions are in neither coding, there are no rows, lengths
+        differ, or the times of a series are missing, doubled or out of order.
+
+    See Also
+    --------
+    false_alarms_per_day : Counts the others against time.
+    event_fbeta_score : Precision and recall in one figure.
+
+    Notes
+    -----
+    A single event from the first row to the last overlaps every true one: a detector
+    that flags all rows has precision and recall 1. Read it next to the precision of
+    rows.
+
+    Examples
+    --------
+    >>> from skad import event_precision_score
+    >>> y_true = [0, 0, 0, 1, 1, 1, 0, 0]
+    >>> y_pred = [1, 0, 1, 1, 0, 1, 0, 1]
+    >>> event_precision_score(y_true, y_pred)
+    0.5
+    """
+    truth, judged, rows = _read(y_true, y_pred, index, max_gap)
+    return _share_with_any(judged, truth, rows.segments, zero_division)
+
+
+def event_recall_score(
+    y_true, y_pred, *, index=None, max_gap=None, zero_division=np.nan
+):
+    """Share of the true events that were detected.
+
+    An event is a run of rows that are labelled as anomalies. It is detected if any of
+    its rows was judged anomalous.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_timestamps,)
+        True labels, either -1 (anomaly) and +1 (normal), or 0 (normal) and 1
+        (anomaly). Ones alone are read as normal.
+    y_pred : array-like of shape (n_timestamps,)
+        Predictions in either of the two codings.
+    index : array-like of shape (n_timestamps,), default=None
+        Times of the rows: dates, durations or numbers; the last level of a MultiIndex,
+        whose other levels tell the series. If None, the index of `y_true` if it has
+        one. Events cross neither series nor gaps in time.
+    max_gap : number or timedelta-like, default=None
+        A longer step in the time index is a gap. None: 5 times the median step.
+    zero_division : float, default=np.nan
+        What to return if there is no true event.
+
+    Returns
+    -------
+    recall : float
+        In [0, 1], higher = better.
+
+    Raises
+    ------
+    ValueError
+        If labels or predictions are in neither coding, there are no rows, lengths
+        differ, or the times of a series are missing, doubled or out of order.
+
+    See Also
+    --------
+    detection_delay : How late they were detected.
+    event_fbeta_score : Precision and recall in one figure.
+
+    Examples
+    --------
+    >>> from skad import event_recall_score
+    >>> y_true = [0, 1, 1, 1, 0, 1, 0, 0]
+    >>> y_pred = [0, 0, 0, 1, 1, 0, 0, 1]
+    >>> event_recall_score(y_true, y_pred)
+    0.5
+    """
+    truth, judged, rows = _read(y_true, y_pred, index, max_gap)
+    return _share_with_any(truth, judged, rows.segments, zero_division)
+
+
+def event_fbeta_score(
+    y_true, y_pred, *, beta=1.0, index=None, max_gap=None, zero_division=np.nan
+):
+    """F-beta of events, from their precision and recall.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_timestamps,)
+        True labels, either -1 (anomaly) and +1 (normal), or 0 (normal) and 1
+        (anomaly). Ones alone are read as normal.
+    y_pred : array-like of shape (n_timestamps,)
+        Predictions in either of the two codings.
+    beta : float, default=1.0
+        Weight of recall against precision: below 1 precision counts more, above 1
+        recall does. Above 0.
+    index : array-like of shape (n_timestamps,), default=None
+        Times of the rows: dates, durations or numbers; the last level of a MultiIndex,
+        whose other levels tell the series. If None, the index of `y_true` if it has
+        one. Events cross neither series nor gaps in time.
+    max_gap : number or timedelta-like, default=None
+        A longer step in the time index is a gap. None: 5 times the median step.
+    zero_division : float, default=np.nan
+        What to return if there is no true event and none was predicted. If only one of
+        them is missing, F-beta is 0.
+
+    Returns
+    -------
+    fbeta : float
+        In [0, 1], higher = better.
+
+    Raises
+    ------
+    ValueError
+        If labels or predictions are in neither coding, there are no rows, lengths
+        differ, `beta` is no number above 0, or the times of a series are missing,
+        doubled or out of order.
+
+    See Also
+    --------
+    event_precision_score : Which predicted events are right.
+    event_recall_score : Which true events are detected.
+    point_adjusted_fbeta_score : Often reported, and easily fooled.
+
+    Notes
+    -----
+    F_beta = (1 + beta^2) P R / (beta^2 P + R). The two count different events: one
+    predicted event may detect several true ones, and several may overlap one. A
+    detector that flags all rows has F-beta 1; see `event_precision_score`.
+
+    Examples
+    --------
+    >>> from skad import event_fbeta_score
+    >>> y_true = [0, 0, 1, 1, 0, 0, 0, 1]
+    >>> y_pred = [1, 0, 0, 1, 1, 0, 0, 0]
+    >>> event_fbeta_score(y_true, y_pred)
+    0.5
+    """
+    _check_beta(beta)
+    truth, judged, rows = _read(y_true, y_pred, index, max_gap)
+    if not (truth.any() or judged.any()):
+        return float(zero_division)
+    precision = _share_with_any(judged, truth, rows.segments, 0.0)
+    recall = _share_with_any(truth, judged, rows.segments, 0.0)
+    if recall == 0:  # then nothing overlaps, and precision is 0 too
+        return 0.0
+    return (1 + beta**2) * precision * recall / (beta**2 * precision + recall)
+
+
+def detection_delay(
+    y_true, y_pred, *, average="median", unit=None, index=None, max_gap=None
+):
+    """How long after the start of a true event its first row is flagged.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_timestamps,)
+        True labels, either -1 (anomaly) and +1 (normal), or 0 (normal) and 1
+        (anomaly). Ones alone are read as normal.
+    y_pred : array-like of shape (n_timestamps,)
+        Predictions in either of the two codings.
+    average : {"median", "mean"} or None, default="median"
+        How the delays of the events are averaged. In the average an event that was
+        missed counts with its whole length. None returns all of them, nan for missed
+        events.
+    unit : str, default=None
+        Unit of time of the delay, such as "s", "min", "h" or "D"; needs an index of
+        dates or durations. If None, rows are counted.
+    index : array-like of shape (n_timestamps,), default=None
+        Times of the rows: dates, durations or numbers; the last level of a MultiIndex,
+        whose other levels tell the series. If None, the index of `y_true` if it has
+        one. Events cross neither series nor gaps in time.
+    max_gap : number or timedelta-like, default=None
+        A longer step in the time index is a gap. None: 5 times the median step.
+
+    Returns
+    -------
+    delay : float or ndarray of shape (n_true_events,)
+        Delay, 0 if the first row of the event is flagged; lower = better. An average is
+        nan if there is no true event.
+
+    Raises
+    ------
+    ValueError
+        If labels or predictions are in neither coding, there are no rows, lengths
+        differ, `average` is not known, `unit` is given but the index holds neither
+        dates nor durations, or the times of a series are missing, doubled or out of
+        order.
+
+    See Also
+    --------
+    event_recall_score : How many events were detected at all.
+
+    Notes
+    -----
+    An average over detected events alone would improve when an event that is found
+    late is no longer found. The length of a missed event, in time, is from its first
+    row to its last, plus the median step. For detected events alone:
+    ``np.nanmedian(detection_delay(y_true, y_pred, average=None))``.
+
+    A flag before the start that goes on into the event is a delay of 0; one that ends
+    before the start does not count.
+
+    Examples
+    --------
+    >>> from skad import detection_delay
+    >>> y_true = [0, 1, 1, 1, 0, 1, 1, 0, 1, 1, 1, 1]
+    >>> y_pred = [0, 0, 0, 1, 0, 1, 1, 0, 0, 0, 0, 0]
+    >>> detection_delay(y_true, y_pred, average=None)
+    array([ 2.,  0., nan])
+    >>> detection_delay(y_true, y_pred)
+    2.0
+    >>> detection_delay(y_true, y_pred, average="mean")
+    2.0
+    """
+    if average not in ("median", "mean", None):
+        raise ValueError(f"average={average!r}; expected 'median', 'mean' or None.")
+    truth, judged, rows = _read(y_true, y_pred, index, max_gap)
+    first, last = find_ranges(truth, rows.segments)
+    flagged = np.append(np.flatnonzero(judged), len(judged))
+    first_flag = flagged[np.searchsorted(flagged, first)]
+    is_missed = first_flag > last
+    if unit is None:
+        time, step = np.arange(len(truth), dtype=float), 1.0
+    else:
+        time, step = _in_unit(rows, unit)
+    delays = time[np.where(is_missed, last, first_flag)] - time[first]
+    if average is None:
+        return np.where(is_missed, np.nan, delays)
+    if len(delays) == 0:
+        return np.nan
+    return float(getattr(np, average)(delays + step * is_missed))
+
+
+def false_alarms_per_day(
+    y_true, y_pred, *, rows_per_day=None, index=None, max_gap=None
+):
+    """Count predicted events without a true one, for each day of normal rows.
+
+    An event is a run of rows that are judged anomalous. It is a false alarm if all of
+    its rows are normal.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_timestamps,)
+        True labels, either -1 (anomaly) and +1 (normal), or 0 (normal) and 1
+        (anomaly). Ones alone are read as normal.
+    y_pred : array-like of shape (n_timestamps,)
+        Predictions in either of the two codings.
+    rows_per_day : float, default=None
+        How many rows a day has. If None, a day divided by the median step of the index,
+        which must hold dates or durations.
+    index : array-like of shape (n_timestamps,), default=None
+        Times of the rows: dates, durations or numbers; the last level of a MultiIndex,
+        whose other levels tell the series. If None, the index of `y_true` if it has
+        one. Events cross neither series nor gaps in time.
+    max_gap : number or timedelta-like, default=None
+        A longer step in the time index is a gap. None: 5 times the median step.
+
+    Returns
+    -------
+    rate : float
+        False alarms a day, lower = better; nan without normal rows.
+
+    Raises
+    ------
+    ValueError
+        If labels or predictions are in neither coding, there are no rows, lengths
+        differ, `rows_per_day` is not above 0, or missing where the index does not tell
+        it, or the times of a series are missing, doubled or out of order.
+
+    See Also
+    --------
+    event_precision_score : The same events, against all predicted ones.
+    merge_events : Makes one alarm of several that stand close together.
+
+    Notes
+    -----
+    Rows are counted, not the time from first to last, so that gaps and anomalies do not
+    dilute the rate: it is the number of alarms to expect in a day without anomalies.
+    With several series it is a rate for each.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from skad import false_alarms_per_day
+    >>> index = pd.date_range("2018-04-01", periods=8, freq="6h")
+    >>> y_true = pd.Series([0, 0, 0, 0, 0, 0, 1, 1], index=index)
+    >>> false_alarms_per_day(y_true, [0, 1, 1, 0, 1, 0, 0, 1])
+    1.3333333333333333
+    """
+    truth, judged, rows = _read(y_true, y_pred, index, max_gap)
+    if rows_per_day is None:
+        rows_per_day = count_rows_per_day(rows)
+    elif not isinstance(rows_per_day, Real) or not 0 < rows_per_day < np.inf:
+        raise ValueError(f"rows_per_day={rows_per_day!r}; expected a number > 0.")
+    n_normals = int((~truth).sum())
+    if n_normals == 0:
+        return np.nan
+    n_hits = _count_inside(truth, *find_ranges(judged, rows.segments))
+    return int((n_hits == 0).sum()) / (n_normals / rows_per_day)
+
+
+def point_adjusted_fbeta_score(
+    y_true,
+    y_pred,
+    *,
+    beta=1.0,
+    k=0.0,
+    index=None,
+    max_gap=None,
+    zero_division=np.nan,
+):
+    """F-beta of rows after point adjustment (PA), or PA%K with `k` above 0.
+
+    All rows of a true event count as detected if more than `k` percent of them were
+    judged anomalous. False alarms stay as they are.
+
+    .. warning::
+       With ``k=0``, which is what most papers report, random scores beat honest
+       detectors: one row in a long event is easily hit, and pays for all of them [1]_.
+       Report it only next to a random detector, or not at all.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_timestamps,)
+        True labels, either -1 (anomaly) and +1 (normal), or 0 (normal) and 1
+        (anomaly). Ones alone are read as normal.
+    y_pred : array-like of shape (n_timestamps,)
+        Predictions in either of the two codings.
+    beta : float, default=1.0
+        Weight of recall against precision: below 1 precision counts more, above 1
+        recall does. Above 0.
+    k : float, default=0.0
+        Percentage of the rows of an event, in [0, 100]. At 0 a single row is enough
+        (PA), at 100 nothing is adjusted, which is F-beta of rows.
+    index : array-like of shape (n_timestamps,), default=None
+        Times of the rows: dates, durations or numbers; the last level of a MultiIndex,
+        whose other levels tell the series. If None, the index of `y_true` if it has
+        one. Events cross neither series nor gaps in time.
+    max_gap : number or timedelta-like, default=None
+        A longer step in the time index is a gap. None: 5 times the median step.
+    zero_division : float, default=np.nan
+        What to return if there is no anomaly and no row was judged anomalous. If only
+        one of them is missing, F-beta is 0.
+
+    Returns
+    -------
+    fbeta : float
+        In [0, 1], higher = better.
+
+    Raises
+    ------
+    ValueError
+        If labels or predictions are in neither coding, there are no rows, lengths
+        differ, `beta` is no number above 0, `k` is not in [0, 100], or the times of
+        a series are missing, doubled or out of order.
+
+    See Also
+    --------
+    event_fbeta_score : Counts an event once, however long it is.
+
+    Notes
+    -----
+    Kim et al. sum up all `k` by the area under the curve, which no single `k` decides:
+    ``np.mean([point_adjusted_fbeta_score(y_true, y_pred, k=k) for k in range(101)])``.
+
+    References
+    ----------
+    .. [1] S. Kim et al., "Towards a Rigorous Evaluation of Time-Series Anomaly
+       Detection", AAAI 2022, arXiv:2109.05257. PA itself: H. Xu et al., "Unsupervised
+       Anomaly Detection via Variational Auto-Encoder for Seasonal KPIs in Web
+       Applications", WWW 2018, arXiv:1802.03903.
+
+    Examples
+    --------
+    >>> from skad import point_adjusted_fbeta_score
+    >>> y_true = [0, 0, 1, 1, 1, 1, 1, 1, 1, 1]
+    >>> y_pred = [0, 0, 0, 0, 1, 0, 0, 0, 0, 0]
+    >>> point_adjusted_fbeta_score(y_true, y_pred)
+    1.0
+    >>> round(point_adjusted_fbeta_score(y_true, y_pred, k=20), 3)
+    0.222
+    """
+    _check_beta(beta)
+    if not isinstance(k, Real) or not 0 <= k <= 100:
+        raise ValueError(f"k={k!r}; expected a percentage from 0 to 100.")
+    truth, judged, rows = _read(y_true, y_pred, index, max_gap)
+    adjusted = judged.copy()
+    first, last = find_ranges(truth, rows.segments)
+    n_hits = _count_inside(judged, first, last)
+    for event in np.flatnonzero(100 * n_hits > k * (last - first + 1)):
+        adjusted[first[event] : last[event] + 1] = True
+    return float(fbeta_score(truth, adjusted, beta=beta, zero_division=zero_division))
+
+
+def _read(y_true, y_pred, index, max_gap):
+    """Read labels as booleans, and the rows they are of."""
+    truth = check_outlier_labels(y_true, name="y_true")
+    judged = check_outlier_labels(y_pred, name="y_pred")
+    check_consistent_length(truth, judged)
+    index = index_of(y_true) if index is None else index
+    return truth, judged, read_rows(index, len(truth), max_gap)
+
+
+def _check_beta(beta) -> None:
+    if not isinstance(beta, Real) or not 0 < float(beta) < np.inf:
+        raise ValueError(f"beta={beta!r}; expected a finite number > 0.")
+
+
+def _count_inside(flags, first, last) -> np.ndarray:
+    """Count the flags in each range."""
+    before = np.r_[0, np.cumsum(flags)]
+    return before[last + 1] - before[first]
+
+
+def _share_with_any(events, flags, segments, without) -> float:
+    """Share of the events in which there is a flag; `without` any event."""
+    first, last = find_ranges(events, segments)
+    if len(first) == 0:
+        return float(without)
+    return float((_count_inside(flags, first, last) > 0).mean())
+
+
+def _in_unit(rows, unit) -> tuple[np.ndarray, float]:
+    """Express times since the first row, and their median step, in a unit of time."""
+    if not rows.has_dates:
+        raise ValueError(
+            f"unit={unit!r} needs an index of dates or durations; pass that of the "
+            "table as index, or unit=None to count rows."
+        )
+    size = pd.Timedelta(1, unit)
+    time = np.asarray((rows.time - rows.time[0]) / size, dtype=float)
+    step = rows.step
+    return time, 0.0 if step is None else float(step / size)
+
+
+def count_rows_per_day(rows) -> float:
+    """Divide a day by the median step of the rows."""
+    step = rows.step
+    if step is None:
+        raise ValueError(
+            "How many rows a day has is only known from an index of dates or durations "
+            "with two rows or more; pass that of the table as index, or rows_per_day."
+        )
+    return float(pd.Timedelta(1, "D") / step)

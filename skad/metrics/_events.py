@@ -1,0 +1,370 @@
+"""Rows judged anomalous to events: ranges of rows, and what each is about."""
+
+from dataclasses import dataclass
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from skad._validation import (
+    check_array,
+    check_consistent_length,
+    check_outlier_labels,
+    column_or_1d,
+)
+from skad.series._segments import find_segments, learn_max_gap
+
+__all__ = ["find_events", "merge_events"]
+
+
+def find_events(
+    y,
+    *,
+    scores=None,
+    contributions=None,
+    index=None,
+    channel_names=None,
+    n_sensors=3,
+    merge_gap=0,
+    min_length=1,
+    max_gap=None,
+):
+    """List the events in a table: ranges of rows that are anomalies.
+
+    Rows in a row that are labelled as anomalies are an event. First, events with at
+    most `merge_gap` rows between them are merged, then those shorter than `min_length`
+    rows are dropped. Events never cross series or gaps in time.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_timestamps,)
+        Labels, either -1 (anomaly) and +1 (normal), as `predict` returns them, or 0
+        (normal) and 1 (anomaly). Booleans mean anomaly where they are True, so that
+        ``scores < threshold`` will do. Ones alone are read as normal.
+    scores : array-like of shape (n_timestamps,), default=None
+        Scores as `score_samples` or `decision_function` returns them, higher = more
+        normal. If None, minus the sums of `contributions`, which are `score_samples`.
+    contributions : array-like of shape (n_timestamps, n_channels) or \
+            (n_windows, window_length, n_channels), default=None
+        Parts of the errors as `explain`, the function or a method, returns them, higher
+        = more anomalous. Where the rows are windows, the parts of their timesteps are
+        summed.
+    index : array-like of shape (n_timestamps,), default=None
+        Times of the rows: dates, durations or numbers; the last level of a MultiIndex,
+        whose other levels tell the series. If None, the index of `y`, `scores` or
+        `contributions`, whichever is the first to have one, else rows are numbered.
+    channel_names : list of str, default=None
+        Names of the channels. If None, the columns of `contributions` if they have any,
+        else channels are counted from 0.
+    n_sensors : int, default=3
+        Name so many sensors an event, those with the largest contributions.
+    merge_gap : int, default=0
+        Largest number of rows between two events that are merged.
+    min_length : int, default=1
+        Smallest number of rows of an event.
+    max_gap : number or timedelta-like, default=None
+        A longer step in the time index is a border. None: 5 times the median step.
+
+    Returns
+    -------
+    events : DataFrame of shape (n_events, n_columns)
+        The events in the order of the rows, with the columns
+
+        - "series": name of the series, a tuple if several levels name it; only with a
+          MultiIndex;
+        - "start", "end": times of the first and the last row, both included;
+        - "duration": from the first row to the last, 0 for a single row; only if the
+          index holds dates or durations;
+        - "start_row", "end_row", "n_rows": positions of the first and the last row,
+          both included, and how many rows that makes;
+        - "peak", "peak_score", "mean_score": time and value of the lowest score, the
+          first of equal ones, and mean score; only with `scores` or `contributions`;
+        - "sensor_1", "share_1", "sensor_2", ...: sensors, from the largest
+          contribution, and their shares of the error of the event; only with
+          `contributions`.
+
+    Raises
+    ------
+    ValueError
+        If labels are in neither coding, scores or contributions are not finite, lengths
+        differ, times are missing, doubled or out of order within a series, or the rows
+        of a series do not stand together.
+
+    See Also
+    --------
+    explain : The contributions, behind a pipeline too.
+    merge_events : The events as labels, for metrics.
+    event_recall_score : How many events were detected.
+    AnomalyScoreDisplay : The events in a picture.
+
+    Notes
+    -----
+    All rows from the first to the last count for the score and the sensors of an event,
+    those too that merging has taken in between. The share of a sensor is its
+    contribution, summed over these rows, of that of all sensors: shares add up to 1
+    over all sensors. With Mahalanobis errors contributions may be negative, and shares
+    too. Where the sum of all is not above 0, shares are nan.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from skad import find_events
+    >>> contributions = pd.DataFrame(
+    ...     {"flow": [0.0, 0.0, 2.0, 0.0, 1.0, 0.0], "heat": [0, 0, 2, 0, 4, 3]},
+    ...     index=pd.date_range("2018-04-01 08:00", periods=6, freq="min"),
+    ... )
+    >>> y_pred = [1, 1, -1, 1, -1, -1]
+    >>> events = find_events(y_pred, contributions=contributions, merge_gap=1)
+    >>> for name, value in events.loc[0].items():
+    ...     print(name, value)
+    start 2018-04-01 08:02:00
+    end 2018-04-01 08:05:00
+    duration 0 days 00:03:00
+    start_row 2
+    end_row 5
+    n_rows 4
+    peak 2018-04-01 08:04:00
+    peak_score -5.0
+    mean_score -3.0
+    sensor_1 heat
+    share_1 0.75
+    sensor_2 flow
+    share_2 0.25
+    """
+    _check_count("n_sensors", n_sensors, 1)
+    if index is None:
+        index = index_of(y, scores, contributions)
+    flags = check_outlier_labels(y)
+    parts, names = _read_contributions(contributions, channel_names)
+    if scores is not None:
+        scores = check_array(
+            column_or_1d(scores), ensure_2d=False, dtype=np.float64, input_name="scores"
+        )
+    elif parts is not None:
+        scores = -parts.sum(axis=1)
+    check_consistent_length(flags, scores, parts)
+    rows = read_rows(index, len(flags), max_gap)
+
+    first, last = _merged_ranges(flags, rows, merge_gap, min_length)
+    columns = _places(rows, first, last)
+    if scores is not None:
+        columns |= _levels(scores, rows.labels, first, last)
+    if parts is not None:
+        columns |= _sensors(parts, names, n_sensors, first, last)
+    return pd.DataFrame(columns)
+
+
+def merge_events(y, *, merge_gap=0, min_length=1, index=None, max_gap=None):
+    """Merge events and drop short ones, as `find_events` does, in the labels.
+
+    Metrics of the labels that it returns are those of the events in the table.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_timestamps,)
+        Labels, either -1 (anomaly) and +1 (normal), as `predict` returns them, or 0
+        (normal) and 1 (anomaly). Booleans mean anomaly where they are True. Ones alone
+        are read as normal.
+    merge_gap : int, default=0
+        Largest number of rows between two events that are merged.
+    min_length : int, default=1
+        Smallest number of rows of an event; shorter ones are dropped after merging.
+    index : array-like of shape (n_timestamps,), default=None
+        Times of the rows: dates, durations or numbers; the last level of a MultiIndex,
+        whose other levels tell the series. If None, the index of `y` if it has one.
+        Events cross neither series nor gaps in time.
+    max_gap : number or timedelta-like, default=None
+        A longer step in the time index is a gap. None: 5 times the median step.
+
+    Returns
+    -------
+    labels : ndarray of shape (n_timestamps,), dtype int
+        -1 in all rows of an event, those that merging has taken in between too; else
+        +1.
+
+    Raises
+    ------
+    ValueError
+        If labels are in neither coding, there are no rows, or the times of a series are
+        missing, doubled or out of order.
+
+    See Also
+    --------
+    find_events : The events as a table.
+    false_alarms_per_day : What merging saves.
+
+    Examples
+    --------
+    >>> from skad import false_alarms_per_day, merge_events
+    >>> y_true, y_pred = [0, 0, 0, 0, 0, 0, 1, 1], [1, 0, 1, 0, 0, 0, 1, 1]
+    >>> merge_events(y_pred, merge_gap=1)
+    array([-1, -1, -1,  1,  1,  1, -1, -1])
+    >>> false_alarms_per_day(y_true, y_pred, rows_per_day=6)
+    2.0
+    >>> merged = merge_events(y_pred, merge_gap=1)
+    >>> false_alarms_per_day(y_true, merged, rows_per_day=6)
+    1.0
+    """
+    flags = check_outlier_labels(y)
+    rows = read_rows(index_of(y) if index is None else index, len(flags), max_gap)
+    first, last = _merged_ranges(flags, rows, merge_gap, min_length)
+    return np.where(in_ranges(first, last, len(flags)), -1, 1)
+
+
+def _merged_ranges(flags, rows, merge_gap, min_length) -> tuple[np.ndarray, np.ndarray]:
+    """First and last row of every event, merged and long enough."""
+    _check_count("merge_gap", merge_gap, 0)
+    _check_count("min_length", min_length, 1)
+    first, last = find_ranges(flags, rows.segments, merge_gap)
+    is_long = last - first + 1 >= min_length
+    return first[is_long], last[is_long]
+
+
+def _check_count(name, value, least) -> None:
+    if not isinstance(value, Integral) or value < least:
+        raise ValueError(f"{name}={value!r}; expected an integer >= {least}.")
+
+
+def _read_contributions(contributions, names) -> tuple[Any, Any]:
+    """Contributions as (n_rows, n_channels), and the names of the channels."""
+    if contributions is None:
+        return None, None
+    parts = check_array(
+        contributions, dtype=np.float64, allow_nd=True, input_name="contributions"
+    )
+    if parts.ndim == 3:
+        parts = parts.sum(axis=1)
+    n_channels = parts.shape[1]
+    if names is None:
+        names = getattr(contributions, "columns", range(n_channels))
+    if len(names) != n_channels:
+        raise ValueError(
+            f"channel_names has {len(names)} names; expected {n_channels}, one for "
+            "each channel."
+        )
+    return parts, pd.Index(names)
+
+
+def _places(rows, first, last) -> dict[str, Any]:
+    """Columns that say where events are."""
+    columns: dict[str, Any] = {}
+    if rows.series is not None:
+        columns["series"] = rows.series[first]
+    columns["start"], columns["end"] = rows.labels[first], rows.labels[last]
+    if rows.has_dates:
+        time = rows.time
+        columns["duration"] = time[last] - time[first]
+    n_rows = last - first + 1
+    return columns | {"start_row": first, "end_row": last, "n_rows": n_rows}
+
+
+def _levels(scores, labels, first, last) -> dict[str, Any]:
+    """Columns that say how low the scores are."""
+    ranges = list(zip(first, last + 1, strict=True))
+    peaks = np.array([a + np.argmin(scores[a:b]) for a, b in ranges], dtype=int)
+    means = np.array([scores[a:b].mean() for a, b in ranges], dtype=float)
+    return {"peak": labels[peaks], "peak_score": scores[peaks], "mean_score": means}
+
+
+def _sensors(parts, names, n_sensors, first, last) -> dict[str, Any]:
+    """Columns that say where the errors come from."""
+    sums = np.empty((len(first), parts.shape[1]))
+    for event, (a, b) in enumerate(zip(first, last + 1, strict=True)):
+        sums[event] = parts[a:b].sum(axis=0)
+    whole = sums.sum(axis=1, keepdims=True)
+    shares = np.divide(sums, whole, out=np.full_like(sums, np.nan), where=whole > 0)
+    order = np.argsort(-sums, axis=1, kind="stable")[:, :n_sensors]
+    shares = np.take_along_axis(shares, order, axis=1)
+    columns: dict[str, Any] = {}
+    for place, (channels, values) in enumerate(zip(order.T, shares.T, strict=True), 1):
+        columns[f"sensor_{place}"] = names[channels]
+        columns[f"share_{place}"] = values
+    return columns
+
+
+# What events, their metrics and their pictures share ---------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Rows of a table, as its index tells them.
+
+    Attributes
+    ----------
+    series : Index or None
+        Name of the series of each row.
+    labels : Index
+        Label of each row; its number where there is no index.
+    segments : ndarray of shape (n_rows,), dtype int
+        Ascending numbers of the stretches that neither series nor gaps part.
+    """
+
+    series: pd.Index | None
+    labels: pd.Index
+    segments: np.ndarray
+
+    @property
+    def time(self) -> pd.Index:
+        """Labels, periods as their starts, which can be subtracted."""
+        is_period = isinstance(self.labels, pd.PeriodIndex)
+        return self.labels.to_timestamp() if is_period else self.labels
+
+    @property
+    def has_dates(self) -> bool:
+        """Whether the time has a unit."""
+        return isinstance(self.time, pd.DatetimeIndex | pd.TimedeltaIndex)
+
+    @property
+    def step(self) -> pd.Timedelta | None:
+        """Median step in time within the series; None if there is none with a unit."""
+        if not self.has_dates:
+            return None
+        steps = pd.Series(self.time).diff()
+        if self.series is not None:
+            codes = pd.factorize(self.series)[0]
+            steps = steps[np.diff(codes, prepend=-1) == 0]
+        step = steps.median()
+        return None if pd.isna(step) else step
+
+
+def index_of(*tables) -> pd.Index | None:
+    """Return the index of the first pandas object."""
+    indexes = (getattr(table, "index", None) for table in tables)  # lists have a method
+    return next((index for index in indexes if isinstance(index, pd.Index)), None)
+
+
+def read_rows(index, n_rows, max_gap=None) -> Rows:
+    """Read series, times and borders from an index, as the detectors do."""
+    if n_rows == 0:
+        raise ValueError("There are no rows; at least one is needed.")
+    labels = pd.RangeIndex(n_rows) if index is None else index
+    if not isinstance(labels, pd.Index):
+        labels = pd.Index(labels)
+    if len(labels) != n_rows:
+        raise ValueError(
+            f"index has {len(labels)} entries; expected {n_rows}, one for each row."
+        )
+    table = pd.DataFrame(index=labels)
+    bounds = find_segments(table, max_gap=learn_max_gap(table, max_gap=max_gap))
+    segments = np.repeat(np.arange(len(bounds)), np.diff(bounds, axis=1).ravel())
+    if not isinstance(labels, pd.MultiIndex):
+        return Rows(None, labels, segments)
+    return Rows(labels.droplevel(-1), labels.get_level_values(-1), segments)
+
+
+def find_ranges(flags, segments, merge_gap=0) -> tuple[np.ndarray, np.ndarray]:
+    """First and last row of every run of flagged rows of one segment."""
+    rows = np.flatnonzero(flags)
+    is_apart = (np.diff(rows) > merge_gap + 1) | (np.diff(segments[rows]) > 0)
+    first = rows[np.r_[True, is_apart][: len(rows)]]
+    last = rows[np.r_[is_apart, True][: len(rows)]]
+    return first, last
+
+
+def in_ranges(first, last, n_rows) -> np.ndarray:
+    """Whether rows are in one of the ranges, of which no two share a row."""
+    steps = np.zeros(n_rows + 1, dtype=int)
+    steps[first] += 1
+    steps[last + 1] -= 1
+    return np.cumsum(steps[:-1]) > 0

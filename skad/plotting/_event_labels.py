@@ -1,0 +1,150 @@
+"""Events in a picture: which rows they take, and the names of their sensors above."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from skad.plotting._style import number, palette, points, text_width
+from skad.plotting._timeline import as_text
+
+# Names are written in at most so many levels above each other, and take at most this
+# share of the height.
+_N_LEVELS = 3
+_HIGHEST = 0.3
+
+# Names of so many events are tried at most, those with the lowest scores.
+_N_TRIED = 200
+
+
+def events_in(events, rows, n_rows) -> pd.DataFrame:
+    """Events in the rows of one series, with positions counted from its first row.
+
+    `rows` is a slice of all rows, or the ascending positions of the rows of a series.
+    """
+    for name in ("start_row", "end_row"):
+        if name not in events:
+            raise ValueError(
+                f"events has no column {name!r}; expected a table from find_events."
+            )
+    if len(events) and not 0 <= events["start_row"].min() <= events["end_row"].max() < (
+        n_rows
+    ):
+        raise ValueError(
+            f"events lie in the rows {events['start_row'].min()} to "
+            f"{events['end_row'].max()}, but there are {n_rows} rows; expected events "
+            "in the rows that are drawn."
+        )
+    if isinstance(rows, slice):
+        return events.reset_index(drop=True)
+    own = events[events["start_row"].between(rows[0], rows[-1])]
+    return own.assign(
+        start_row=own["start_row"] - rows[0], end_row=own["end_row"] - rows[0]
+    ).reset_index(drop=True)
+
+
+class _Label(NamedTuple):
+    """A text on a pole; places in points from the left end of the axis."""
+
+    pole: float
+    left: float
+    right: float
+    level: int
+    text: str
+
+
+class EventLabels:
+    """Names above events, in levels, so that no name and no pole crosses another.
+
+    Parameters
+    ----------
+    width, height : float
+        Size of the picture in points.
+    n_names : int
+        Number of sensors of an event, each in a line of its own.
+    """
+
+    def __init__(self, width, height, n_names):
+        self.width = width
+        self.n_names = n_names
+        self.size = points("x-small")
+        self._level_height = (1.2 * n_names + 0.3) * self.size
+        n_levels = int(_HIGHEST * height / self._level_height)
+        self._levels = range(min(max(1, n_levels), _N_LEVELS))
+        self.labels: list[_Label] = []
+
+    @property
+    def height(self) -> float:
+        """Points that the names need above the panels."""
+        n_levels = 1 + max((label.level for label in self.labels), default=-1)
+        return n_levels * self._level_height + 3 * (n_levels > 0)
+
+    def fill(self, events, places) -> None:
+        """Name the sensors of each event that has room, in the order of the table.
+
+        `places` are shares of the axis.
+        """
+        wanted: list[tuple[float, str]] = []
+        for place, (_, event) in zip(
+            places[:_N_TRIED], events[:_N_TRIED].iterrows(), strict=True
+        ):
+            text = _name_sensors(event, self.n_names)
+            labels = self._arrange(sorted([*wanted, (place, text)], reverse=True))
+            if text and labels is not None:
+                wanted.append((place, text))
+                self.labels = labels
+
+    def _arrange(self, wanted) -> list[_Label] | None:
+        """Find a level for each name, from the right; None if there is none."""
+        labels: list[_Label] = []
+        for place, text in wanted:
+            length = text_width(text, self.size) + self.size
+            pole = place * self.width
+            left = max(0.0, min(pole, self.width - length))
+            for level in self._levels:
+                label = _Label(pole, left, left + length, level, text)
+                if not any(_cross(label, other) for other in labels):
+                    labels.append(label)
+                    break
+            else:
+                return None
+        return labels
+
+    def draw(self, ax) -> list[Any]:
+        """Write the names above an axes, on their poles."""
+        return [self._draw_one(ax, label) for label in self.labels]
+
+    def _draw_one(self, ax, label) -> Any:
+        base = {"xy": (label.pole / self.width, 1), "xycoords": "axes fraction"}
+        base |= {"textcoords": "offset points", "annotation_clip": False}
+        height, colour = 3 + label.level * self._level_height, palette().text
+        line = {"arrowstyle": "-", "color": colour, "linewidth": 0.6}
+        line |= {"shrinkA": 0, "shrinkB": 0}
+        ax.annotate("", xytext=(0, height), arrowprops=line, **base)
+        return ax.annotate(
+            label.text,
+            xytext=(label.left - label.pole, height),
+            va="bottom",
+            fontsize=self.size,
+            color=colour,
+            **base,
+        )
+
+
+def _cross(one, other) -> bool:
+    """Whether a name lies over another, or a pole goes through a name."""
+    if one.level == other.level:
+        return one.left < other.right and other.left < one.right
+    low, high = sorted((one, other), key=lambda label: label.level)
+    return low.left < high.pole < low.right
+
+
+def _name_sensors(event, n_names) -> str:
+    """Write the first sensors of an event and their shares, one a line."""
+    lines = []
+    for place in range(1, n_names + 1):
+        if f"sensor_{place}" in event:
+            share = event[f"share_{place}"]
+            percent = "" if np.isnan(share) else f" {number(round(100 * share))} %"
+            lines.append(as_text(event[f"sensor_{place}"]) + percent)
+    return "\n".join(lines)

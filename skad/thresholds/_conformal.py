@@ -1,0 +1,172 @@
+"""A rule with a guarantee on false alarms."""
+
+import warnings
+from numbers import Real
+from typing import ClassVar
+
+import numpy as np
+from scipy.stats import false_discovery_control
+from sklearn.base import BaseEstimator
+
+from skad._validation import Interval, check_is_fitted, fit_context
+from skad.thresholds._cuts import check_scores
+
+
+class ConformalThreshold(BaseEstimator):
+    """Threshold with a guaranteed rate of false alarms; no labels needed.
+
+    Split conformal detection: scores of normal rows that the detector has not seen, the
+    calibration scores, tell how low the score of a further normal row may be.
+
+    Parameters
+    ----------
+    alpha : float, default=0.01
+        Highest probability that a normal row is flagged, in (0, 1). At least ``1 /
+        alpha - 1`` calibration scores are needed to flag anything.
+
+    Attributes
+    ----------
+    threshold_ : float
+        A score below it is an anomaly.
+    calibration_scores_ : ndarray of shape (n_samples,)
+        The scores that the rule was fitted on, ascending.
+
+    See Also
+    --------
+    QuantileThreshold : About the same threshold, without a guarantee.
+    POTThreshold : For rates below 1 / n_samples, if the tail is well-behaved.
+
+    Notes
+    -----
+    The threshold is the k-th lowest of the n calibration scores, ``k = floor(alpha * (n
+    + 1))``; the score itself is not flagged, nor are those that tie with it. If k is 0,
+    it is minus infinity: nothing is flagged, and a warning says how many scores are
+    needed.
+
+    **The promise.** If a new normal row and the calibration rows are exchangeable (any
+    order of them is equally probable, as for independent rows of one distribution), the
+    probability that it is flagged is at most alpha, and at least ``alpha - 1 / (n +
+    1)`` if scores do not tie. Nothing else is assumed, neither of the scores nor of the
+    detector. It holds on average over calibration sets: the rate of false alarms with
+    one set varies around it like Beta(k, n + 1 - k), with a standard deviation of about
+    ``sqrt(alpha / n)``; alpha = 0.01 with 1,000 scores may well be 0.004 or 0.016.
+
+    **What breaks it.** Rows that the detector was trained on (their scores are too
+    high), drift (new rows are not like the old ones), and *time*. Scores of overlapping
+    windows, or of neighbouring rows, repeat each other, so that a stretch of them tells
+    no more than a few independent ones. With 199 windows of 50 rows of noise, each one
+    row further than the last, and alpha = 0.05, the rate of false alarms is 0.13 on
+    average, above 0.1 in nearly half of the draws and below 0.025 in a sixth; with 199
+    windows that do not overlap it is 0.05 ± 0.015, as promised. So either calibrate on
+    windows that do not overlap (`stride` at least the window length, and a gap as long
+    as the series remembers), or on a stretch of many hundred window lengths, or on
+    other series of the same kind; and leave a gap between training and calibration
+    rows. The same holds for the scores that WindowedDetector gives to rows.
+
+    Anomalies among the calibration rows make the rule flag less, not more. In
+    TunedThresholdDetector the promise is that of split conformal detection if the
+    detector that is kept is the one that gave the scores: `X_val`, ``cv="prefit"``, or
+    a float for `cv` with ``refit=False``. Scores pooled from folds, and a refit
+    afterwards, keep it about, not by proof.
+
+    References
+    ----------
+    V. Vovk, A. Gammerman, G. Shafer, Algorithmic Learning in a Random World, sections
+    2.2 and 4.2, 2005, doi:10.1007/b106715.
+
+    V. Vovk, "Conditional validity of inductive conformal predictors", 2012,
+    arXiv:1209.2673 (the Beta distribution).
+
+    S. Bates, E. Candès, L. Lei, Y. Romano, M. Sesia, "Testing for outliers with
+    conformal p-values", Annals of Statistics 51, 2023, arXiv:2104.08279.
+
+    Examples
+    --------
+    >>> from skad import ConformalThreshold
+    >>> rule = ConformalThreshold(alpha=0.25)
+    >>> rule.fit([-4.0, -1.0, -2.0, -3.0, -1.5, -6.0, -2.5]).threshold_
+    -4.0
+    >>> rule.p_values([-5.0, -4.0, -1.2])
+    array([0.25 , 0.375, 0.875])
+    """
+
+    _parameter_constraints: ClassVar = {
+        "alpha": [Interval(Real, 0, 1, closed="neither")]
+    }
+
+    def __init__(self, alpha=0.01):
+        self.alpha = alpha
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, scores, y=None):
+        """Find the threshold.
+
+        Parameters
+        ----------
+        scores : array-like of shape (n_samples,) or (n_samples, 1)
+            Scores of normal rows that the detector was not trained on, higher = more
+            normal.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : object
+            The fitted rule.
+
+        Warns
+        -----
+        UserWarning
+            If the scores are too few to flag anything at this `alpha`.
+        """
+        ordered = np.sort(check_scores(scores))
+        # compared as p-values are, not multiplied: 0.29 * 100 falls short of 29
+        ranks = np.arange(1, len(ordered) + 1) / (len(ordered) + 1)
+        n_below = int(np.searchsorted(ranks, self.alpha, side="right"))
+        if n_below == 0:
+            warnings.warn(
+                f"{len(ordered)} calibration scores are too few for alpha={self.alpha}:"
+                " nothing will be flagged. At least "
+                f"{np.ceil(round(1 / self.alpha, 9)) - 1:.0f} are needed.",
+                UserWarning,
+                stacklevel=3,
+            )
+        self.threshold_ = float(ordered[n_below - 1]) if n_below else -np.inf
+        self.calibration_scores_ = ordered
+        return self
+
+    def p_values(self, scores, *, adjust=None):
+        """Tell how unusual scores are among those of normal rows.
+
+        Parameters
+        ----------
+        scores : array-like of shape (n_samples,) or (n_samples, 1)
+            Scores of new rows, higher = more normal.
+        adjust : {None, "bh", "by"}, default=None
+            None: each row by itself; p <= alpha for at most a share alpha of the normal
+            rows. "bh" (Benjamini and Hochberg) and "by" (Benjamini and Yekutieli): for
+            all rows together; if those with p <= q are flagged, the expected share of
+            normal rows among the flagged ones is at most q. "bh" takes the rows to be
+            independent of each other, "by" takes any dependence, at a price.
+
+        Returns
+        -------
+        p_values : ndarray of shape (n_samples,), dtype float64
+            ``(1 + number of calibration scores <= score) / (n + 1)``, adjusted; lower =
+            more anomalous. Without adjustment, ``p <= alpha`` where ``score <
+            threshold_``, and nowhere else.
+
+        Raises
+        ------
+        ValueError
+            If `adjust` is none of the three.
+        """
+        check_is_fitted(self)
+        if adjust not in (None, "bh", "by"):
+            raise ValueError(f"adjust={adjust!r}; expected None, 'bh' or 'by'.")
+        calibration = self.calibration_scores_
+        n_lower = np.searchsorted(calibration, check_scores(scores), side="right")
+        p_values = (1 + n_lower) / (1 + len(calibration))
+        if adjust is None:
+            return p_values
+        return false_discovery_control(p_values, method=adjust)

@@ -1,0 +1,167 @@
+"""A rule that extrapolates the tail of the scores."""
+
+import warnings
+from numbers import Real
+from typing import ClassVar
+
+import numpy as np
+from scipy.stats import genpareto
+from sklearn.base import BaseEstimator
+
+from skad._validation import Interval, fit_context
+from skad.thresholds._cuts import check_scores, from_units, in_units
+
+# Below this many different excesses a shape cannot be told from them.
+_MIN_EXCESSES = 10
+
+
+class POTThreshold(BaseEstimator):
+    """Threshold from extreme value theory, by peaks over threshold; no labels needed.
+
+    For risks so small that no quantile of the scores can be counted: one false alarm in
+    10,000 rows, from 5,000 of them.
+
+    Parameters
+    ----------
+    risk : float, default=1e-3
+        Probability that a normal row is flagged, > 0 and below ``1 - level``.
+    level : float, default=0.98
+        Share of the scores that do not belong to the tail, in (0, 1). A higher one fits
+        the theory better, but leaves fewer scores to fit.
+
+    Attributes
+    ----------
+    threshold_ : float
+        A score below it is an anomaly.
+    tail_start_ : float
+        Where the tail begins: the scores below it were fitted.
+    n_excesses_ : int
+        Number of the scores below `tail_start_`.
+    shape_ : float
+        Shape of the generalised Pareto distribution. Above 0 the tail is heavy, 0 is an
+        exponential tail, and below 0 it ends at a finite score.
+    scale_ : float
+        Its scale, in units of the scores.
+
+    See Also
+    --------
+    QuantileThreshold : Counts, where there are scores enough.
+    ConformalThreshold : Assumes no tail.
+
+    Notes
+    -----
+    The excesses of the errors x = -score over a high t follow, for nearly every
+    distribution and the better the higher t is, a generalised Pareto distribution
+    (Pickands, Balkema and de Haan). With its shape g and scale s, fitted by maximum
+    likelihood (scipy), n scores and n_t excesses over their quantile t of `level`,
+
+        threshold = -(t + s / g * ((risk * n / n_t)^-g - 1)),
+
+    and ``-(t - s * log(risk * n / n_t))`` for g = 0. A tail that is fitted with an end
+    point (g < 0) puts the threshold before it, however small the risk: a row beyond all
+    that was seen is always flagged. The streaming versions of the paper (SPOT, DSPOT)
+    are not here.
+
+    With fewer than 10 different excesses, an exponential tail (g = 0, s the mean
+    excess) is taken, with a warning. Where the lowest scores tie so that there are none
+    at all, the threshold is the lowest score: nothing that was seen is flagged. Where
+    ties leave so few excesses that they are no more than the risk allows, it is
+    `tail_start_`.
+
+    It assumes that the scores come from normal rows that the detector was not trained
+    on, and that the tail goes on as it begins. Anomalies among the scores become the
+    tail: the threshold moves below most of them. Few excesses err towards false alarms:
+    of seven distributions, normal to heavy-tailed, 1,000 scores and the default risk
+    gave 1.5 times the risk on average (single fits 0.3 to 4 times), 5,000 scores 1.1
+    times (0.5 to 1.9); a risk of 1e-4 gave 7 and 2 times. Scores of neighbouring rows
+    or overlapping windows repeat each other, and count as fewer.
+
+    References
+    ----------
+    A. Siffer, P.-A. Fouque, A. Termier, C. Largouet, "Anomaly Detection in Streams with
+    Extreme Value Theory", KDD 2017, doi:10.1145/3097983.3098144.
+
+    S. Coles, An Introduction to Statistical Modeling of Extreme Values, sections 4.2
+    and 4.3, 2001, doi:10.1007/978-1-4471-3675-0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skad import POTThreshold
+    >>> errors = np.random.default_rng(0).exponential(size=5000)
+    >>> rule = POTThreshold(risk=1e-4).fit(-errors)
+    >>> bool(-12 < rule.threshold_ < -7)  # the truth is log(1e-4) = -9.2
+    True
+    """
+
+    _parameter_constraints: ClassVar = {
+        "risk": [Interval(Real, 0, 1, closed="neither")],
+        "level": [Interval(Real, 0, 1, closed="neither")],
+    }
+
+    def __init__(self, risk=1e-3, level=0.98):
+        self.risk = risk
+        self.level = level
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, scores, y=None):
+        """Find the threshold.
+
+        Parameters
+        ----------
+        scores : array-like of shape (n_samples,) or (n_samples, 1)
+            Scores, higher = more normal.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : object
+            The fitted rule.
+
+        Raises
+        ------
+        ValueError
+            If `risk` is not below ``1 - level``.
+
+        Warns
+        -----
+        UserWarning
+            If there are too few excesses to fit their shape.
+        """
+        if self.risk >= 1 - self.level:
+            raise ValueError(
+                f"risk={self.risk} is not below 1 - level={1 - self.level:.3g}, the "
+                "share of the tail; lower level, or take QuantileThreshold(risk)."
+            )
+        scores, exponent = in_units(check_scores(scores))
+        errors = np.sort(-scores)
+        start = np.quantile(errors, self.level)
+        excesses = errors[errors > start] - start
+        shape, scale = self._fit_tail(excesses, len(errors))
+        # no more than 1: ties at the start may leave fewer excesses than risk allows
+        share = min(1.0, self.risk * len(errors) / max(1, len(excesses)))
+        with np.errstate(over="ignore"):  # the quantile may lie beyond the floats
+            excess = scale * genpareto.isf(share, shape)
+        self.tail_start_ = from_units(-start, exponent)
+        self.n_excesses_ = len(excesses)
+        self.shape_ = shape
+        self.scale_ = from_units(scale, exponent)
+        self.threshold_ = from_units(-(start + excess), exponent)
+        return self
+
+    def _fit_tail(self, excesses, n_scores):
+        """Shape and scale of the excesses; scale 0 if there are none."""
+        if len(np.unique(excesses)) < _MIN_EXCESSES:
+            warnings.warn(
+                f"The {len(excesses)} excesses of {n_scores} scores over level="
+                f"{self.level} are too few, or tie too much, to fit their shape; an "
+                "exponential tail is assumed. Fit on more scores, or lower the level.",
+                UserWarning,
+                stacklevel=4,
+            )
+            return 0.0, float(excesses.mean()) if len(excesses) else 0.0
+        # The search of scipy starts from, and stops at, sizes around 1.
+        unit = excesses.mean()
+        shape, _, scale = genpareto.fit(excesses / unit, floc=0)
+        return float(shape), float(scale * unit)

@@ -1,0 +1,111 @@
+"""Slow, obvious references for events and their metrics: loops over plain lists.
+
+Anomalies and flags are lists of booleans. A segment is a list of the rows between two
+borders; an event is a list of rows.
+"""
+
+import math
+import statistics
+from fractions import Fraction
+
+
+def events(flags, segments, merge_gap=0, min_length=1):
+    """Events of each segment: runs of flags, merged, then those that are long."""
+    found = []
+    for segment in segments:
+        runs = []
+        for row in segment:
+            if flags[row] and (row == segment[0] or not flags[row - 1]):
+                runs.append([])
+            if flags[row]:
+                runs[-1].append(row)
+        place = 0
+        while place + 1 < len(runs):
+            between = range(runs[place][-1] + 1, runs[place + 1][0])
+            if len(between) <= merge_gap:
+                runs[place] += [*between, *runs.pop(place + 1)]
+            else:
+                place += 1
+        found += [run for run in runs if len(run) >= min_length]
+    return found
+
+
+def lowest(scores, event):
+    """Row of the lowest score of an event, the first of equal ones."""
+    return min(event, key=lambda row: (scores[row], row))
+
+
+def sensors(contributions, event):
+    """Channels from the largest to the smallest sum over an event, and their shares."""
+    n_channels = len(contributions[0])
+    sums = [math.fsum(contributions[r][c] for r in event) for c in range(n_channels)]
+    order = sorted(range(n_channels), key=lambda c: (-sums[c], c))
+    whole = math.fsum(sums)
+    return [(c, sums[c] / whole if whole > 0 else math.nan) for c in order]
+
+
+def precision(truth, judged, segments):
+    """Predicted events with a true row, of all predicted events; None without any."""
+    hits = [any(truth[row] for row in event) for event in events(judged, segments)]
+    return Fraction(sum(hits), len(hits)) if hits else None
+
+
+def recall(truth, judged, segments):
+    """True events with a flagged row, of all true events; None without any."""
+    return precision(judged, truth, segments)
+
+
+def fbeta(truth, judged, segments, beta):
+    """F-beta of both; 0 if one of them is undefined, None if both are."""
+    return _fbeta(
+        precision(truth, judged, segments), recall(truth, judged, segments), beta
+    )
+
+
+def _fbeta(precision, recall, beta):
+    if precision is None and recall is None:
+        return None
+    if not precision or not recall:
+        return Fraction(0)
+    weight = Fraction(str(beta)) ** 2
+    return (1 + weight) * precision * recall / (weight * precision + recall)
+
+
+def delays(truth, judged, segments):
+    """Rows from the start of each true event to its first flag; None if missed."""
+    found = []
+    for event in events(truth, segments):
+        flagged = [row for row in event if judged[row]]
+        found.append(flagged[0] - event[0] if flagged else None)
+    return found
+
+
+def average_delay(truth, judged, segments, average):
+    """Average of the delays; a missed event counts with its length."""
+    lengths = [len(event) for event in events(truth, segments)]
+    found = [
+        length if delay is None else delay
+        for length, delay in zip(lengths, delays(truth, judged, segments), strict=True)
+    ]
+    return getattr(statistics, average)(found) if found else None
+
+
+def false_alarms(truth, judged, segments):
+    """Predicted events without a true row."""
+    return sum(
+        not any(truth[row] for row in event) for event in events(judged, segments)
+    )
+
+
+def point_adjusted_fbeta(truth, judged, segments, beta, k):
+    """F-beta of rows, after whole events were flagged that are flagged by over k %."""
+    adjusted = list(judged)
+    for event in events(truth, segments):
+        share = Fraction(sum(judged[row] for row in event), len(event))
+        if share > Fraction(k, 100):
+            for row in event:
+                adjusted[row] = True
+    n_hits = sum(t and a for t, a in zip(truth, adjusted, strict=True))
+    precision = Fraction(n_hits, sum(adjusted)) if any(adjusted) else None
+    recall = Fraction(n_hits, sum(truth)) if any(truth) else None
+    return _fbeta(precision, recall, beta)
