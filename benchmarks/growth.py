@@ -109,8 +109,8 @@ def draw(table, note):
         2, 3, figsize=(11, 6.2), sharex="col", sharey="row", layout="constrained"
     )
     shades = palette()
-    shades = shades.text, shades.normal, shades.anomaly, shades.best
-    colours = dict(zip(DETECTORS, shades, strict=True))
+    in_order = shades.text, shades.normal, shades.anomaly, shades.best
+    colours = dict(zip(DETECTORS, in_order, strict=True))
     markers = dict(zip(DETECTORS, "so^D", strict=True))
     for grows, column in zip(SIZES, axes.T, strict=True):
         part = table[table["grows"] == grows]
@@ -121,10 +121,10 @@ def draw(table, note):
             _draw_proportional(ax, part, grows, seconds)
             ax.set(xscale="log", yscale="log")
             tidy(ax)
-        usual = (
-            f"{USUAL[other]:,} {NAMES[other]}" for other in SIZES if other != grows
-        )
-        column[0].set_title(" \u00b7 ".join(usual), fontsize="small")
+        sizes = part[grows].unique()
+        column[1].set_xticks(sizes, [f"{size:,}" for size in sizes], fontsize="small")
+        column[1].minorticks_off()
+        column[0].set_title(TITLES[grows], fontsize="small")
         column[1].set_xlabel(NAMES[grows])
     axes[0, 0].set_ylabel("fit, one epoch: CPU s")
     axes[1, 0].set_ylabel("score: CPU s")

@@ -94,7 +94,8 @@ class RandomDetector(OutlierMixin, BaseEstimator):
         return np.random.default_rng(self.random_state).random(len(X))
 
 
-# name: (detector, whether it sees windows or single rows of a series)
+# name: (detector, whether it sees windows or single rows of a series; "timestep" is
+# windows, of which only the row's own errors count)
 DETECTORS = {
     "random": (RandomDetector, "row"),
     "IsolationForest row": (IsolationForest, "row"),
@@ -106,6 +107,8 @@ DETECTORS = {
     "neighbours row": (NearestNeighborDetector, "row"),
     "neighbours": (NearestNeighborDetector, "window"),
     "MLP": (MLPAutoencoder, "window"),
+    "PCA timestep": (LinearAutoencoder, "timestep"),
+    "MLP timestep": (MLPAutoencoder, "timestep"),
     "MLP mse": (partial(MLPAutoencoder, error_model="mse"), "window"),
     "MLP std": (partial(MLPAutoencoder, error_model="std"), "window"),
     "MLP no refit": (partial(MLPAutoencoder, refit=False), "window"),
@@ -314,13 +317,14 @@ def judge(task, make, view, seed):
         detector.set_params(random_state=seed)
     fit = (task.X_train,)
     if task.window_length is not None:
-        if view == "window":
+        if view != "row":
             n_windows = len(task.X_train) - task.window_length + 1
             stride = max(1, n_windows // MOST_TRAINING_WINDOWS)
             detector = WindowedDetector(
                 detector,
                 task.window_length,
                 stride=min(stride, task.window_length // 5),
+                level="timestep" if view == "timestep" else "auto",
                 normal_label=None if task.y_train is None else 0,
             )
             if task.y_train is not None:
@@ -358,8 +362,8 @@ def run(args):
                 if seed and not is_random(make):
                     continue
                 for task in tasks:
-                    no_rows = task.window_length is None and view == "row"
-                    if no_rows and name != "random":
+                    needs_series = view != "window" and name != "random"
+                    if needs_series and task.window_length is None:
                         continue
                     if (set_name, str(task.name), name, seed) in done:
                         continue

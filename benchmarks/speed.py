@@ -461,6 +461,8 @@ def main():
         print_head(settings)
         lost = [name for name in sections if measure(name, settings)]
         if not args.short:
+            if not args.peers:
+                print("without peers: make them with benchmarks/make_peers.sh FOLDER")
             return
         if lost:
             print("\nonce more, for what misses its goal by half of it:")

@@ -126,13 +126,13 @@ def copy_weights(source, target):
             old.copy_(new)
 
 
-def errors_of(module, X):
+def errors_of(module, X, batch_size=256):
     """Mean squared error of each window."""
     module.eval()
     with torch.inference_mode():
         errors = [
             (module(batch)[0] - batch).double().square().mean((1, 2))
-            for batch in as_windows(X).split(256)
+            for batch in as_windows(X).split(batch_size)
         ]
     return torch.cat(errors).numpy()
 
@@ -180,7 +180,7 @@ def run_loops(X_train, X_test, n_epochs):
     for name, make in NETS.items():
         module = make()
         fit_by_loops(module, X_train, n_epochs, kl=name.startswith("KL-"))
-        yield name, errors_of(module, X_test)
+        yield name, errors_of(module, X_test, BATCH_SIZE)
 
 
 def run_skad(X_train, X_test, n_epochs):

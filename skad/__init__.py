@@ -44,6 +44,7 @@ _HOMES = {
     "skad.metrics._scorers": ["make_outlier_scorer"],
     "skad.persistence._onnx": ["to_onnx"],
     "skad.persistence._save_load": ["load", "save"],
+    "skad.plotting._comparison": ["DetectorComparisonDisplay"],
     "skad.plotting._contributions": ["ContributionDisplay"],
     "skad.plotting._history": ["TrainingHistoryDisplay"],
     "skad.plotting._reconstruction": ["ReconstructionDisplay"],
@@ -116,6 +117,7 @@ if TYPE_CHECKING:  # the same table once more, for editors and mypy
     from skad.metrics._scorers import make_outlier_scorer
     from skad.persistence._onnx import to_onnx
     from skad.persistence._save_load import load, save
+    from skad.plotting._comparison import DetectorComparisonDisplay
     from skad.plotting._contributions import ContributionDisplay
     from skad.plotting._history import TrainingHistoryDisplay
     from skad.plotting._reconstruction import ReconstructionDisplay

@@ -12,12 +12,13 @@ from sklearn.base import BaseEstimator, OutlierMixin, clone
 from sklearn.decomposition import PCA
 from sklearn.ensemble import IsolationForest
 from sklearn.exceptions import NotFittedError
-from sklearn.metrics import fbeta_score
+from sklearn.metrics import fbeta_score, precision_score, recall_score
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 import skad.plotting._style as style
+from skad import find_events
 from skad.plotting._history import TrainingHistoryDisplay
 from skad.plotting._reconstruction import ReconstructionDisplay
 from skad.plotting._threshold import ThresholdDisplay
@@ -403,6 +404,97 @@ def test_curve_is_fbeta_at_every_threshold(beta):
     assert display.best_point_.get_xdata() == [display.best_threshold]
 
 
+def test_precision_and_recall_at_every_threshold():
+    rng = np.random.default_rng(1)
+    scores = rng.integers(0, 12, size=40).astype(float)
+    is_anomaly = rng.random(40) < 0.4
+    display = ThresholdDisplay.from_predictions(is_anomaly, scores)
+    assert np.isnan(display.precision[0])
+    for k, threshold in enumerate(display.thresholds):
+        judged = scores < threshold
+        assert display.recall[k] == recall_score(is_anomaly, judged)
+        if k:
+            assert display.precision[k] == precision_score(is_anomaly, judged)
+    assert display.precision_line_.get_xdata().tolist() == display.thresholds.tolist()
+    assert display.recall_line_.get_ydata().tolist() == display.recall.tolist()
+
+
+def day_of_rows(n, *, series=False):
+    """Scores of rows of two hours with a gap, and perhaps of a second series."""
+    scores = np.random.default_rng(3).integers(0, 6, size=n).astype(float)
+    index = pd.date_range("2018-04-01", periods=n, freq="2h").to_series()
+    index[n // 2 :] += pd.Timedelta("3D")
+    index = pd.DatetimeIndex(index)
+    if series:
+        index = pd.MultiIndex.from_arrays([np.arange(n) // 20, index])
+    return scores, index
+
+
+@pytest.mark.parametrize("series", [True, False])
+@pytest.mark.parametrize("threshold", [None, 2.5, 99.0, -1.0, 0.0])
+def test_alerts_a_day_are_counted_events(series, threshold):
+    scores, index = day_of_rows(60, series=series)
+    display = ThresholdDisplay.from_predictions(
+        None, scores, index=index, threshold=threshold
+    )
+    expected = [
+        len(find_events(np.where(scores < value, -1, 1), index=index)) / 5
+        for value in display.thresholds
+    ]
+    assert display.alerts_per_day == pytest.approx(expected)
+    assert display.alerts_line_.axes is display.axes_[-1]
+    assert display.fbeta_line_ is None
+    assert len(display.axes_) == 2
+    display.figure_.canvas.draw()
+    shown = [text.get_text() for text in display.axes_[-1].texts]
+    if threshold is not None:
+        n_alerts = len(find_events(np.where(scores < threshold, -1, 1), index=index))
+        assert shown == [f"{n_alerts / 5:.3g}"]
+
+
+def test_alerts_need_dates_in_order():
+    scores, index = day_of_rows(40)
+    draw = ThresholdDisplay.from_predictions
+    y = np.repeat([0, 1], 20)
+    assert len(draw(y, scores, index=index).axes_) == 3
+    assert len(draw(pd.Series(y, index), scores).axes_) == 3
+    assert len(draw(y, pd.Series(scores, index)).axes_) == 3
+    assert len(draw(y, scores, index=np.arange(40)).axes_) == 2
+    assert len(draw(y, scores).axes_) == 2
+    assert draw(None, [1.0], index=index[:1]).alerts_per_day is None
+    with pytest.raises(ValueError, match="must increase"):
+        draw(y, scores, index=index[::-1])
+    with pytest.raises(ValueError, match="index has 3 entries; expected 40"):
+        draw(y, scores, index=index[:3])
+    X = pd.DataFrame({"a": scores, "b": -scores}, index)
+    forest = IsolationForest(n_estimators=5, random_state=0).fit(X)
+    assert len(ThresholdDisplay.from_estimator(forest, X, y).axes_) == 3
+
+
+def test_equal_scores_make_one_alert():
+    _, index = day_of_rows(12)
+    display = ThresholdDisplay.from_predictions(None, np.zeros(12), index=index)
+    assert display.alerts_per_day == pytest.approx([0, 2])  # a gap parts them
+    display.figure_.canvas.draw()
+
+
+def test_long_curves_are_thin_and_keep_their_peaks():
+    rng = np.random.default_rng(0)
+    scores = rng.normal(size=200_000)
+    index = pd.date_range("2018-04-01", periods=200_000, freq="min")
+    y = scores + rng.normal(size=200_000) < -2
+    display = ThresholdDisplay.from_predictions(y, scores, index=index)
+    lines = [display.precision_line_, display.recall_line_, display.fbeta_line_]
+    curves = [display.precision, display.recall, display.fbeta]
+    lines.append(display.alerts_line_)
+    curves.append(display.alerts_per_day)
+    for line, curve in zip(lines, curves, strict=True):
+        drawn = line.get_ydata()
+        assert len(drawn) <= 4002
+        assert drawn.max() == np.nanmax(curve)
+        assert drawn.min() == np.nanmin(curve)
+
+
 def test_best_threshold_between_neighbouring_floats():
     low, high = 1.0, np.nextafter(1.0, 2.0)
     display = ThresholdDisplay.from_predictions([-1, 1], [low, high])
@@ -547,7 +639,16 @@ def draw_threshold(ax=None):
     )
 
 
-DRAWINGS = [draw_reconstruction, draw_history, draw_threshold]
+def draw_alerts(ax=None):
+    scores = -np.r_[np.linspace(1, 3, 80), np.logspace(0, 4, 40)]
+    y = np.repeat([1, -1], [80, 40])
+    index = pd.date_range("2018-04-01", periods=120, freq="h")
+    return ThresholdDisplay.from_predictions(
+        y, scores, threshold=-2.87, index=index, ax=ax
+    )
+
+
+DRAWINGS = [draw_reconstruction, draw_history, draw_threshold, draw_alerts]
 
 
 @pytest.mark.parametrize("draw", DRAWINGS)
@@ -623,6 +724,7 @@ def text_boxes(figure):
     for ax in figure.axes:
         if ax.axison:
             texts += [ax.title, ax.xaxis.label, ax.yaxis.label, *tick_labels(ax)]
+            texts += ax.texts
         if ax.get_legend() is not None:
             texts += ax.get_legend().get_texts()
     renderer = figure.canvas.get_renderer()

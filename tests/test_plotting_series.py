@@ -24,9 +24,13 @@ from skad import (
     TimeSeriesImputer,
     TunedThresholdDetector,
     WindowedDetector,
+    explain,
+    find_events,
     make_sensors,
 )
+from skad.plotting._comparison import DetectorComparisonDisplay
 from skad.plotting._contributions import ContributionDisplay
+from skad.plotting._event_labels import EventLabels
 from skad.plotting._scores import AnomalyScoreDisplay
 from skad.plotting._timeline import Timeline
 
@@ -34,6 +38,7 @@ mpl = pytest.importorskip("matplotlib")
 
 draw_scores = AnomalyScoreDisplay.from_predictions
 draw_parts = ContributionDisplay.from_predictions
+draw_several = DetectorComparisonDisplay.from_predictions
 
 
 @pytest.fixture(autouse=True)
@@ -679,7 +684,204 @@ def test_contributions_refuse(plt, table, pipeline):
     assert plt.get_fignums() == []
 
 
-# What both share
+def test_contributions_of_explain_bear_the_same_names(table, pipeline):
+    X, y = table
+    told = ContributionDisplay.from_estimator(pipeline, X, y)
+    shown = draw_parts(explain(pipeline, X), y_true=y)
+    assert shown.channel_names == told.channel_names
+    assert (shown.contributions == told.contributions).all()
+    assert shown.index.equals(told.index)
+    unnamed = draw_parts(pd.DataFrame(np.ones((3, 2))))
+    assert unnamed.channel_names == ["channel 0", "channel 1"]
+
+
+# Events above the scores
+
+
+def events_of(scores, threshold, parts=None, index=None, **kwargs):
+    flags = np.asarray(scores) < threshold
+    parts = np.c_[-scores, -scores] if parts is None else parts
+    return find_events(flags, contributions=parts, index=index, **kwargs)
+
+
+def texts_of(display):
+    return [label.get_text() for label in display.event_labels_]
+
+
+def test_events_are_shaded_and_named(table, pipeline):
+    X, y = table
+    parts = explain(pipeline, X)
+    flags = pipeline.predict(X)
+    events = find_events(flags, contributions=parts, merge_gap=30)
+    assert 1 < len(events) < len(find_events(flags, index=X.index))
+    display = AnomalyScoreDisplay.from_estimator(pipeline, X, y, events=events)
+    inside = np.zeros(len(X), dtype=bool)
+    for event in events.itertuples():
+        inside[event.start_row : event.end_row + 1] = True
+    time = Timeline(X.index, slice(0, len(X)))
+    assert spans(display.flagged_bars_[0]) == [
+        pytest.approx(tuple(bar)) for bar in time.bars(inside)
+    ]
+    (strip,) = display.event_ax_.collections
+    assert spans(strip) == spans(display.flagged_bars_[0])
+    labels = [text.get_text() for text in display.legend_.get_texts()]
+    assert labels[1:] == ["event", "labelled"]
+    worst = events.loc[events["peak_score"].idxmin()]
+    assert f"{worst.sensor_1} {100 * worst.share_1:.0f} %" in texts_of(display)
+    assert display.flagged_ranges["start"].tolist() != events["start"].tolist()
+    two = display.plot(n_names=2)
+    assert any(worst.sensor_2 in text.split("\n")[1] for text in texts_of(two))
+    assert texts_of(display.plot(n_names=0)) == []
+
+
+def test_names_without_room_are_left_out_the_best_first():
+    scores = np.zeros(1000)
+    scores[100:900:20] = -1.0
+    scores[[300, 700]] = -9.0
+    events = events_of(scores, -0.5)
+    display = draw_scores(scores, threshold=-0.5, events=events)
+    assert 2 < len(display.event_labels_) < len(events) == 40
+    poles = [label.xy[0] * 1000 for label in display.event_labels_]
+    assert {300, 700} <= {round(pole) for pole in poles}
+    alone = draw_scores(scores, threshold=-0.5, events=events, start=690, stop=710)
+    assert len(alone.event_labels_) == 1
+    assert alone.event_ax_ is not None
+    none = draw_scores(scores, threshold=-0.5, events=events, start=901)
+    assert none.event_ax_ is None
+    assert none.event_labels_ == none.flagged_bars_ == []
+
+
+def test_names_and_poles_do_not_cross():
+    rng = np.random.default_rng(0)
+    for _ in range(4):
+        labels = EventLabels(width=400, height=300, n_names=1)
+        n = 30
+        events = pd.DataFrame(
+            {"sensor_1": rng.choice(["a", "sensor", "a long name"], n), "share_1": 0.5}
+        )
+        labels.fill(events, rng.random(n))
+        assert len(labels.labels) > 5
+        for a, b in itertools.permutations(labels.labels, 2):
+            if a.level == b.level:
+                assert a.right <= b.left or b.right <= a.left
+            if a.level < b.level:  # the pole of b passes the level of a
+                assert not a.left < b.pole < a.right
+            assert 0 <= a.left <= a.pole <= 400
+            assert a.right <= 400 + 1e-9
+
+
+def test_events_of_one_series_of_several():
+    index = pd.MultiIndex.from_product([["a", "b"], range(10)])
+    scores = np.zeros(20)
+    scores[[2, 3, 15]] = -1
+    events = events_of(scores, -0.5, index=index)
+    display = draw_scores(scores, index=index, events=events, series="b")
+    assert display.events["start_row"].tolist() == [5]
+    assert spans(display.flagged_bars_[0]) == [(4.5, 5.5)]
+    empty = draw_scores(scores, index=index, events=events.iloc[:0], series="a")
+    assert empty.flagged_bars_ == []
+
+
+def test_events_without_sensors_or_shares():
+    scores = np.array([0.0, -1, 0, 0])
+    bare = find_events(scores < 0)
+    assert texts_of(draw_scores(scores, events=bare)) == []
+    zero = find_events(scores < 0, contributions=np.zeros((4, 1)))
+    assert texts_of(draw_scores(scores, events=zero)) == ["channel 0"]
+
+
+def test_events_refuse(plt):
+    scores = np.zeros(4)
+    with pytest.raises(ValueError, match="events has no column 'start_row'"):
+        draw_scores(scores, events=pd.DataFrame({"start": [1]}))
+    events = find_events([-1] * 9)
+    with pytest.raises(ValueError, match="rows 0 to 8, but there are 4 rows"):
+        draw_scores(scores, events=events)
+    with pytest.raises(ValueError, match="n_names=-1; expected an int"):
+        draw_scores(scores, n_names=-1)
+    plt.close("all")
+
+
+# DetectorComparisonDisplay
+
+
+def test_comparison_holds_what_the_detectors_say(table, pipeline):
+    X, y = table
+    tuner = FixedThresholdDetector(pipeline, -0.1).fit(X[:1500])
+    detectors = {"PCA": pipeline, "fixed": tuner}
+    display = DetectorComparisonDisplay.from_estimators(detectors, X, y)
+    assert display.scores.index.equals(X.index)
+    assert list(display.scores) == ["PCA", "fixed"]
+    for ax, name in zip(display.axes_, detectors, strict=True):
+        estimator = detectors[name]
+        assert (display.scores[name] == estimator.score_samples(X)).all()
+        flagged = estimator.predict(X) == -1
+        assert display.is_flagged[name].tolist() == flagged.tolist()
+        assert [text.get_text() for text in ax.texts] == [name]
+    assert display.thresholds["fixed"] == -0.1
+    assert display.is_anomaly.tolist() == y.astype(bool).tolist()
+    assert len(pieces(display.score_lines_[1])) == 2
+    lines = [line.get_ydata()[0] for line in display.threshold_lines_]
+    assert lines == [-display.thresholds["PCA"], 0.1]
+    labels = [text.get_text() for text in display.legend_.get_texts()]
+    assert labels == ["threshold", "flagged", "labelled"]
+    alone = AnomalyScoreDisplay.from_estimator(pipeline, X, y)
+    assert spans(display.flagged_bars_[0]) == spans(alone.flagged_bars_[0])
+    assert display.true_ranges.equals(alone.true_ranges)
+
+
+def test_comparison_from_predictions():
+    scores = {"a": [0.0, -1, 0], "b": [0.0, -2, -3]}
+    display = draw_several(scores, thresholds={"b": -1.5})
+    assert display.threshold_lines_[0] is display.flagged_bars_[0] is None
+    assert display.is_flagged.to_numpy().tolist() == [[False], [True], [True]]
+    assert spans(display.flagged_bars_[1]) == [(0.5, 2.5)]
+    table = pd.DataFrame(scores, index=pd.date_range("2018", periods=3))
+    shown = draw_several(table, start=1)
+    assert shown.scores.equals(table)
+    assert shown.rows_ == slice(1, 3)
+    assert shown.is_flagged is shown.legend_ is None
+    series = {name: pd.Series(values, table.index) for name, values in scores.items()}
+    assert draw_several(series).scores.equals(table)
+    index = pd.MultiIndex.from_product([["p", "q"], [0, 1, 2]])
+    one = draw_several({"a": np.arange(6.0)}, index=index, series="q")
+    assert one.scores["a"].tolist() == [3, 4, 5]
+    assert one.axes_[0].get_title() == "q"
+
+
+def test_name_of_a_detector_lies_above_its_line():
+    errors = np.abs(np.random.default_rng(0).normal(size=(500, 3))) + 1
+    names = ["a", "a rather long name of a detector", "c"]
+    display = draw_several(pd.DataFrame(-errors, columns=names), thresholds={"a": -9.0})
+    display.figure_.canvas.draw()
+    lines = zip(display.axes_, display.score_lines_, strict=True)
+    for ax, line in lines:
+        (name,) = ax.texts
+        top = ax.transData.transform((0, line.get_ydata().max()))[1]
+        assert name.get_window_extent().y0 > top
+
+
+def test_comparison_refuses(plt, table, pipeline):
+    with pytest.raises(ValueError, match="scores is empty"):
+        draw_several({})
+    with pytest.raises(ValueError, match="thresholds names 'c'; expected one of 'a'"):
+        draw_several({"a": [0.0]}, thresholds={"c": 1.0})
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        draw_several({"a": [0.0], "b": [0.0, 1.0]})
+    with pytest.raises(ValueError, match="scores contains NaN"):
+        draw_several({"a": [np.nan, 0.0]})
+    with pytest.raises(ValueError, match="y_true holds the labels"):
+        draw_several({"a": [1.0, 0.0]}, y_true=[3, 4])
+    with pytest.raises(ValueError, match="yscale='cubic'"):
+        draw_several({"a": [1.0, 0.0]}, yscale="cubic")
+    with pytest.raises(TypeError, match="PCA has no `offset_`"):
+        DetectorComparisonDisplay.from_estimators(
+            {"a": PCA(1).fit(np.eye(3))}, np.eye(3)
+        )
+    assert plt.get_fignums() == []
+
+
+# What all share
 
 
 def example(n_rows=3000, n_channels=14):
@@ -732,10 +934,35 @@ def example_window(ax=None):
     return draw_parts(example()[0][None, 190:240, :5], threshold=-123.4, ax=ax)
 
 
+def example_events(ax=None):
+    parts, index, y = example()
+    scores = -parts.sum(axis=1)
+    names = [f"sensor_{channel:02d}" for channel in range(14)]
+    events = events_of(scores, -90, parts, index, channel_names=names, merge_gap=5)
+    return draw_scores(
+        scores,
+        index=index,
+        y_true=y,
+        threshold=-90,
+        sensors=pd.DataFrame({"flow": parts[:, 0]}),
+        events=events,
+        ax=ax,
+    )
+
+
+def example_several(ax=None):
+    parts, index, y = example()
+    scores = {"PCA of windows": -parts.sum(axis=1), "forest": -parts[:, 3]}
+    thresholds = {"PCA of windows": -123.4, "forest": -20.0}
+    return draw_several(scores, index=index, y_true=y, thresholds=thresholds, ax=ax)
+
+
 DRAWINGS = [
     example_scores,
     example_zoomed,
     example_series,
+    example_events,
+    example_several,
     example_parts,
     example_signed,
     example_window,
@@ -752,7 +979,7 @@ def text_boxes(figure):
             texts += [ax.title, ax.xaxis.label, ax.yaxis.label]
             offsets = [ax.xaxis.offsetText, ax.yaxis.offsetText]
             texts += [text for text in offsets if text.get_visible()]
-            texts += tick_labels(Upright(ax))
+            texts += [*tick_labels(Upright(ax)), *ax.texts]
         if ax.get_legend() is not None:
             texts += ax.get_legend().get_texts()
     renderer = figure.canvas.get_renderer()

@@ -247,6 +247,7 @@ class BaseAutoencoder(
             reconstruction, codes = self._reconstruct_block(block)
             # Cast after the subtraction: casting inside it takes twice as long.
             residuals = np.subtract(block, reconstruction)
+            _check_reconstruction(residuals[: at.stop - at.start], at.start)
             yield at, residuals.astype(np.float64, copy=False), codes
 
     def _score(self, windows):
@@ -398,6 +399,19 @@ class BaseAutoencoder(
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         return tags
+
+
+def _check_reconstruction(residuals, start):
+    """Refuse windows of which a net makes NaN or infinity, and say which."""
+    if np.isfinite(residuals).all():
+        return
+    rows = start + np.flatnonzero(~np.isfinite(residuals).all(axis=(1, 2)))
+    raise ValueError(
+        f"The reconstruction of {len(rows)} windows is not finite, the first of them "
+        f"is window {rows[0]}: their values are so large that the net's float32 "
+        "overflows, or its training has diverged. Scale X first, e.g. with "
+        "StandardScaler, clip what is far from the data of fit, or use a smaller lr."
+    )
 
 
 def _normal_validation_rows(X, y):

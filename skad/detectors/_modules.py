@@ -110,7 +110,9 @@ class LinearPath(CodeModule):
         """
         total = pca.explained_variance_.sum() / pca.explained_variance_ratio_.sum()
         scale = np.sqrt(total / len(pca.mean_))
-        scale = scale if scale > 0 else 1.0
+        # what float32 holds, or the division would give NaN
+        limits = torch.finfo(self.scale.dtype)
+        scale = np.clip(scale, limits.tiny, limits.max) if scale > 0 else 1.0
         spread = np.sqrt(pca.explained_variance_) / scale
         spread = np.where(spread > 1e-4 * spread[0], spread, 1.0)[:, None]
         k = len(spread)

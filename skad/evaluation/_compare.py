@@ -126,9 +126,10 @@ def evaluate(
     if all test rows are of one class, precision if nothing was flagged. A mean over
     seeds leaves out what is nan.
 
-    What it cannot see: a threshold, or settings, chosen by a look at the test labels
-    and passed on rounded; rows that were scaled, or windows that were copied, before
-    they came here; and evaluating many times and keeping the best.
+    What it cannot see: settings, or a rounded threshold, chosen by a look at the test
+    labels; a frozen detector that was fitted on test rows; the same rows scaled
+    differently, or windows that overlap but were copied; and evaluating many times and
+    keeping the best.
 
     Examples
     --------

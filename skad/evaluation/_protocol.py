@@ -25,9 +25,8 @@ def find_windows(estimator) -> int | None:
 def describe(task, detectors, seeds, *, references) -> list[str]:
     """Say what was done, one line for each matter."""
     names = [("train", task.train), ("validation", task.val), ("test", task.test)]
-    lines = [f"{name}: {_describe_part(part, task)}" for name, part in names if part]
     return [
-        *lines,
+        *(f"{name}: {_describe_part(p, task)}" for name, p in names if p is not None),
         f"threshold: {_describe_threshold(task)}",
         f"rows: {_describe_rows(detectors, task.is_series)}",
         f"seeds: {_describe_seeds(seeds)}",

@@ -115,7 +115,7 @@ def _judge(detector, task) -> tuple[Any, dict[str, float]]:
     scores = detector.score_samples(task.test.X)
     threshold = float(np.squeeze(find_detector(detector, "offset_")[0].offset_))
     if task.rule is None and _brings_threshold(detector):
-        check_threshold(threshold, scores)
+        _check_threshold(threshold, scores)
     figures = _figures(task, scores, scores - threshold < 0)
     return detector, {**figures, "fit_seconds": seconds, "threshold": threshold}
 
@@ -153,7 +153,7 @@ def _brings_threshold(detector) -> bool:
     return False
 
 
-def check_threshold(threshold, scores) -> None:
+def _check_threshold(threshold, scores) -> None:
     """Refuse a threshold that lies exactly halfway between two test scores.
 
     That is where rules put it between the scores that they are fitted on.

@@ -315,10 +315,8 @@ def _add_score(graph, detector, X):
         from skad.persistence._onnx_nets import add_net
 
         X = graph("Reshape", X, shape)
-        windows = graph.cast(X, np.float32)
-        reconstruction, codes = add_net(graph, detector, windows)
-        residuals = graph("Sub", X, graph.cast(reconstruction, np.float64))
-        codes = None if codes is None else graph.cast(codes, np.float64)
+        reconstruction, codes = add_net(graph, detector, X)
+        residuals = graph("Sub", X, reconstruction)
     model = detector.error_model_
     if type(model) not in _ERRORS:
         names = ", ".join(cls.__name__ for cls in _ERRORS)
@@ -370,20 +368,25 @@ def _add_hybrid(graph, model, residuals, codes, window_length):
 
 
 def _add_distances(graph, model, codes):
-    """Mean distance to the nearest codes: squares by one product, in float64."""
+    """Mean distance to the nearest codes, a window's own left out, in float64."""
     codes = graph("Div", graph("Sub", codes, model.code_means_), model.code_units_)
     bank, last = model.codes_, np.array([1])
+    lengths = graph("ReduceSum", graph("Mul", codes, codes), last, keepdims=1)
     products = graph("MatMul", codes, -2 * bank.T)
     squares = graph("Add", products, np.vecdot(bank, bank))
     n = min(model.n_neighbors, len(bank) - 1)
-    if n == 1:
-        nearest = graph("ReduceMin", squares, last, keepdims=1)
-    else:
-        options = {"axis": 1, "largest": 0, "sorted": 0}
-        nearest, _ = graph("TopK", squares, np.array([n]), n_outputs=2, **options)
-    own = graph("ReduceSum", graph("Mul", codes, codes), last, keepdims=1)
-    squares = graph("Max", graph("Add", nearest, own), np.float64(0))
-    return graph("ReduceMean", graph("Sqrt", squares), last, keepdims=0)
+    nearest, _ = graph("TopK", squares, np.array([n + 1]), n_outputs=2, largest=0)
+    squares = graph("Add", nearest, lengths)  # ascending
+    least = graph("Slice", squares, np.array([0]), np.array([1]), last)
+    zero = graph("Mul", graph("Add", lengths, 1.0), 1e-12)  # see HybridErrors
+    squares = graph(
+        "Where",
+        graph("LessOrEqual", least, zero),
+        graph("Slice", squares, np.array([1]), np.array([n + 1]), last),
+        graph("Slice", squares, np.array([0]), np.array([n]), last),
+    )
+    distances = graph("Sqrt", graph("Max", squares, 0.0))
+    return graph("ReduceMean", distances, last, keepdims=0)
 
 
 _ERRORS = {

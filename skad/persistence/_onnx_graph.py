@@ -52,7 +52,7 @@ class Graph:
         return self.constants[key].name
 
     def cast(self, X, dtype):
-        """Convert to a type of numpy."""
+        """Convert to a type of numpy; a constant is stored as it is."""
         return self("Cast", X, to=helper.np_dtype_to_tensor_dtype(np.dtype(dtype)))
 
     def include(self, model, X):
@@ -71,22 +71,27 @@ class Graph:
         return [output.name for output in inner.output]
 
 
-def make_loop_body(parent, write, n_states):
-    """Make the body of a Loop over float32 states.
+def add_loop(graph, n_steps, write, *states):
+    """Add a loop over float64 states; returns the names of what comes out of it.
 
-    ``write(body, *states)`` adds the nodes; it returns the next states and the output
-    of the step.
+    ``write(body, step, *states)`` adds the nodes of a step to the body; it returns the
+    next states and then outputs. Out of the loop come the last states, and the outputs
+    of all steps stacked.
     """
-    body = Graph(parent)
-    names = [body.new_name("state") for _ in range(2 + n_states)]
-    results = [body("Identity", names[1]), *write(body, *names[2:])]
-    go_on = (TensorProto.BOOL, [])
-    kinds = [go_on, *n_states * [(TensorProto.FLOAT, None)]]
-    inputs = [(TensorProto.INT64, []), *kinds]
-    outputs = [*kinds, (TensorProto.FLOAT, None)]
-    return helper.make_graph(
-        body.nodes, "step", _describe(names, inputs), _describe(results, outputs)
+    body = Graph(graph)
+    step, go_on, *before = (body.new_name("state") for _ in range(2 + len(states)))
+    after = write(body, step, *before)
+    float64, boolean = (TensorProto.DOUBLE, None), (TensorProto.BOOL, [])
+    inputs = [(TensorProto.INT64, []), boolean, *len(states) * [float64]]
+    outputs = [boolean, *len(after) * [float64]]
+    content = helper.make_graph(
+        body.nodes,
+        "step",
+        _describe([step, go_on, *before], inputs),
+        _describe([body("Identity", go_on), *after], outputs),
     )
+    arguments = (np.array(n_steps), "", *states)
+    return graph("Loop", *arguments, n_outputs=len(after), body=content)
 
 
 def to_bytes(graph, n_values, score, label, metadata) -> bytes:

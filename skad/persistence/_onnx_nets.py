@@ -1,9 +1,9 @@
 """The nets as ONNX operators: those of skad one by one, others as torch traces them.
 
-Tracing takes from three seconds (dense layers) to a minute (an LSTM), and cannot follow
+Tracing takes from two seconds (dense layers) to a minute (an LSTM), and cannot follow
 outputs that are fed back. The operators written here take milliseconds.
 
-Shapes: B windows, T timesteps, C channels, D latent units; all is float32.
+Shapes: B windows, T timesteps, C channels, D latent units.
 """
 
 import copy
@@ -18,20 +18,23 @@ import torch
 from torch import nn
 
 import skad
-from skad.persistence._onnx_graph import OPSET, make_loop_body
+from skad.persistence._onnx_graph import OPSET, add_loop
 
 
 def add_net(graph, detector, X):
-    """Add a detector's net, (B, T, C) -> (B, T, C) and the code (B, D) or None."""
+    """Add a detector's net, (B, T, C) -> (B, T, C) and code (B, D) or None, float64."""
     module = copy.deepcopy(detector.net_.module_).cpu().eval().requires_grad_(False)
     window_shape = detector.net_.window_shape
     if type(detector) in (skad.LSTMAutoencoder, skad.EncDecAD):
         return _add_lstms(graph, module, X, window_shape)
+    X = graph.cast(X, np.float32)
     if type(detector) in (skad.MLPAutoencoder, skad.ConvAutoencoder):
         shape = np.array([0, *window_shape])  # 0 leaves B as it is
         code = _encode(graph, module, X, shape)
-        return _decode(graph, module, code, shape), code
-    return _add_traced(graph, module, X, window_shape)
+        outputs = _decode(graph, module, code, shape), code
+    else:
+        outputs = _add_traced(graph, module, X, window_shape)
+    return [out if out is None else graph.cast(out, np.float64) for out in outputs]
 
 
 # Dense and convolutional --------------------------------------------------------------
@@ -124,105 +127,92 @@ def _(layer: nn.ELU, graph, X):
 
 @_add_layer.register
 def _(layer: nn.SiLU, graph, X):
-    return graph("Mul", X, graph("Sigmoid", X))
+    # Not x sigmoid(x): onnxruntime 1.20 fuses that to what it has in float32 alone.
+    one = graph("CastLike", 1.0, X)
+    return graph("Div", X, graph("Add", one, graph("Exp", graph("Neg", X))))
 
 
 @_add_layer.register
 def _(layer: nn.GELU, graph, X):
-    # x (1 + erf(x / sqrt(2))) / 2; an operator of that name came with opset 20.
-    erf = graph("Erf", graph("Mul", X, np.float32(0.5**0.5)))
-    half = graph("Mul", X, np.float32(0.5))
-    return graph("Mul", half, graph("Add", erf, np.float32(1.0)))
+    # x (1 + erf(x / sqrt(2))) / 2; an operator of that name came with opset 20, and
+    # onnxruntime knows erf in float32 alone.
+    scaled = graph("Mul", X, graph("CastLike", 0.5**0.5, X))
+    erf = graph("CastLike", graph("Erf", graph.cast(scaled, np.float32)), X)
+    half = graph("Mul", X, graph("CastLike", 0.5, X))
+    return graph("Add", half, graph("Mul", half, erf))
 
 
-# LSTMs --------------------------------------------------------------------------------
+# LSTMs, timestep after timestep in float64: onnxruntime's sigmoid and tanh in float32
+# are approximations, and outputs that are fed back 187 times moved scores by 4e-6. ----
 
 
 def _add_lstms(graph, module, X, window_shape):
-    """Add an `LSTMModule`; time comes first, as the operator wants it."""
+    """Add an `LSTMModule`; the decoder is fed what `fed_back` makes of the logits."""
     window_length, n_channels = window_shape
-    X = graph("Transpose", X, perm=[1, 0, 2])
-    n_windows = graph("Shape", X, start=1, end=2)
-    _, *state = _run(graph, _weights(module.encoder), X)
-    latent = graph("Squeeze", state[0], np.array([0]))
-    hidden = state[0]
-    if not module.starts_from_state:
-        zeros = _zeros(graph, 1, n_windows, n_channels)
-        hidden, *state = _run(graph, _weights(module.decoder), zeros, state)
-    outputs = _output(graph, module, hidden)
-    n_steps = window_length - 1
-    if n_steps and module.linear_feedback:
-        inputs = _zeros(graph, n_steps, n_windows, 1)
-        hidden, *_ = _run(graph, _folded_weights(module), inputs, state)
-        rest = _output(graph, module, hidden)
-        outputs = graph("Concat", outputs, rest, axis=0)
-    elif n_steps:
-        rest = _feed_back(graph, module, outputs, state, n_steps)
-        outputs = graph("Concat", outputs, rest, axis=0)
+    n_windows = graph("Shape", X, start=0, end=1)
+    encoder = _weights(graph, module.encoder)
+    decoder = _weights(graph, module.decoder)
+    to_logits = _output_weights(graph, module.output_layer)
+    fed_back, afterwards = module.output_activation, nn.Identity()
+    if module.linear_feedback:
+        fed_back, afterwards = afterwards, fed_back
+
+    def read(body, step, hidden, cell):
+        return _add_cell(body, encoder, body("Gather", X, step, axis=1), hidden, cell)
+
+    def write(body, step, hidden, cell, last):
+        state = _add_cell(body, decoder, last, hidden, cell)
+        now = _add_layer(fed_back, body, _add_linear(body, to_logits, state[0]))
+        return *state, now, body("Identity", now)
+
+    start = _zeros(graph, n_windows, module.encoder.hidden_size)
+    latent, cell = add_loop(graph, window_length, read, start, start)
+    if module.starts_from_state:
+        first = _add_layer(fed_back, graph, _add_linear(graph, to_logits, latent))
+        outputs = graph("Unsqueeze", first, np.array([0]))
+        if window_length > 1:
+            *_, rest = add_loop(graph, window_length - 1, write, latent, cell, first)
+            outputs = graph("Concat", outputs, rest, axis=0)
+    else:
+        zeros = _zeros(graph, n_windows, n_channels)
+        *_, outputs = add_loop(graph, window_length, write, latent, cell, zeros)
+    outputs = _add_layer(afterwards, graph, outputs)
     if module.reverse:
         outputs = graph("Gather", outputs, np.arange(window_length)[::-1], axis=0)
     return graph("Transpose", outputs, perm=[1, 0, 2]), latent
 
 
-def _feed_back(graph, module, first, state, n_steps):
-    """Feed outputs back, step by step; returns the outputs of these steps."""
-
-    def step(body, hidden, cell, last):
-        hidden, *state = _run(body, _weights(module.decoder), last, (hidden, cell))
-        output = _output(body, module, hidden)
-        return *state, output, output
-
-    body = make_loop_body(graph, step, n_states=3)
-    arguments = (np.array(n_steps), "", *state, first)
-    *_, outputs = graph("Loop", *arguments, n_outputs=4, body=body)
-    return graph("Squeeze", outputs, np.array([1]))
+def _weights(graph, lstm):
+    """Weights of input and hidden state, and biases, of all four gates."""
+    weights = (lstm.weight_ih_l0.T, lstm.weight_hh_l0.T)
+    biases = lstm.bias_ih_l0.double() + lstm.bias_hh_l0.double()
+    return *(graph.cast(weight, np.float64) for weight in weights), biases
 
 
-def _run(graph, weights, X, state=()):
-    """(T, B, C) -> hidden states (T, B, D); the last of them, and cell (1, B, D)."""
-    no_lengths = ("",) if state else ()
-    hidden, *state = graph(
-        "LSTM",
-        *(X, *weights, *no_lengths, *state),
-        n_outputs=3,
-        hidden_size=weights[1].shape[2],
-    )
-    return graph("Squeeze", hidden, np.array([1])), *state  # of one direction
+def _add_cell(graph, weights, X, hidden, cell):
+    """Input (B, C), hidden state and cell (B, D) -> the next hidden state and cell."""
+    weight, recurrent, biases = weights
+    gates = _add_linear(graph, (weight, biases), X)
+    gates = graph("Add", gates, graph("MatMul", hidden, recurrent))
+    gates = graph("Split", gates, n_outputs=4, axis=1, num_outputs=4)
+    enter, keep, leave = (graph("Sigmoid", gates[k]) for k in (0, 1, 3))
+    new = graph("Mul", enter, graph("Tanh", gates[2]))
+    cell = graph("Add", graph("Mul", keep, cell), new)
+    return graph("Mul", leave, graph("Tanh", cell)), cell
 
 
-def _weights(lstm):
-    return _in_order(*lstm.parameters())
+def _output_weights(graph, layer):
+    return [graph.cast(tensor, np.float64) for tensor in (layer.weight.T, layer.bias)]
 
 
-def _folded_weights(module):
-    """Weights with which a linear output needs no feeding back; see `LSTMModule`."""
-    decoder, output = module.decoder, module.output_layer
-    weight = decoder.weight_ih_l0
-    return _in_order(
-        weight.new_zeros(len(weight), 1),
-        torch.addmm(decoder.weight_hh_l0, weight, output.weight),
-        torch.addmv(decoder.bias_ih_l0, weight, output.bias),
-        decoder.bias_hh_l0,
-    )
+def _add_linear(graph, weights, X):
+    weight, bias = weights
+    return graph("Add", graph("MatMul", X, weight), bias)
 
 
-def _in_order(*weights):
-    """From torch's gates (input, forget, cell, output) to those of the operator."""
-    weight, recurrent, *biases = (
-        torch.cat([part.chunk(4)[k] for k in (0, 3, 1, 2)])[None] for part in weights
-    )
-    return weight, recurrent, torch.cat(biases, dim=1)
-
-
-def _zeros(graph, *shape):
-    parts = [n if isinstance(n, str) else np.array([n]) for n in shape]
-    return graph("ConstantOfShape", graph("Concat", *parts, axis=0))
-
-
-def _output(graph, module, hidden):
-    """(T, B, D) -> (T, B, C)."""
-    layers = (module.output_layer, module.output_activation)
-    return _add_layers(graph, layers, hidden)
+def _zeros(graph, n_windows, width):
+    shape = graph("Concat", n_windows, np.array([1]), axis=0)
+    return graph("Expand", np.zeros((1, width)), shape)
 
 
 # Others -------------------------------------------------------------------------------

@@ -10,8 +10,8 @@ from skad.plotting._timeline import as_text
 
 # Names are written in at most so many levels above each other, and take at most this
 # share of the height.
-_N_LEVELS = 3
-_HIGHEST = 0.3
+_N_LEVELS = 5
+_HIGHEST = 0.25
 
 # Names of so many events are tried at most, those with the lowest scores.
 _N_TRIED = 200
@@ -64,7 +64,7 @@ class EventLabels:
         Number of sensors of an event, each in a line of its own.
     """
 
-    def __init__(self, width, height, n_names):
+    def __init__(self, width: float, height: float, n_names: int):
         self.width = width
         self.n_names = n_names
         self.size = points("x-small")
@@ -84,22 +84,20 @@ class EventLabels:
 
         `places` are shares of the axis.
         """
-        wanted: list[tuple[float, str]] = []
-        for place, (_, event) in zip(
-            places[:_N_TRIED], events[:_N_TRIED].iterrows(), strict=True
-        ):
+        wanted: list[tuple[float, float, str]] = []
+        tried = events[:_N_TRIED].to_dict("records")
+        for place, event in zip(places[:_N_TRIED], tried, strict=True):
             text = _name_sensors(event, self.n_names)
-            labels = self._arrange(sorted([*wanted, (place, text)], reverse=True))
+            one = place * self.width, text_width(text, self.size) + self.size, text
+            labels = self._arrange(sorted([*wanted, one], reverse=True))
             if text and labels is not None:
-                wanted.append((place, text))
+                wanted.append(one)
                 self.labels = labels
 
     def _arrange(self, wanted) -> list[_Label] | None:
-        """Find a level for each name, from the right; None if there is none."""
+        """Find a level for each pole, length and text, from the right, or None."""
         labels: list[_Label] = []
-        for place, text in wanted:
-            length = text_width(text, self.size) + self.size
-            pole = place * self.width
+        for pole, length, text in wanted:
             left = max(0.0, min(pole, self.width - length))
             for level in self._levels:
                 label = _Label(pole, left, left + length, level, text)
@@ -115,19 +113,27 @@ class EventLabels:
         return [self._draw_one(ax, label) for label in self.labels]
 
     def _draw_one(self, ax, label) -> Any:
-        base = {"xy": (label.pole / self.width, 1), "xycoords": "axes fraction"}
-        base |= {"textcoords": "offset points", "annotation_clip": False}
         height, colour = 3 + label.level * self._level_height, palette().text
-        line = {"arrowstyle": "-", "color": colour, "linewidth": 0.6}
-        line |= {"shrinkA": 0, "shrinkB": 0}
-        ax.annotate("", xytext=(0, height), arrowprops=line, **base)
+        foot = {
+            "xy": (label.pole / self.width, 1),
+            "xycoords": "axes fraction",
+            "textcoords": "offset points",
+            "color": colour,
+        }
+        pole = {
+            "arrowstyle": "-",
+            "color": colour,
+            "linewidth": 0.6,
+            "shrinkA": 0,
+            "shrinkB": 0,
+        }
+        ax.annotate("", xytext=(0, height), arrowprops=pole, **foot)
         return ax.annotate(
             label.text,
             xytext=(label.left - label.pole, height),
             va="bottom",
             fontsize=self.size,
-            color=colour,
-            **base,
+            **foot,
         )
 
 

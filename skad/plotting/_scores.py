@@ -372,15 +372,15 @@ class AnomalyScoreDisplay:
         """Whether rows are of an event; None without events."""
         if self.events is None:
             return None
-        ranges = self.events[["start_row", "end_row"]].to_numpy()
-        return in_ranges(*ranges.T, len(self.scores))
+        first, last = self.events[["start_row", "end_row"]].to_numpy().T
+        return in_ranges(first, last, len(self.scores))
 
     def _place_labels(self, time, n_names) -> EventLabels:
         """Find places for the names of the sensors of the events shown."""
         if not isinstance(n_names, Integral) or n_names < 0:
             raise ValueError(f"n_names={n_names!r}; expected an int >= 0.")
         width, height = inches(self.ax_)
-        labels = EventLabels(72 * width, 72 * height, n_names)
+        labels = EventLabels(72 * width, 72 * height, int(n_names))
         if self.events is not None:
             first, last = self.rows_.start, self.rows_.stop - 1
             starts = self.events["start_row"].clip(lower=first)

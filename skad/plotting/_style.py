@@ -162,7 +162,7 @@ def is_constrained(figure) -> bool:
 
 
 def add_legend(ax, handles) -> Any:
-    """Put a legend in the strip above the panels, in up to three rows, if it has any."""
+    """Put a legend in the strip above the panels, in up to three rows."""
     if not handles:
         return None
     size = points("small")

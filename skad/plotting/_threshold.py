@@ -75,9 +75,13 @@ class ThresholdDisplay:
     thresholds : ndarray of shape (n_thresholds,), default=None
         Where the curves change, ascending: each distinct score and, last, the float
         above the highest.
-    precision, recall, fbeta : ndarray of shape (n_thresholds,), default=None
-        What a threshold above ``thresholds[k - 1]``, up to ``thresholds[k]``, reaches.
-        The first precision is nan: nothing is flagged. If None, there is no panel.
+    precision : ndarray of shape (n_thresholds,), default=None
+        Precision of a threshold above ``thresholds[k - 1]``, up to ``thresholds[k]``;
+        the first is nan, as nothing is flagged.
+    recall : ndarray of shape (n_thresholds,), default=None
+        Recall of such a threshold.
+    fbeta : ndarray of shape (n_thresholds,), default=None
+        F-beta of such a threshold. If None, there is no panel of the three.
     alerts_per_day : ndarray of shape (n_thresholds,), default=None
         Alerts a day of such a threshold. If None, there is no panel.
 
@@ -444,12 +448,12 @@ class ThresholdDisplay:
             ax.set_ylim(lowest / 1.5, highest * 1.5)
             label_log_axis(ax.yaxis, 0.7 * inches(ax)[1])
         ax.set_ylabel("alerts\na day")
-        if self._drawn_threshold() is not None:
-            self._name_alerts(ax)
-
-    def _name_alerts(self, ax) -> None:
-        """Write the alerts a day of the threshold beside it."""
         threshold = self._drawn_threshold()
+        if threshold is not None:
+            self._name_alerts(ax, threshold)
+
+    def _name_alerts(self, ax, threshold) -> None:
+        """Write the alerts a day of a threshold beside it."""
         place = np.searchsorted(self.thresholds[:-1], threshold)
         text = number(self.alerts_per_day[place])
         # on the left, where the curve is low, if there is room
@@ -512,7 +516,8 @@ class ThresholdDisplay:
         ax.set_xlabel("score (higher = more normal)", fontsize="small")
         if ax.get_xscale() == "symlog":
             n_ticks = max(3, inches(ax)[0] / 0.6)
-            ticks = symlog_ticks(ax.xaxis.get_transform(), *ax.get_xlim(), n_ticks)
+            low, high = ax.get_xlim()
+            ticks = symlog_ticks(ax.xaxis.get_transform(), low, high, n_ticks)
             ax.set_xticks(ticks, [number(tick) for tick in ticks])
         handles = [
             self.normal_patch_,

@@ -329,7 +329,7 @@ def _scale_errors(ax, errors, lowest, highest, yscale) -> None:
     sizes = np.abs(errors)
     farthest = max(abs(lowest), abs(highest))
     if yscale == "auto":
-        is_heavy = farthest > _HEAVY_TAIL * np.median(sizes)
+        is_heavy = farthest > _HEAVY_TAIL * np.median(sizes) and sizes.any()
         heavy = "symlog" if lowest < 0 else "log"
         yscale = heavy if is_heavy else "linear"
     if yscale == "log":

@@ -39,8 +39,8 @@ def clean_table(table, *, timestamp=None):
         If `table` is no DataFrame.
     ValueError
         If the table is empty, `timestamp` is no column, a timestamp is missing or
-        cannot be read, stands twice with different values, or is out of order. The
-        message names rows, counted from 0, and timestamps.
+        cannot be read, stands twice with different values, or is out of order, or
+        numbers are complex. The message names rows, counted from 0, and timestamps.
 
     Warns
     -----
@@ -128,13 +128,14 @@ def _read_timestamps(raw):
     """Index whose texts are read as timestamps."""
     index = raw
     if not (types.is_numeric_dtype(raw.dtype) or _is_time(raw)):
-        index = pd.to_datetime(raw, format="ISO8601", errors="coerce")
+        texts = raw.map(str)  # numbers among texts are no times since 1970
+        index = pd.to_datetime(texts, format="ISO8601", errors="coerce")
         if index.isna().all():
             # Not left to to_datetime alone: it guesses anew for each odd row, and
             # then takes days for months.
-            style = guess_datetime_format(str(raw[0]))
+            style = guess_datetime_format(texts[0])
             if style is not None:
-                index = pd.to_datetime(raw, format=style, errors="coerce")
+                index = pd.to_datetime(texts, format=style, errors="coerce")
     unread = np.flatnonzero(index.isna())
     if len(unread):
         raise ValueError(
@@ -153,10 +154,17 @@ def _read_numbers(table):
     n_unreadable = {}
     shown = []
     for name, column in list(table.items()):
-        if types.is_numeric_dtype(column.dtype):
+        is_numeric = types.is_numeric_dtype(column.dtype)
+        objects = column if is_numeric else column.astype(object)
+        numbers = pd.to_numeric(objects, errors="coerce")
+        if types.is_complex_dtype(numbers.dtype):
+            raise ValueError(
+                f"Column {name!r} holds complex numbers; take it out, or make two "
+                "columns of their real and imaginary parts."
+            )
+        if is_numeric:
             continue
-        objects = column.astype(object)
-        numbers = pd.to_numeric(objects, errors="coerce").astype(np.float64)
+        numbers = numbers.astype(np.float64)
         lost = objects[(numbers.isna() & column.notna()).to_numpy()]
         table[name] = numbers
         if len(lost):

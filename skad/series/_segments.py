@@ -167,6 +167,6 @@ def _check_order(X, steps, is_border):
         raise ValueError(
             f"The time index of X must increase: {after} in row {row} {kind}, after "
             f"{before} ({int(wrong.sum())} such rows). Sort the rows and drop doubled "
-            "timestamps, e.g. with skad.clean_table, or pass series= if these are "
-            "several series."
+            "timestamps, e.g. with skad.clean_table. Several series in one table need "
+            "a MultiIndex (series, time), or series= where there is one."
         )

@@ -36,7 +36,7 @@ from skad.series._windows import (
     window_starts,
     windows_view,
 )
-from skad.thresholds._meta import MetaDetector
+from skad.thresholds._meta import MetaDetector, inner_explains
 from skad.thresholds._mixin import ThresholdMixin
 from skad.thresholds._unlabelled import QuantileThreshold
 
@@ -44,10 +44,6 @@ from skad.thresholds._unlabelled import QuantileThreshold
 _VALUES_AT_ONCE = 2**20
 
 _AUTO_QUANTILE = 0.01
-
-
-def _inner_explains(detector):
-    return hasattr(getattr(detector, "estimator_", detector.estimator), "explain")
 
 
 class WindowedDetector(ThresholdMixin, MetaDetector):
@@ -361,7 +357,7 @@ class WindowedDetector(ThresholdMixin, MetaDetector):
         table = self._check_table(X, reset=False)
         return self._score_table(table, find_segments(X, series, self.max_gap_))
 
-    @available_if(_inner_explains)
+    @available_if(inner_explains)
     def explain(self, X, *, series=None):
         """Share out the score of every row to its channels.
 

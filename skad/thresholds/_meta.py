@@ -8,7 +8,8 @@ from sklearn.utils.metaestimators import available_if
 from skad._validation import check_is_fitted
 
 
-def _inner_explains(detector):
+def inner_explains(detector):
+    """Whether the detector inside has `explain`."""
     return hasattr(getattr(detector, "estimator_", detector.estimator), "explain")
 
 
@@ -48,7 +49,7 @@ class MetaDetector(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator):
         check_is_fitted(self)
         return self.estimator_.score_samples(X)
 
-    @available_if(_inner_explains)
+    @available_if(inner_explains)
     def explain(self, X):
         """Share out the scores of rows with the inner detector, if it can.
 
