@@ -141,7 +141,7 @@ def hybrid_errors(fitted_on, codes, train_codes, residuals, new_codes, k, floor)
             )
             for o in bank
         )
-        nearest = distances[1:] if distances[0] < 1e-6 else distances
+        nearest = distances[1:] if distances[0] < 1e-5 else distances
         return sum(nearest[:k]) / k
 
     usual_distances = [distance(code) for code in codes]

@@ -252,6 +252,26 @@ def test__hybrid__own_code__is_no_neighbour_of_itself():
         assert distance == pytest.approx(np.linalg.norm(others, axis=1).min())
 
 
+def test__hybrid__own_code_of_another_device__recognised():
+    residuals = noise(30)
+    codes = 1 + 1e-3 * codes_for(residuals)  # float32 keeps four digits of them
+    model = HybridErrors(1).fit(residuals, codes.astype(np.float32).astype(float))
+    rounded = np.nextafter(codes.astype(np.float32), np.float32(9)).astype(float)
+    np.testing.assert_allclose(
+        model.window_errors(residuals, rounded),
+        model.window_errors(residuals, codes),
+        rtol=1e-2,
+    )
+
+
+def test__hybrid__collapsed_codes__weigh_nothing():
+    residuals = noise(30)
+    codes = np.ones((30, 3))
+    codes[::2] += 1.0  # two places: every distance but rounding is zero
+    model = HybridErrors(1).fit(residuals, codes + 1e-9 * codes_for(residuals))
+    assert model.distance_unit_ == 1.0
+
+
 @pytest.mark.parametrize("detector", [LinearAutoencoder, MLPAutoencoder])
 def test__hybrid__share_of_learnt_rows__flags_as_many_new_ones(detector):
     learnt, new = np.random.default_rng(0).normal(size=(2, 500, 6))

@@ -137,46 +137,6 @@ def test_refit__has_no_effect(X, params, X_val):
     np.testing.assert_array_equal(fits[0].score_samples(X), fits[1].score_samples(X))
 
 
-# Trimming -----------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("early_stopping", [False, True])
-def test_trim__leaves_out_the_windows_reconstructed_worst(X, early_stopping):
-    odd = np.random.default_rng(1).normal(scale=3, size=(12, 10))
-    mixed = np.concatenate([X[:60], odd, X[60:]])
-    params = {"early_stopping": early_stopping, "error_model": "mse", "max_epochs": 5}
-    seen = []
-
-    class Look(Callback):
-        def on_train_begin(self, net, X=None, **kwargs):
-            seen.append(X.windows.rows)
-
-    trimmed = fast_mlp(trim_fraction=0.1, callbacks=[Look()], **params).fit(mixed)
-    first, last = seen
-    assert len(first) == (119 if early_stopping else 132)
-    assert len(last) == 119
-    assert not set(last) & set(range(60, 72))
-    assert np.all(trimmed.predict(odd) == -1)
-
-
-@pytest.mark.parametrize("params", [{"refit": False}, {"warm_start": True}])
-def test_trim__without_a_second_training__refused(X, params):
-    with pytest.raises(ValueError, match=r"trim_fraction=0.2 trains a second time"):
-        fast_mlp(trim_fraction=0.2, **params).fit(X)
-
-
-def test_trim__of_validation_windows_given__none(X):
-    offsets = [
-        fast_mlp(
-            refit=True, trim_fraction=trim, error_model="mse", max_epochs=1, lr=1e-9
-        )
-        .fit(X[:60], X_val=X[60:])
-        .offset_
-        for trim in (0.0, 0.3)
-    ]
-    assert offsets[0] == offsets[1]
-
-
 def test_traps__warn_once_though_two_nets_are_trained(X):
     with pytest.warns(UserWarning, match="latent_dim=10 is not below") as caught:
         fast_mlp(latent_dim=10).fit(X)

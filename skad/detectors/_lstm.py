@@ -203,10 +203,6 @@ class LSTMAutoencoder(BaseNeuralAutoencoder):
         as were best on these; the threshold found on them stays. It doubles the time
         of fit, and counts where windows are few. No effect without early stopping, if
         `fit` is given `X_val` (which is never trained on), or with `warm_start`.
-    trim_fraction : float, default=0.0
-        Share of the windows, in [0, 0.5), that may be anomalies though they pass for
-        normal. So many, those that the first training reconstructs worst, are left out,
-        and the net is trained anew on the rest. Needs ``refit=True``.
     contamination : "auto" or float, default="auto"
         Where the threshold lies. "auto": 1 % of the scores of the held-out windows (of
         all windows if none are held out) are below. A float in (0, 0.5]: that share of
@@ -309,7 +305,6 @@ class LSTMAutoencoder(BaseNeuralAutoencoder):
         validation_fraction=0.1,
         n_iter_no_change=10,
         refit=True,
-        trim_fraction=0.0,
         contamination="auto",
         normal_label=None,
         callbacks=None,
@@ -337,7 +332,6 @@ class LSTMAutoencoder(BaseNeuralAutoencoder):
             validation_fraction=validation_fraction,
             n_iter_no_change=n_iter_no_change,
             refit=refit,
-            trim_fraction=trim_fraction,
             contamination=contamination,
             normal_label=normal_label,
             callbacks=callbacks,

@@ -16,7 +16,6 @@ from skad._validation import Interval, StrOptions
 from skad.detectors._base import BaseAutoencoder, warn_if_not_narrower
 from skad.detectors._modules import OUTPUT_RANGES
 from skad.detectors._windows import Windows, principal_components
-from skad.error_models._models import MeanSquaredErrors
 from skad.training._callbacks import BestWeights, EpochTasks, FiniteLossGuard
 from skad.training._net import ReconstructionNet, resolve_device
 from skad.training._random import draw_seed, make_generator
@@ -64,7 +63,6 @@ class BaseNeuralAutoencoder(CallbackSupportMixin, BaseAutoencoder):
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
         "refit": ["boolean"],
-        "trim_fraction": [Interval(Real, 0, 0.5, closed="left")],
         "callbacks": [list, tuple, None],
         "net_params": [dict, None],
         "warm_start": ["boolean"],
@@ -93,7 +91,6 @@ class BaseNeuralAutoencoder(CallbackSupportMixin, BaseAutoencoder):
         validation_fraction,
         n_iter_no_change,
         refit,
-        trim_fraction,
         contamination,
         normal_label,
         callbacks,
@@ -124,7 +121,6 @@ class BaseNeuralAutoencoder(CallbackSupportMixin, BaseAutoencoder):
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
         self.refit = refit
-        self.trim_fraction = trim_fraction
         self.callbacks = callbacks
         self.net_params = net_params
         self.warm_start = warm_start
@@ -148,42 +144,18 @@ class BaseNeuralAutoencoder(CallbackSupportMixin, BaseAutoencoder):
 
     def _learn(self, windows, held_out):
         error_model = self._new_error_model()
-        self._check_trimming()
         context = self._init_callback_context(max_subtasks=None)
         context.call_on_fit_task_begin(estimator=self)
         with one_thread():
-            is_given = held_out is not None
+            refits = self.refit and held_out is None and not self.warm_start
             trained_on, held_out = self._train_first(windows, held_out, context)
-            if held_out and not is_given:
-                held_out = self._trim(held_out)
             # With refit, as it will be done then: the threshold has to fit its units.
             by = None if self.refit else held_out
-            self._fit_error_model(error_model, self._trim(trained_on), by)
+            self._fit_error_model(error_model, trained_on, by)
             self._fit_offset(windows, held_out)
-            learns_more = self.trim_fraction or (held_out and not is_given)
-            if self.refit and learns_more and not self.warm_start:
-                self._refit(windows, held_out, context)
+            if refits and held_out:
+                self._refit(windows, context)
         context.call_on_fit_task_end(estimator=self)
-
-    def _check_trimming(self):
-        if self.trim_fraction and (self.warm_start or not self.refit):
-            raise ValueError(
-                f"trim_fraction={self.trim_fraction} trains a second time, which needs "
-                f"refit=True (got {self.refit}) and warm_start=False (got "
-                f"{self.warm_start})."
-            )
-
-    def _trim(self, windows):
-        """Leave out the windows that the net reconstructs worst."""
-        n_out = int(self.trim_fraction * len(windows))
-        if not n_out:
-            return windows
-        errors = np.empty(len(windows))
-        for at, residuals, _ in self._blocks(windows):
-            squares = MeanSquaredErrors().window_errors(residuals)
-            errors[at] = squares[: at.stop - at.start]
-        kept = np.argsort(errors, kind="stable")[:-n_out]
-        return Windows(windows.X, windows.rows[np.sort(kept)])
 
     def _train_first(self, windows, held_out, context):
         """Train, stopping on held-out windows; return both kinds of windows."""
@@ -200,22 +172,20 @@ class BaseNeuralAutoencoder(CallbackSupportMixin, BaseAutoencoder):
         self.net_ = net
         return windows, held_out
 
-    def _refit(self, windows, held_out, context):
+    def _refit(self, windows, context):
         """Train anew on all windows, for as many epochs as were best.
 
         The threshold of the held-out windows stays: the new net has learnt them too.
         """
-        first, kept = self.net_, self._trim(windows)
-        net = self._new_net(kept, first.generator, first.settings["split_seed"])
-        net.max_epochs = self.best_epoch_ or net.max_epochs
-        self._train(net, kept, None, context)
+        first = self.net_
+        net = self._new_net(windows, first.generator, first.settings["split_seed"])
+        net.max_epochs = self.best_epoch_
+        self._train(net, windows, None, context)
         net.history_ = first.history_
         self.net_ = net
-        self._fit_error_model(self._new_error_model(), kept, None)
+        self._fit_error_model(self._new_error_model(), windows, None)
         if self.contamination != "auto":
             self._fit_offset(windows, None)
-        elif not held_out:
-            self._fit_offset(kept, None)
 
     def _hold_out(self, windows, generator):
         """Split windows at random into those to train on and those to validate on."""

@@ -307,6 +307,8 @@ class HybridErrors(BaseErrorModel):
         The training codes, scaled to zero mean and unit variance.
     code_means_, code_units_ : ndarray of shape (latent_dim,)
         Their means and standard deviations before.
+    own_distance_ : float
+        A code that is no farther is taken for the row's own.
     error_unit_, distance_unit_ : float
         Standard deviations of the two parts over normal windows, by which they are
         divided before they are added up.
@@ -366,11 +368,14 @@ class HybridErrors(BaseErrorModel):
         self.code_means_ = bank.mean(axis=0)
         self.code_units_ = np.array([_unit(values) for values in bank.T])
         self.codes_ = (bank - self.code_means_) / self.code_units_
+        # A net computes codes in float32, and not alike on every device.
+        rounding = 2.0**-20 * np.abs(bank).max(axis=0) / self.code_units_
+        self.own_distance_ = max(1e-6, float(np.linalg.norm(rounding)))
         errors = self.residual_errors_.window_errors(residuals)
         batches = gen_batches(len(codes), 64)
         distances = np.concatenate([self._distances(codes[at]) for at in batches])
         self.error_unit_ = _unit(errors)
-        self.distance_unit_ = _unit(distances)
+        self.distance_unit_ = _unit(distances, least=1e-6)  # codes have variance 1
         return self
 
     def contributions(self, residuals, codes=None):
@@ -393,7 +398,8 @@ class HybridErrors(BaseErrorModel):
         codes = (codes - self.code_means_) / self.code_units_
         lengths = np.vecdot(codes, codes)
         squares = np.vecdot(self.codes_, self.codes_) - 2 * codes @ self.codes_.T
-        is_own = squares.min(axis=1) + lengths <= 1e-12 * (1 + lengths)
+        least = squares.min(axis=1) + lengths
+        is_own = least <= self.own_distance_**2 * (1 + lengths)
         if is_own.any():
             squares[is_own, squares[is_own].argmin(axis=1)] = np.inf
         n = min(self.n_neighbors, len(self.codes_) - 1)
@@ -410,10 +416,10 @@ def _evenly_spaced(n, n_most):
     return np.unique(np.linspace(0, n - 1, min(n, n_most)).round().astype(int))
 
 
-def _unit(values):
+def _unit(values, least=0.0):
     """Take the standard deviation, or 1 where there is no spread but rounding."""
     spread = values.std()
-    return float(spread) if spread > 1e-7 * np.abs(values).max() else 1.0
+    return float(spread) if spread > max(least, 1e-7 * np.abs(values).max()) else 1.0
 
 
 def _inverse(covariance):

@@ -67,10 +67,11 @@ def to_onnx(estimator, path):
     Input ``X``, double, of shape (n_windows, window_length * n_channels): raw windows,
     time major, any number of them. Outputs ``score``, double, and ``label``, int64, of
     shape (n_windows,): as `score_samples` and `predict` give them for float64 input.
-    Nets compute in float32 here as there, so that scores agree to about 1e-7 of their
-    size. Where a score itself hangs on rounding, they agree no better than those of two
-    processors: with a reconstruction that is nearly perfect, or ("hybrid") codes that
-    lie far closer to each other than to zero. A window with a value that is missing, or
+    Scores agree to about 1e-7 of their size (LSTMs over hundreds of timesteps: 1e-6),
+    which is the rounding of nets in float32. Where a score itself hangs on rounding,
+    they agree no better than those of two processors: with a reconstruction that is
+    nearly perfect, or ("hybrid") codes that lie far closer to each other than to zero.
+    LSTMs are computed in float64. A window with a value that is missing, or
     too large for float32, is refused by skad; a graph cannot refuse, and labels it -1.
 
     Behind a table, one window holds the rows t - window_length + 1 to t, not scaled,
@@ -378,10 +379,10 @@ def _add_distances(graph, model, codes):
     nearest, _ = graph("TopK", squares, np.array([n + 1]), n_outputs=2, largest=0)
     squares = graph("Add", nearest, lengths)  # ascending
     least = graph("Slice", squares, np.array([0]), np.array([1]), last)
-    zero = graph("Mul", graph("Add", lengths, 1.0), 1e-12)  # see HybridErrors
+    own = graph("Mul", graph("Add", lengths, 1.0), model.own_distance_**2)
     squares = graph(
         "Where",
-        graph("LessOrEqual", least, zero),
+        graph("LessOrEqual", least, own),
         graph("Slice", squares, np.array([1]), np.array([n + 1]), last),
         graph("Slice", squares, np.array([0]), np.array([n]), last),
     )

@@ -41,10 +41,10 @@ def _check_max_gap(max_gap, *, of_time):
     if of_time:
         expected = "a timedelta such as '10min'"
         if not is_number:
-            with suppress(ValueError, TypeError):
+            with suppress(ValueError, TypeError, AttributeError):  # the last one: NaT
                 max_gap = pd.Timedelta(max_gap).to_timedelta64()
     is_right = isinstance(max_gap, np.timedelta64) if of_time else is_number
-    if not is_right or max_gap < max_gap * 0:
+    if not is_right or not max_gap >= max_gap * 0:
         kind = "time" if of_time else "numeric"
         raise ValueError(
             f"max_gap={max_gap!r} does not fit the {kind} index of X; expected "

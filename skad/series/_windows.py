@@ -9,6 +9,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from skad._validation import (
     Interval,
     StrOptions,
+    all_or_nothing,
     check_array,
     check_consistent_length,
     check_is_fitted,
@@ -210,6 +211,7 @@ class SlidingWindow(VersionedMixin, TransformerMixin, BaseEstimator):
         self.pad = pad
         self.max_gap = max_gap
 
+    @all_or_nothing
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None):
         """Learn the channels and what is a gap.

@@ -1,12 +1,13 @@
 """One torch thread inside fit, set and restored."""
 
+import os
 import threading
 from contextlib import contextmanager
 
 import torch
 
 _lock = threading.Lock()
-_depth = 0
+_inside: set[object] = set()
 _threads_outside = 1
 
 
@@ -14,18 +15,40 @@ _threads_outside = 1
 def one_thread():
     """Run torch on one thread; training these small nets on two is slower.
 
-    The setting is global to the process, so that concurrent fits count themselves in
-    and out, and every one of them leaves the number that stood before the first.
+    The setting is global to the process, so that concurrent fits sign in and out, and
+    every one of them leaves the number that stood before the first.
     """
-    global _depth, _threads_outside
-    with _lock:
-        if _depth == 0:
-            _threads_outside = torch.get_num_threads()
-        _depth += 1
-        torch.set_num_threads(1)
+    global _threads_outside
+    fit = object()
     try:
+        with _lock:
+            if not _inside:
+                _threads_outside = torch.get_num_threads()
+            _inside.add(fit)
+            torch.set_num_threads(1)
         yield
     finally:
-        with _lock:
-            _depth -= 1
+        try:
+            _leave(fit)
+        except KeyboardInterrupt:  # a Ctrl-C just here must not leave it half done
+            _leave(fit)
+            raise
+
+
+def _leave(fit):
+    with _lock:
+        if fit in _inside:
             torch.set_num_threads(_threads_outside)
+            _inside.discard(fit)
+
+
+def _begin_in_forked_child():
+    """Make torch work there: it would wait for ever for threads no fork copies."""
+    global _lock
+    _lock = threading.Lock()
+    _inside.clear()
+    torch.set_num_threads(1)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_in_forked_child)
