@@ -46,10 +46,12 @@ def _encode(graph, module, X, shape):
         flat = graph("Div", centred, module.scale)
         branch = _encode(graph, module.branch, graph("Reshape", flat, shape), shape)
         return graph("Add", _add_layer(module.encoder, graph, flat), branch)
-    layers = [*module.encoder, module.code_layer]
     if _is_convolutional(module):
-        return _add_layers(graph, layers, graph("Transpose", X, perm=[0, 2, 1]))
-    return _add_layers(graph, layers, graph("Flatten", X))
+        X = _add_layers(graph, module.encoder, _channels_first(graph, X))
+        X = _channels_last(graph, X)
+    else:
+        X = _add_layers(graph, module.encoder, graph("Flatten", X))
+    return _add_layer(module.code_layer, graph, graph("Flatten", X))
 
 
 def _decode(graph, module, code, shape):
@@ -59,15 +61,28 @@ def _decode(graph, module, code, shape):
         flat = graph("Add", graph("Mul", flat, module.scale), module.mean)
         return graph("Reshape", flat, shape)
     if _is_convolutional(module):
-        layers = [module.expand, *module.decoder, module.output_layer]
-        return graph("Transpose", _add_layers(graph, layers, code), perm=[0, 2, 1])
+        hidden = _add_layer(module.expand, graph, code)
+        hidden = graph("Reshape", hidden, np.array([0, *module.hidden_shape]))
+        layers = [*module.decoder, module.output_layer]
+        hidden = _add_layers(graph, layers, _channels_first(graph, hidden))
+        return _channels_last(graph, hidden)
     layers = [module.latent_activation, *module.decoder, module.output_layer]
     layers.append(module.output_activation)
     return graph("Reshape", _add_layers(graph, layers, code), shape)
 
 
 def _is_convolutional(module):
-    return isinstance(module.output_layer, nn.ConvTranspose1d)
+    return isinstance(module.output_layer, nn.ConvTranspose2d)
+
+
+def _channels_first(graph, X):
+    """(B, T, C) -> (B, C, 1, T)."""
+    return graph("Unsqueeze", graph("Transpose", X, perm=[0, 2, 1]), np.array([2]))
+
+
+def _channels_last(graph, X):
+    """(B, C, 1, T) -> (B, T, C)."""
+    return graph("Transpose", graph("Squeeze", X, np.array([2])), perm=[0, 2, 1])
 
 
 # Layers -------------------------------------------------------------------------------
@@ -91,7 +106,6 @@ _SAME_NAME = {
     nn.Tanh: "Tanh",
     nn.Sigmoid: "Sigmoid",
     nn.Softmax: "Softmax",  # over the last axis, both
-    nn.Flatten: "Flatten",
 }
 
 
@@ -102,17 +116,12 @@ def _(layer: nn.Linear, graph, X):
 
 
 @_add_layer.register
-def _(layer: nn.Conv1d | nn.ConvTranspose1d, graph, X):
-    operator = "Conv" if isinstance(layer, nn.Conv1d) else "ConvTranspose"
+def _(layer: nn.Conv2d | nn.ConvTranspose2d, graph, X):
+    operator = "Conv" if isinstance(layer, nn.Conv2d) else "ConvTranspose"
     attributes = {"strides": layer.stride, "pads": 2 * layer.padding}
     if operator == "ConvTranspose":
         attributes["output_padding"] = layer.output_padding
     return graph(operator, X, layer.weight, layer.bias, **attributes)
-
-
-@_add_layer.register
-def _(layer: nn.Unflatten, graph, X):
-    return graph("Reshape", X, np.array([0, *layer.unflattened_size]))
 
 
 @_add_layer.register

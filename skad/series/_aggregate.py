@@ -1,48 +1,64 @@
 """From windows back to rows: what all windows that cover a row say of it."""
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 from sklearn.utils import gen_batches
 
-# What is worked on at once, so that memory stays far below that of the scores.
+# What is worked on at once, so that memory stays far below that of the scores and
+# values stay in the cache.
 _ROWS_AT_ONCE = 2**14
-_VALUES_AT_ONCE = 2**20
+_VALUES_AT_ONCE = 2**15
+_SHIFTS_AT_ONCE = 128
 
 
-def aggregate_windows(errors, starts, window_length, n_rows, how) -> np.ndarray:
+def aggregate_windows(
+    score_block, starts, window_length, n_rows, how, block
+) -> np.ndarray:
     """Error of each row from one error a window.
 
     Parameters
     ----------
-    errors : ndarray of shape (n_windows,)
-        Error of each window.
+    score_block : callable
+        ``score_block(i, j)`` returns the errors of windows i to j, (j - i,); asked for
+        a block of windows at a time.
     starts : ndarray of shape (n_windows,)
-        First row of each window, ascending; every row is covered.
+        First row of each window: 0, and on in even steps, at most `window_length`; the
+        last window ends at the last row and may break the step.
     window_length, n_rows : int
         Rows a window, and rows in all.
     how : {"mean", "median", "max", "last"}
         "last" takes the window in which the row stands latest: for stride 1 the one
         that ends there, so that nothing behind the row counts.
+    block : int
+        Windows asked for at once.
 
     Returns
     -------
     row_errors : ndarray of shape (n_rows,)
         Error of each row.
     """
-    row_errors = np.empty(n_rows)
-    for part in gen_batches(n_rows, _ROWS_AT_ONCE):
+    rows = np.empty(n_rows)
+    # Errors of windows stand where those of rows come: window i starts at row i or
+    # behind, so that from the last row backwards none is overwritten before its use.
+    errors = rows[: len(starts)]
+    for windows in gen_batches(len(starts), block):
+        errors[windows] = score_block(windows.start, windows.stop)
+    for part in reversed(list(gen_batches(n_rows, _ROWS_AT_ONCE))):
         first, behind = _covering(part, starts, window_length)
         lowest = first[0]
-        row_errors[part] = _REDUCE[how](
+        rows[part] = _REDUCE[how](
             errors[lowest : behind[-1]], first - lowest, behind - lowest
         )
-    return row_errors
+    return rows
 
 
 def _covering(part, starts, window_length):
     """Windows ``first[i]`` to ``behind[i]`` cover the rows of a slice."""
     rows = np.arange(part.start, part.stop)
-    first = np.searchsorted(starts, rows - window_length, side="right")
-    return first, np.searchsorted(starts, rows, side="right")
+    last = len(starts) - 1
+    stride = starts[1] if last else 1
+    first = np.clip((rows - window_length) // stride + 1, 0, last)
+    return first, np.minimum(rows // stride + 1, last) + (rows >= starts[-1])
 
 
 def _reduce_ranges(ufunc, errors, first, behind):
@@ -64,14 +80,32 @@ def _earliest(errors, first, behind):
 
 
 def _medians(errors, first, behind):
-    """Medians of ranges, those of equal length at once."""
     medians = np.empty(len(first))
+    for at, count in _by_count(first, behind):
+        medians[at] = _median(errors[_windows(first[at], count)])
+    return medians
+
+
+def _by_count(first, behind):
+    """Yield rows that the same number of windows cover, and this number."""
     counts = behind - first
     for count in np.unique(counts):
         at = np.flatnonzero(counts == count)
         for part in gen_batches(len(at), max(1, _VALUES_AT_ONCE // int(count))):
-            windows = first[at[part]][:, None] + np.arange(count)
-            medians[at[part]] = np.median(errors[windows], axis=1)
+            yield at[part], int(count)
+
+
+def _windows(first, count):
+    """Positions of `count` windows from each first one on: (n_rows, count)."""
+    return first[:, None] + np.arange(count)
+
+
+def _median(values):
+    """``np.median(values, axis=1)``: to sort short rows is 5 times as fast."""
+    ordered = np.sort(values, axis=1)
+    count = ordered.shape[1]
+    medians = ordered[:, (count - 1) // 2 : count // 2 + 1].mean(axis=1)
+    medians[np.isnan(ordered[:, -1])] = np.nan  # sorted to the end
     return medians
 
 
@@ -88,25 +122,24 @@ def aggregate_timesteps(
     score_block : callable
         ``score_block(i, j)`` returns the errors of windows i to j,
         (j - i, window_length); asked for a block of windows at a time.
-    starts, window_length, n_rows, how
+    starts, window_length, n_rows, how, block
         See `aggregate_windows`.
-    block : int
-        Windows asked for at once.
 
     Returns
     -------
     row_errors : ndarray of shape (n_rows,)
         Error of each row.
     """
-    if how == "median":
-        return _timestep_medians(score_block, starts, window_length, n_rows, block)
-    fold = {"mean": _add, "max": _keep_larger, "last": _keep_first}[how]
-    rows = np.full(n_rows, -np.inf if how == "max" else 0.0)
-    filled = 0
-    for i in range(0, len(starts), block):
-        errors = score_block(i, min(i + block, len(starts)))
-        for part, stride in _evenly_spaced(starts[i : i + len(errors)]):
-            filled = fold(rows, errors[part], starts[i + part.start], stride, filled)
+    if how in ("median", "last"):
+        rows_of = {"median": _timestep_medians, "last": _latest_timesteps}[how]
+        return rows_of(score_block, starts, window_length, n_rows, block)
+    ufunc, neutral = {"mean": (np.add, 0.0), "max": (np.maximum, -np.inf)}[how]
+    rows = np.full(n_rows, neutral)
+    for windows in gen_batches(len(starts), block):
+        errors = score_block(windows.start, windows.stop)
+        for part, stride in _evenly_spaced(starts[windows]):
+            first_row = starts[windows][part.start]
+            _fold(ufunc, neutral, rows[first_row:], errors[part], stride)
     if how == "mean":
         for part in gen_batches(n_rows, _ROWS_AT_ONCE):
             first, behind = _covering(part, starts, window_length)
@@ -124,57 +157,69 @@ def _evenly_spaced(starts):
         yield slice(len(starts) - 1, len(starts)), 1
 
 
-def _columns(rows, errors, start, stride):
-    """Yield the rows that timestep t of all windows falls on, and its errors."""
+def _fold(ufunc, neutral, rows, errors, stride):
+    """Fold errors of windows into the rows from the first window on.
+
+    Each window is written below the one before and a stride further to the right, so
+    that a column holds the errors of one row: contiguous memory, where a pass over each
+    timestep of all windows would jump from window to window. What the rows held stands
+    above: they are folded window by window, in whatever blocks these come.
+    """
     n_windows, window_length = errors.shape
-    for t in range(window_length):
-        stop = start + t + (n_windows - 1) * stride + 1
-        yield rows[start + t : stop : stride], errors[:, t]
+    n_windows = min(n_windows, max(1, _SHIFTS_AT_ONCE // stride))
+    width = window_length + (n_windows - 1) * stride
+    columns = np.full((n_windows + 1, width), neutral)
+    shifted = as_strided(
+        columns[1:],
+        shape=(n_windows, window_length),
+        strides=(columns.strides[0] + stride * columns.itemsize, columns.itemsize),
+    )
+    for part in gen_batches(len(errors), n_windows):
+        count = part.stop - part.start
+        covered = rows[part.start * stride :][: window_length + (count - 1) * stride]
+        columns[0, : len(covered)] = covered
+        shifted[:count] = errors[part]
+        ufunc.reduce(columns[: count + 1, : len(covered)], axis=0, out=covered)
 
 
-def _add(rows, errors, start, stride, filled):
-    for target, column in _columns(rows, errors, start, stride):
-        target += column
-    return filled
-
-
-def _keep_larger(rows, errors, start, stride, filled):
-    for target, column in _columns(rows, errors, start, stride):
-        np.maximum(target, column, out=target)
-    return filled
-
-
-def _keep_first(rows, errors, start, stride, filled):
-    """Keep the first window that covers a row: the one in which it stands latest."""
-    for k, row_errors in enumerate(errors):
-        first = start + k * stride
-        stop = first + len(row_errors)
-        if stop > filled:
-            rows[max(first, filled) : stop] = row_errors[max(0, filled - first) :]
-            filled = stop
-    return filled
+def _latest_timesteps(score_block, starts, window_length, n_rows, block):
+    """Errors of rows in the first window that covers them."""
+    rows = np.empty(n_rows)
+    done = 0
+    for windows in gen_batches(len(starts), block):
+        errors = score_block(windows.start, windows.stop)
+        part = slice(done, starts[windows.stop - 1] + window_length)
+        first, _ = _covering(part, starts, window_length)
+        steps = np.arange(part.start, part.stop) - starts[first]
+        rows[part] = errors[first - windows.start, steps]
+        done = part.stop
+    return rows
 
 
 def _timestep_medians(score_block, starts, window_length, n_rows, block):
-    """Medians need all errors of a row at once: blocks of rows, with their windows."""
+    """Medians need all errors of a row at once: those of its windows are kept."""
     medians = np.empty(n_rows)
-    for part in gen_batches(n_rows, block):
-        first, behind = _covering(part, starts, window_length)
-        errors = score_block(first[0], behind[-1])
-        for at, windows in _by_count(first, behind):
-            steps = part.start + at[:, None] - starts[windows]
-            medians[part.start + at] = np.median(
-                errors[windows - first[0], steps], axis=1
-            )
+    errors = np.empty((0, window_length))
+    done = kept = 0  # rows that have their median, the first window in `errors`
+    for new in gen_batches(len(starts), block):
+        errors = np.concatenate([errors, score_block(new.start, new.stop)])
+        stop = starts[new.stop] if new.stop < len(starts) else n_rows
+        first, behind = _covering(slice(done, stop), starts, window_length)
+        for at, count in _by_count(first, behind):
+            if count == window_length:  # stride 1: diagonals, read without an index
+                down, right = errors.strides
+                values = as_strided(
+                    errors[first[at[0]] - kept :, -1:],
+                    shape=(len(at), count),
+                    strides=(down, down - right),
+                )
+            else:
+                windows = _windows(first[at], count)
+                steps = done + at[:, None] - starts[windows]
+                values = errors[windows - kept, steps]
+            medians[done + at] = _median(values)
+        errors, done, kept = errors[first[-1] - kept :], stop, first[-1]
     return medians
-
-
-def _by_count(first, behind):
-    """Yield rows that the same number of windows cover, and these windows."""
-    counts = behind - first
-    for count in np.unique(counts):
-        at = np.flatnonzero(counts == count)
-        yield at, first[at][:, None] + np.arange(count)
 
 
 def aggregate_shares(
@@ -206,7 +251,8 @@ def aggregate_shares(
         if level == "window":
             shares = shares.sum(axis=1)
         result.append(np.empty((part.stop - part.start, shares.shape[-1])))
-        for at, windows in _by_count(first, behind):
+        for at, count in _by_count(first, behind):
+            windows = _windows(first[at], count)
             own = windows - first[0]
             if level == "window":
                 values = shares[own]

@@ -392,24 +392,16 @@ class WindowedDetector(ThresholdMixin, MetaDetector):
         """Score one segment."""
         n_missing, view, shape, block = self._windows_of(rows)
         starts = shape[0]
-        score = (
-            self.estimator_.score_timesteps
-            if self.level == "timestep"
-            else self.estimator_.score_samples
-        )
+        if self.level == "timestep":
+            score, aggregate = self.estimator_.score_timesteps, aggregate_timesteps
+        else:
+            score, aggregate = self.estimator_.score_samples, aggregate_windows
 
         def errors_of(i, j):
             return -score(view[as_slice(starts[i:j])])
 
-        if self.level == "timestep":
-            errors = aggregate_timesteps(errors_of, *shape, block)
-        else:
-            windows = [
-                errors_of(i, min(i + block, len(starts)))
-                for i in range(0, len(starts), block)
-            ]
-            errors = aggregate_windows(np.concatenate(windows), *shape)
-        return -errors[n_missing:]
+        errors = aggregate(errors_of, *shape, block)[n_missing:]
+        return np.negative(errors, out=errors)  # no second array of the table's length
 
     def _explain_segment(self, rows):
         """Share out the scores of one segment."""
