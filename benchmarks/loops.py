@@ -8,14 +8,14 @@ import copy
 import numpy as np
 import torch
 from skorch import NeuralNet
-from study import BATCH_SIZE, StudyLSTM, as_windows, errors_of
+from study import BATCH_SIZE, as_windows, errors_of
 from torch import nn
 from torch.nn import functional as F
 
 from skad.detectors._windows import all_windows, principal_components
 from skad.training._random import draw_seed, make_generator, torch_generator
 
-__all__ = ["StudyLSTM", "hand_written_fit", "naive_skorch_fit"]
+__all__ = ["hand_written_fit", "naive_skorch_fit"]
 
 # The hand-written loop ----------------------------------------------------------------
 

@@ -16,7 +16,7 @@ import argparse
 
 import numpy as np
 import torch
-from loops import StudyLSTM
+from study import StudyLSTM
 from timing import alternate, machine, use_one_thread
 from torch.nn import functional as F
 

@@ -112,6 +112,7 @@ DETECTORS = {
     "MLP mse": (partial(MLPAutoencoder, error_model="mse"), "window"),
     "MLP std": (partial(MLPAutoencoder, error_model="std"), "window"),
     "MLP no refit": (partial(MLPAutoencoder, refit=False), "window"),
+    "MLP 100 epochs": (partial(MLPAutoencoder, max_epochs=100), "window"),
     "MLP no linear path": (partial(MLPAutoencoder, linear_path=None), "window"),
     "Conv": (ConvAutoencoder, "window"),
     "LSTM": (LSTMAutoencoder, "window"),

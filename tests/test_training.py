@@ -487,7 +487,7 @@ def test_parameters__stand_in_data_flow_order(X):
 
     conv = names(ConvAutoencoder((2, 3), 3, 2, linear_path=None, **FAST))
     assert list(dict.fromkeys(conv)) == [
-        *("encoder.0", "encoder.2", "code_layer", "expand", "decoder.2"),
+        *("encoder.0", "encoder.2", "code_layer", "expand", "decoder.1"),
         "output_layer",
     ]
     mlp = names(MLPAutoencoder((4, 3), 2, linear_path=None, **FAST))
