@@ -249,6 +249,7 @@ def test_progress_bar__of_scikit_learn_runs(X, capsys):
 # Failing ------------------------------------------------------------------------------
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize("warm_start", [False, True])
 def test_divergence__raises_and_leaves_the_detector_as_it_was(X, warm_start):
     detector = fast_mlp(warm_start=warm_start).fit(X)
@@ -272,6 +273,7 @@ class Interrupt(Callback):
                 pass
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize("warm_start", [False, True])
 def test_ctrl_c__leaves_fit_and_the_detector_as_it_was(X, warm_start):
     detector = fast_mlp(max_epochs=5, warm_start=warm_start).fit(X)
@@ -289,6 +291,7 @@ def test_ctrl_c__leaves_fit_and_the_detector_as_it_was(X, warm_start):
     assert set(vars(unfitted)) == set(unfitted.get_params())
 
 
+@pytest.mark.faults
 def test_ctrl_c__under_a_handler_in_python_leaves_fit(X):
     def handler(signum, frame):
         raise KeyboardInterrupt
