@@ -6,6 +6,7 @@ os.environ.setdefault("SCIPY_ARRAY_API", "1")  # or scikit-learn skips a check
 
 from pathlib import Path
 
+import faults_tally
 import hypothesis
 import matplotlib as mpl
 import numpy as np
@@ -67,3 +68,26 @@ def real_beats(data_folder):
     X_train, _ = load_heartbeats(folder / "normal_train.csv.gz")
     X_test, y_test = load_heartbeats(folder / "dev_valid.csv.gz")
     return X_train, X_test, y_test
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item):
+    """Count a marked test that does not count its cases itself as one."""
+    before = faults_tally.tried.copy()
+    result = yield
+    for group in faults_tally.GROUPS:
+        if (
+            item.get_closest_marker(group)
+            and faults_tally.tried[group] == before[group]
+        ):
+            faults_tally.tried[group] += 1
+            faults_tally.survived[group] += 1
+    return result
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Print how many faults and fuzz cases there were, and how many went well."""
+    for group, words in faults_tally.GROUPS.items():
+        if n_tried := faults_tally.tried[group]:
+            n_survived = faults_tally.survived[group]
+            terminalreporter.write_line(f"{n_tried} {words}, {n_survived} survived")

@@ -476,6 +476,7 @@ def test_search_tree_of_neighbours__cannot_be_saved(rows, tmp_path):
 # Damage -------------------------------------------------------------------------------
 
 
+@pytest.mark.faults
 def test_cut_file__is_refused_at_every_length(small):
     data = small.read_bytes()
     for length in range(len(data)):
@@ -486,6 +487,7 @@ def test_cut_file__is_refused_at_every_length(small):
         load(small)
 
 
+@pytest.mark.faults
 def test_altered_file__is_refused_at_every_byte(small):
     data = bytearray(small.read_bytes())
     for position in range(len(data)):
@@ -871,6 +873,7 @@ def assert_whole(path):
     assert [p.name for p in path.parent.iterdir()] == [path.name]
 
 
+@pytest.mark.faults
 @pytest.mark.usefixtures("_way")
 @pytest.mark.parametrize("function", ["replace", "fsync"])
 @pytest.mark.parametrize("error", [OSError, KeyboardInterrupt])
@@ -904,6 +907,7 @@ class FullDisk(io.RawIOBase):
         super().close()
 
 
+@pytest.mark.faults
 @pytest.mark.usefixtures("_way")
 def test_full_disk__leaves_the_old_file(old, monkeypatch):
     def on_full_disk(descriptor, mode):
@@ -935,6 +939,7 @@ def test_new_file__has_the_permissions_of_any_new_file(tmp_path):
     assert path.stat().st_mode == (tmp_path / "other").stat().st_mode
 
 
+@pytest.mark.faults
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL here")
 @pytest.mark.parametrize("moment", ["fsync", "replace"])
 def test_killed_save__leaves_the_old_file(moment, old):
@@ -964,6 +969,7 @@ def has_unnamed_files(folder):
     return not is_named
 
 
+@pytest.mark.faults
 def test_threads__may_save_to_one_path(old):
     detectors = [LinearAutoencoder(n) for n in range(1, 9)]
     threads = [threading.Thread(target=save, args=(d, old)) for d in detectors]

@@ -1,6 +1,8 @@
 """WindowedDetector: one score for each row."""
 
 import pickle
+import tracemalloc
+from unittest import mock
 
 import naive_windows
 import numpy as np
@@ -26,6 +28,7 @@ from skad import (
     sliding_windows,
     split_roles,
 )
+from skad.series import _aggregate
 from skad.series._aggregate import aggregate_timesteps, aggregate_windows
 
 HOW = ["mean", "median", "max", "last"]
@@ -41,32 +44,66 @@ def cycle(n_rows, n_channels=3, seed=0):
 # Aggregation --------------------------------------------------------------------------
 
 
+def check_aggregation(errors, starts, window_length, n_rows, how, block):
+    """Both levels equal the loop, and any other blocks give the very same."""
+    shape = (starts, window_length, n_rows, how)
+    for aggregate, own in [
+        (aggregate_timesteps, errors),
+        (aggregate_windows, errors[:, 0]),
+    ]:
+        found = aggregate(lambda i, j, own=own: own[i:j], *shape, block)
+        expected = naive_windows.row_errors(own, *shape)
+        np.testing.assert_allclose(found, expected, rtol=1e-12)
+        at_once = aggregate(lambda i, j, own=own: own[i:j], *shape, len(starts))
+        np.testing.assert_array_equal(found, at_once)
+
+
 @given(
     n_rows=st.integers(1, 40),
     window_length=st.integers(1, 12),
     stride=st.integers(1, 12),
     block=st.integers(1, 9),
     how=st.sampled_from(HOW),
-    heavy=st.booleans(),
+    kind=st.sampled_from(["normal", "heavy", "not finite"]),
+    at_once=st.integers(1, 40),
 )
-@settings(max_examples=300)
-def test_aggregation__equals_the_loop(n_rows, window_length, stride, block, how, heavy):
+@settings(max_examples=400)
+def test_aggregation__equals_the_loop(
+    n_rows, window_length, stride, block, how, kind, at_once
+):
     assume(n_rows >= window_length >= stride)
     starts = np.array(naive_windows.starts_of(n_rows, window_length, stride))
     rng = np.random.default_rng(0)
     errors = rng.normal(size=(len(starts), window_length))
-    errors = 10.0 ** (5 * errors) if heavy else errors
-    shape = (starts, window_length, n_rows, how)
-    np.testing.assert_allclose(
-        aggregate_timesteps(lambda i, j: errors[i:j], *shape, block),
-        naive_windows.row_errors(errors, *shape),
-        rtol=1e-12,
-    )
-    np.testing.assert_allclose(
-        aggregate_windows(lambda i, j: errors[i:j, 0], *shape, block),
-        naive_windows.row_errors(errors[:, 0], *shape),
-        rtol=1e-12,
-    )
+    if kind == "heavy":
+        errors = 10.0 ** (5 * errors)
+    elif kind == "not finite":
+        errors[errors > 1.5] = np.inf
+        errors[errors < -1.5] = np.nan
+    sizes = ["_ROWS_AT_ONCE", "_VALUES_AT_ONCE", "_SHIFTS_AT_ONCE"]
+    with mock.patch.multiple(_aggregate, **dict.fromkeys(sizes, at_once)):
+        check_aggregation(errors, starts, window_length, n_rows, how, block)
+
+
+@pytest.mark.parametrize("how", HOW)
+@pytest.mark.parametrize("stride", [1, 3, 150])
+def test_aggregation__equals_the_loop_at_its_own_sizes(how, stride):
+    starts = np.array(naive_windows.starts_of(700, 150, stride))
+    errors = np.random.default_rng(0).lognormal(size=(len(starts), 150))
+    check_aggregation(errors, starts, 150, 700, how, 200)
+
+
+@pytest.mark.parametrize("aggregate", [aggregate_timesteps, aggregate_windows])
+@pytest.mark.parametrize("how", HOW)
+def test_aggregation__holds_little_but_one_number_a_row(aggregate, how):
+    n_rows, width = 1_000_000, 4 if aggregate is aggregate_timesteps else 1
+    errors = np.zeros((1024, width)) if width > 1 else np.zeros(1024)
+    starts = np.arange(n_rows - 3)
+    tracemalloc.start()
+    aggregate(lambda i, j: errors[: j - i], starts, 4, n_rows, how, 1024)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 1.5 * 8 * n_rows
 
 
 @given(

@@ -101,7 +101,7 @@ def _windows(first, count):
 
 
 def _median(values):
-    """``np.median(values, axis=1)``: to sort short rows is 5 times as fast."""
+    """``np.median(values, axis=1)``: to sort took a sixth to a third of its time."""
     ordered = np.sort(values, axis=1)
     count = ordered.shape[1]
     medians = ordered[:, (count - 1) // 2 : count // 2 + 1].mean(axis=1)

@@ -1,5 +1,6 @@
 """Raw tables: numbers, timestamps, and each row once."""
 
+import re
 import warnings
 
 import numpy as np
@@ -8,6 +9,9 @@ from pandas.api import types
 from pandas.tseries.api import guess_datetime_format
 
 __all__ = ["clean_table"]
+
+_CLOCK = re.compile(r"\d:\d\d")
+_OFFSET = re.compile(r"\d:\d\d\S*?(Z|[+-]\d\d(?::?\d\d)?)$")
 
 
 def clean_table(table, *, timestamp=None):
@@ -58,10 +62,11 @@ def clean_table(table, *, timestamp=None):
     steady machine measures; dropping them would tear holes into the series.
 
     Timestamps are read as ISO 8601, or else all in the format of the first;
-    ``04/05/2018`` is read month first. Numbers stay numbers, their unit is not known:
-    for seconds since 1970, give ``pd.to_datetime(seconds, unit="s")``. A file of
-    several series is cleaned series by series, ``pd.concat({name: clean_table(part)
-    for name, part in parts})``.
+    ``04/05/2018`` is read month first. Where they tell several offsets from UTC, as
+    over a change of clocks, the index is in UTC. Numbers stay numbers, their unit is
+    not known: for seconds since 1970, give ``pd.to_datetime(seconds, unit="s")``. A
+    file of several series is cleaned series by series, ``pd.concat({name:
+    clean_table(part) for name, part in parts})``.
 
     Examples
     --------
@@ -128,8 +133,10 @@ def _read_timestamps(raw):
     """Index whose texts are read as timestamps."""
     index = raw
     if not (types.is_numeric_dtype(raw.dtype) or _is_time(raw)):
-        texts = raw.map(str)  # numbers among texts are no times since 1970
-        index = pd.to_datetime(texts, format="ISO8601", errors="coerce")
+        # Texts, as pandas would take numbers among them for seconds since 1970.
+        texts = raw.astype(object).map(str)
+        utc = _have_several_offsets(texts)
+        index = pd.to_datetime(texts, format="ISO8601", errors="coerce", utc=utc)
         if index.isna().all():
             # Not left to to_datetime alone: it guesses anew for each odd row, and
             # then takes days for months.
@@ -143,6 +150,21 @@ def _read_timestamps(raw):
             f"({len(unread)} such rows). Drop or mend these rows; was the file cut off?"
         )
     return index
+
+
+def _have_several_offsets(texts) -> bool:
+    """Whether texts tell several offsets from UTC; all have to tell one, or none."""
+    offsets = texts.str.extract(_OFFSET, expand=False)
+    if offsets.isna().all():
+        return False
+    without = np.flatnonzero(offsets.isna() & texts.str.contains(_CLOCK))
+    if len(without):
+        raise ValueError(
+            f"Row {without[0]} tells no offset from UTC, {texts[without[0]]!r}, but "
+            f"other rows do ({len(without)} of {len(texts)} do not). Write all with "
+            "one, or all without."
+        )
+    return offsets.nunique() > 1
 
 
 def _is_time(index):

@@ -209,6 +209,8 @@ class TunedThresholdDetector(ThresholdMixin, MetaDetector):
             return
         X, y, labels = indexable(X, y, labels)
         splits = list(self._splitter(labels).split(X, labels))
+        if not splits:
+            raise ValueError(f"cv={self.cv!r} makes no splits; at least one is needed.")
         if not self.refit and len(splits) > 1:
             raise ValueError(
                 f"refit=False needs a single split, but cv={self.cv!r} makes "
