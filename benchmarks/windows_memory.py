@@ -7,12 +7,13 @@ of CPU time over those of the bare net on contiguous blocks of the same size. "m
 "lstm" score by mean squared errors, as much work beside the net as must be; "hybrid" is
 the MLP with the error model of the default, and is trained again on all windows.
 
-Linux only, where a process may set back its peak.
+Linux with glibc only, where a process may set back its peak.
 
 Run: python benchmarks/windows_memory.py [--rows N] [--nets mlp hybrid lstm]
 """
 
 import argparse
+import ctypes
 import resource
 import subprocess
 import sys
@@ -54,7 +55,9 @@ def peak_mb():
 
 def added_mb(function):
     """Peak memory that a call adds, and the CPU seconds that it takes."""
-    Path("/proc/self/clear_refs").write_text("5")  # forget the peaks before
+    # What was freed goes back, or it would be used again unseen; peaks are forgotten.
+    ctypes.CDLL(None).malloc_trim(0)
+    Path("/proc/self/clear_refs").write_text("5")
     before, start = peak_mb(), time.process_time()
     function()
     return peak_mb() - before, time.process_time() - start
