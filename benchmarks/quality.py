@@ -404,7 +404,7 @@ def table(results, sets):
                 cells[set_name] = f"{complete.mean():.3f}{spread} ({len(complete)})"
         rows[name] = cells
     frame = pd.DataFrame.from_dict(rows, orient="index").reindex(columns=sets)
-    return frame.astype(object).fillna("")
+    return frame.dropna(how="all").astype(object).fillna("")
 
 
 def discords(results):
