@@ -14,7 +14,6 @@ Run: python benchmarks/windows_memory.py [--rows N] [--nets mlp hybrid lstm]
 
 import argparse
 import ctypes
-import resource
 import subprocess
 import sys
 import time
@@ -49,8 +48,10 @@ def make_table(n_rows):
 
 
 def peak_mb():
-    """Peak memory of this process so far."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    """Peak memory of this process since it was last set back."""
+    # Not ru_maxrss, which starts at the peak of the process that started this one.
+    status = Path("/proc/self/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) / 1024
 
 
 def added_mb(function):
