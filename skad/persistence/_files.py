@@ -6,6 +6,7 @@ import os
 import secrets
 import shutil
 import struct
+from contextlib import suppress
 from pathlib import Path
 
 # The line ends show at once that a file went through a conversion of text.
@@ -100,10 +101,8 @@ def _open_temporary(path):
     A process that is killed while it writes to that one leaves nothing behind.
     """
     if hasattr(os, "O_TMPFILE") and os.path.exists("/proc/self/fd"):
-        try:
+        with suppress(OSError):  # not on every file system
             return os.open(path.parent, os.O_TMPFILE | os.O_WRONLY, 0o666), False
-        except OSError:  # not on every file system
-            pass
     flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0)
     return os.open(path, flags, 0o666), True
 
