@@ -36,7 +36,7 @@ from skad import (
     sliding_windows,
 )
 from skad.series._segments import find_segments, learn_max_gap
-from skad.training import _threads
+from skad.training import _settings
 
 pytestmark = [pytest.mark.faults, pytest.mark.filterwarnings("ignore::UserWarning")]
 
@@ -74,10 +74,10 @@ def is_reached(frame):
     """Whether a line is of skad, and such that a signal could come there.
 
     A tracer comes between `try` and what is tried too, where no signal is delivered;
-    in `_threads` that would matter. Its own Ctrl-C comes by the alarm below.
+    in `_settings` that would matter. Its own Ctrl-C comes by the alarm below.
     """
     name = frame.f_code.co_filename
-    return name.startswith(HOME) and name != _threads.__file__
+    return name.startswith(HOME) and name != _settings.__file__
 
 
 def press_ctrl_c():
@@ -131,8 +131,10 @@ def assert_as_before(estimator, before, threads):
     assert after.keys() == before.keys()
     assert all(after[name] is value for name, value in before.items())
     assert torch.get_num_threads() == threads
-    assert not _threads._inside
-    assert not _threads._lock.locked()
+    assert torch.is_grad_enabled()
+    assert not torch.is_inference_mode_enabled()
+    assert not _settings._inside
+    assert not _settings._lock.locked()
 
 
 @pytest.mark.parametrize("name", INTERRUPTED)

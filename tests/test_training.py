@@ -23,7 +23,7 @@ from skad import (
     MeanSquaredErrors,
     MLPAutoencoder,
 )
-from skad.training._threads import one_thread
+from skad.training._settings import training_settings
 
 
 @pytest.fixture(scope="module")
@@ -292,6 +292,29 @@ def test_ctrl_c__leaves_fit_and_the_detector_as_it_was(X, warm_start):
 
 
 @pytest.mark.faults
+def test_ctrl_c__while_the_optimizer_has_gradients_off__they_are_on_again(X):
+    class Off(Interrupt):
+        def on_batch_begin(self, net, **kwargs):
+            torch.set_grad_enabled(False)  # as it does for each step
+            super().on_batch_begin(net, **kwargs)
+            torch.set_grad_enabled(True)
+
+    with pytest.raises(KeyboardInterrupt):
+        fast_mlp(max_epochs=5, callbacks=[Off()]).fit(X)
+    assert torch.is_grad_enabled()
+    fast_mlp().fit(X)
+
+
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_fit__inside_a_mode_without_gradients__is_the_same(X, mode):
+    expected = fast_mlp().fit(X)
+    with mode():
+        detector = fast_mlp().fit(X)
+        assert not torch.is_grad_enabled()
+    np.testing.assert_array_equal(detector.score_samples(X), expected.score_samples(X))
+
+
+@pytest.mark.faults
 def test_ctrl_c__under_a_handler_in_python_leaves_fit(X):
     def handler(signum, frame):
         raise KeyboardInterrupt
@@ -434,14 +457,14 @@ def test_loss_sum__is_the_mean_times_the_number_of_values(X):
 # Threads ------------------------------------------------------------------------------
 
 
-def test_one_thread__is_set_and_restored_by_concurrent_fits():
+def test_training_settings__one_thread__set_and_restored_by_concurrent_fits():
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     barrier = threading.Barrier(3)
     seen = []
 
     def fit():
-        with one_thread():
+        with training_settings():
             seen.append(torch.get_num_threads())
             barrier.wait()
 

@@ -19,7 +19,7 @@ from skad.detectors._windows import Windows, principal_components
 from skad.training._callbacks import BestWeights, EpochTasks, FiniteLossGuard
 from skad.training._net import ReconstructionNet, resolve_device
 from skad.training._random import draw_seed, make_generator
-from skad.training._threads import one_thread
+from skad.training._settings import training_settings
 
 OPTIMIZERS = {
     "adam": torch.optim.Adam,
@@ -146,7 +146,7 @@ class BaseNeuralAutoencoder(CallbackSupportMixin, BaseAutoencoder):
         error_model = self._new_error_model()
         context = self._init_callback_context(max_subtasks=None)
         context.call_on_fit_task_begin(estimator=self)
-        with one_thread():
+        with training_settings():
             refits = self.refit and held_out is None and not self.warm_start
             trained_on, held_out = self._train_first(windows, held_out, context)
             # With refit, as it will be done then: the threshold has to fit its units.

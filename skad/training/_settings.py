@@ -1,4 +1,4 @@
-"""One torch thread inside fit, set and restored."""
+"""Torch's settings inside fit: one thread and gradients, restored afterwards."""
 
 import os
 import threading
@@ -12,11 +12,13 @@ _threads_outside = 1
 
 
 @contextmanager
-def one_thread():
-    """Run torch on one thread; training these small nets on two is slower.
+def training_settings():
+    """Run torch on one thread, training on two is slower, and with gradients.
 
-    The setting is global to the process, so that concurrent fits sign in and out, and
-    every one of them leaves the number that stood before the first.
+    The number of threads is global to the process, so that concurrent fits sign in and
+    out, and every one of them leaves the number that stood before the first. Gradients
+    are a setting of each thread. Torch turns them off and on in every step, and a
+    Ctrl-C there would leave them off for good.
     """
     global _threads_outside
     fit = object()
@@ -26,7 +28,8 @@ def one_thread():
                 _threads_outside = torch.get_num_threads()
             _inside.add(fit)
             torch.set_num_threads(1)
-        yield
+        with torch.inference_mode(False):  # restores both modes, unlike enable_grad
+            yield
     finally:
         try:
             _leave(fit)
