@@ -39,7 +39,7 @@ DETECTORS = {
     "LinearAutoencoder": partial(LinearAutoencoder, 15),
     "MLPAutoencoder": partial(MLPAutoencoder, latent_dim=15, **ONCE),
     "ConvAutoencoder": partial(ConvAutoencoder, latent_dim=15, **ONCE),
-    "LSTMAutoencoder(20)": partial(LSTMAutoencoder, 20, **ONCE),
+    "LSTMAutoencoder(20)": partial(LSTMAutoencoder, 20, linear_path=None, **ONCE),
 }
 SIZES = {
     "n_windows": [10**3, 10**4, 10**5, 10**6],

@@ -158,7 +158,7 @@ def hand_written(settings):
     nets = {
         "MLP": MLPAutoencoder(**same_work),
         "Conv": ConvAutoencoder(**same_work),
-        "LSTM": LSTMAutoencoder(20, **same_work),
+        "LSTM": LSTMAutoencoder(20, linear_path=None, lr=1e-3, **same_work),
     }
     for name, detector in nets.items():
         detector.fit(X)

@@ -32,7 +32,7 @@ NETS = {
     "linear": lambda: LinearAutoencoder(32),
     "mlp": lambda: MLPAutoencoder((100,), 32, linear_path=None, **BARE),
     "hybrid": lambda: MLPAutoencoder((100,), 32, linear_path=None, **EPOCH),
-    "lstm": lambda: LSTMAutoencoder(20, batch_size=256, **BARE),
+    "lstm": lambda: LSTMAutoencoder(20, linear_path=None, batch_size=256, **BARE),
 }
 
 

@@ -106,14 +106,15 @@ def study_nets(n_epochs):
         "latent_activation": "softmax",
         "output_activation": "sigmoid",
     }
+    lstm = {"linear_path": None, "output_activation": "sigmoid"}
     kl = {"kl_weight": 1.0, "kl_prior": "random"}
     softmax_code = {"module_params": {"softmax_code": True}}
     return {
         "MLP": MLPAutoencoder((500, 100), 32, **mlp, **study),
-        "LSTM": LSTMAutoencoder(20, output_activation="sigmoid", **study),
+        "LSTM": LSTMAutoencoder(20, **lstm, **study),
         "Conv": Autoencoder(StudyConv, **study),
         "KL-MLP": MLPAutoencoder((500, 100), 32, **mlp, **kl, **study),
-        "KL-LSTM": LSTMAutoencoder(20, output_activation="sigmoid", **kl, **study),
+        "KL-LSTM": LSTMAutoencoder(20, **lstm, **kl, **study),
         "KL-Conv": Autoencoder(StudyConv, **softmax_code, **kl, **study),
     }
 

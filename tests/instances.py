@@ -84,9 +84,14 @@ AUTOENCODERS = {
     "conv-plain": ConvAutoencoder(
         (4,), 4, 1, linear_path=None, error_model="mahalanobis", **FAST
     ),
-    "lstm": LSTMAutoencoder(1, **FAST),
-    "lstm-steps": LSTMAutoencoder(2, output_activation="leaky_relu", **FAST),
-    "lstm-teacher": LSTMAutoencoder(2, teacher_forcing=True, reverse=False, **FAST),
+    "lstm": LSTMAutoencoder(2, latent_dim=1, **FAST),
+    "lstm-plain": LSTMAutoencoder(1, linear_path=None, error_model="mse", **FAST),
+    "lstm-steps": LSTMAutoencoder(
+        2, linear_path=None, output_activation="leaky_relu", **FAST
+    ),
+    "lstm-teacher": LSTMAutoencoder(
+        2, linear_path=None, teacher_forcing=True, reverse=False, **FAST
+    ),
     "encdec-ad": EncDecAD(2, **FAST),
     "custom": Autoencoder(Bottleneck, **FAST),
 }

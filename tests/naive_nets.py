@@ -18,6 +18,9 @@ def lstm_autoencoder(
     for t in range(X.shape[1]):
         h, c = encoder(X[:, t], (h, c))
     latent = h
+    if hasattr(module, "code_layer"):  # nothing but the code goes on
+        latent = module.code_layer(h)
+        h, c = module.expand(latent), torch.zeros_like(c)
     step = torch.zeros_like(X[:, 0])
     target = X.flip(1) if reverse else X
     outputs = []

@@ -40,7 +40,7 @@ def estimators():
         "pipeline": make_pipeline(*steps, windowed).fit(X),
         "mlp": make_pipeline(PCA(2), skad.MLPAutoencoder((4,), 1, **FAST)).fit(full),
         "conv": conv.fit(full),
-        "lstm": skad.LSTMAutoencoder(2, **FAST).fit(full),
+        "lstm": skad.LSTMAutoencoder(2, latent_dim=1, **FAST).fit(full),
         "tuned": tuned.fit(full, y),
         "classifier": classifier.fit(full, y),
     }

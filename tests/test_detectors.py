@@ -95,10 +95,10 @@ def test_outputs__shapes_and_agreement(detector):
         MLPAutoencoder((65,), 3, linear_path=None, **FAST),
         MLPAutoencoder((7,), 3, error_model="mahalanobis", **FAST),
         ConvAutoencoder((3, 5), 5, 3, **FAST),
-        LSTMAutoencoder(3, **FAST),
-        LSTMAutoencoder(3, output_activation="tanh", feedback="output", **FAST),
-        LSTMAutoencoder(17, max_epochs=1, random_state=0),
-        LSTMAutoencoder(33, max_epochs=1, random_state=0),
+        LSTMAutoencoder(3, latent_dim=2, **FAST),
+        LSTMAutoencoder(3, linear_path=None, output_activation="tanh", **FAST),
+        LSTMAutoencoder(17, linear_path=None, max_epochs=1, random_state=0),
+        LSTMAutoencoder(33, linear_path=None, max_epochs=1, random_state=0),
     ],
     ids=[
         *("linear", "hybrid", "plain", "mahalanobis", "conv", "lstm", "lstm-steps"),
@@ -123,7 +123,11 @@ def test_score__does_not_depend_on_the_rows_beside(detector, width):
 def test_lstm_score__does_not_depend_on_the_rows_beside(hidden_dim, n_channels):
     X = windows(130, 6 * n_channels)
     detector = LSTMAutoencoder(
-        hidden_dim, n_channels=n_channels, max_epochs=1, random_state=0
+        hidden_dim,
+        linear_path=None,
+        n_channels=n_channels,
+        max_epochs=1,
+        random_state=0,
     )
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "latent_dim=")
@@ -157,7 +161,7 @@ def test_linear__is_pca():
     assert LinearAutoencoder(0.95).fit(X).latent_dim_ == PCA(0.95).fit(X).n_components_
 
 
-@pytest.mark.parametrize("kind", [MLPAutoencoder, ConvAutoencoder])
+@pytest.mark.parametrize("kind", [MLPAutoencoder, ConvAutoencoder, LSTMAutoencoder])
 def test_linear_path__starts_as_pca(kind, normal_beats):
     settings = {"max_epochs": 1, "lr": 1e-12, "early_stopping": False}
     detector = kind(latent_dim=10, random_state=0, **settings).fit(normal_beats)
@@ -457,6 +461,16 @@ def test_options_that_do_not_fit__are_refused(params, message):
 
 
 @pytest.mark.parametrize(
+    "params",
+    [{"teacher_forcing": True}, {"output_activation": "tanh"}],
+    ids=str,
+)
+def test_lstm__what_cannot_go_beside_pca__is_refused(params):
+    with pytest.raises(ValueError, match=r"cannot go beside PCA.*or set linear_path"):
+        LSTMAutoencoder(2, latent_dim=2, **params, **FAST).fit(windows(20, 12))
+
+
+@pytest.mark.parametrize(
     ("fit", "message"),
     [
         ({"y": None}, "y is None"),
@@ -513,7 +527,9 @@ def test_error_model_that_is_wrong__is_refused_before_training(error_model):
 def test_sigmoid_output__scaled_data_does_not_warn():
     for seed in range(20):
         X = MinMaxScaler().fit_transform(windows(40, 5, seed))
-        LSTMAutoencoder(2, output_activation="sigmoid", max_epochs=1).fit(X)
+        LSTMAutoencoder(
+            2, linear_path=None, output_activation="sigmoid", max_epochs=1
+        ).fit(X)
 
 
 def test_traps__warn():
@@ -521,7 +537,7 @@ def test_traps__warn():
     with pytest.warns(UserWarning, match="latent_dim=4 is not below the 4 values"):
         MLPAutoencoder((3,), 4, **FAST).fit(X)
     with pytest.warns(UserWarning, match=r"gives values in \[0, 1\], but X reaches"):
-        LSTMAutoencoder(2, output_activation="sigmoid", **FAST).fit(X)
+        LSTMAutoencoder(2, linear_path=None, output_activation="sigmoid", **FAST).fit(X)
 
 
 # Modules of one's own ---------------------------------------------------------------

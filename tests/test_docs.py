@@ -21,7 +21,7 @@ NETS = ["MLPAutoencoder", "ConvAutoencoder", "LSTMAutoencoder", "Autoencoder"]
 # What each of them says for itself.
 OWN = {
     *("activation", "error_model", "hidden_dims", "latent_activation", "latent_dim"),
-    *("linear_path", "max_epochs", "output_activation"),
+    *("linear_path", "lr", "max_epochs", "output_activation"),
 }
 
 

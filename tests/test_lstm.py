@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from skad.detectors._lstm import LSTMModule
+from skad.detectors._lstm import LSTMCodeModule, LSTMModule, lstm_with_linear_path
 from skad.detectors._lstm_feedback import feed_back
 from skad.training._net import ReconstructionNet
 from skad.training._random import make_generator, torch_generator
@@ -104,6 +104,38 @@ def test_decoder__equals_the_loop(
         got = module.eval()(X)[0]
     expected, _ = naive_nets.lstm_autoencoder(module, X, reverse=reverse, **loop)
     assert relative_difference(got, expected) <= tolerance
+
+
+@given(
+    n_windows=st.integers(1, 5),
+    n_timesteps=st.integers(1, 12),
+    n_channels=st.integers(1, 3),
+    latent_dim=st.integers(1, 6),
+    reverse=st.booleans(),
+)
+@settings(max_examples=30, deadline=None)
+def test_code_module__equals_the_loop(
+    n_windows, n_timesteps, n_channels, latent_dim, reverse
+):
+    with torch_generator(torch.Generator().manual_seed(0)):
+        module = LSTMCodeModule(n_timesteps, n_channels, 5, latent_dim, reverse)
+        X = torch.rand(n_windows, n_timesteps, n_channels, dtype=torch.float64)
+    module.double()
+    fast, code = module(X)
+    slow, slow_code = naive_nets.lstm_autoencoder(
+        module, X, feedback="output", reverse=reverse
+    )
+    assert code.shape == (n_windows, latent_dim)
+    assert relative_difference(fast, slow) <= 1e-12
+    assert relative_difference(code, slow_code) <= 1e-12
+    assert_equal_gradients(module, fast, slow, X, 1e-12)
+
+
+def test_linear_path__has_the_branch_trained_in_parts():
+    params = {"latent_dim": 2, "hidden_dim": 64, "reverse": True}
+    with torch_generator(torch.Generator()):
+        module = lstm_with_linear_path(187, 1, **params)
+        assert module.micro_batch == LSTMModule(187, 1, 64).micro_batch == 43
 
 
 @pytest.mark.parametrize(

@@ -143,10 +143,13 @@ def test_detectors__decide_alike(name, windows, tmp_path):
         MLPAutoencoder((64,), **FAST),
         ConvAutoencoder(**FAST),
         LSTMAutoencoder(16, **FAST),
-        LSTMAutoencoder(16, output_activation="sigmoid", **FAST),
+        LSTMAutoencoder(16, linear_path=None, error_model="mse", **FAST),
+        LSTMAutoencoder(
+            16, linear_path=None, output_activation="sigmoid", error_model="mse", **FAST
+        ),
         EncDecAD(16, max_epochs=20, random_state=0),
     ],
-    ids=["linear", "mlp", "conv", "lstm", "lstm-sigmoid", "encdec-ad"],
+    ids=["linear", "mlp", "conv", "lstm", "lstm-plain", "lstm-sigmoid", "encdec-ad"],
 )
 def test_beats__agree_within_a_millionth(detector, beats, tmp_path):
     X, y = beats
@@ -167,6 +170,7 @@ def test_activations__are_those_of_torch(activation, windows, tmp_path):
         error_model="mse",
         **shared,
     )
+    shared |= {"linear_path": None, "error_model": "mse"}
     recurrent = LSTMAutoencoder(4, **shared)
     logit = LSTMAutoencoder(4, feedback="logit", reverse=False, **shared)
     for detector in (dense, recurrent, logit):
@@ -466,7 +470,9 @@ def test_export__changes_nothing_and_repeats(windows, tmp_path):
 
 
 def test_sigmoid_that_is_fed_back__is_a_loop_not_unrolled(beats, tmp_path):
-    detector = LSTMAutoencoder(4, output_activation="sigmoid", **FAST)
+    detector = LSTMAutoencoder(
+        4, linear_path=None, output_activation="sigmoid", error_model="mse", **FAST
+    )
     model = to_onnx(detector.fit(beats[0][:20]), tmp_path / "model.onnx")
     assert model.stat().st_size < 10_000
 

@@ -543,5 +543,7 @@ def test_study_nets__have_their_parameters(beats):
     shapes = [tuple(p.shape) for p in mlp.net_.module_.parameters()]
     pairs = pairwise(widths)
     assert shapes == [s for a, b in pairs for s in ((b, a), (b,))]
-    lstm = LSTMAutoencoder(20, output_activation="sigmoid", **study).fit(X[:60], y[:60])
+    lstm = LSTMAutoencoder(
+        20, linear_path=None, output_activation="sigmoid", error_model="mse", **study
+    ).fit(X[:60], y[:60])
     assert n_parameters(lstm) == 2 * (80 * 1 + 80 * 20 + 160) + 21

@@ -1,6 +1,6 @@
 """LSTM autoencoder."""
 
-from numbers import Integral
+from numbers import Integral, Real
 from typing import ClassVar
 
 import torch
@@ -8,12 +8,12 @@ from torch import nn
 
 from skad._validation import Interval, StrOptions
 from skad.detectors._lstm_feedback import feed_back
-from skad.detectors._modules import ACTIVATIONS, CodeModule, PaddedLinear
+from skad.detectors._modules import ACTIVATIONS, CodeModule, LinearPath, PaddedLinear
 from skad.detectors._neural import BaseNeuralAutoencoder
 
 
-class LSTMModule(CodeModule):
-    """(B, T, C) -> (B, T, C) by way of (B, H); B windows, T timesteps, C channels.
+class LSTMModule(nn.Module):
+    """(B, T, C) -> (B, T, C), and the code (B, H); B windows, T timesteps, C channels.
 
     The encoder's last state starts the decoder, whose next inputs are its own outputs
     (or, with teacher forcing in training, the windows). Its first output comes from a
@@ -26,10 +26,10 @@ class LSTMModule(CodeModule):
         window_length,
         n_channels,
         latent_dim,
-        teacher_forcing,
-        reverse,
-        feedback,
-        output_activation,
+        teacher_forcing=False,
+        reverse=True,
+        feedback="output",
+        output_activation="identity",
         starts_from_state=False,
     ):
         super().__init__()
@@ -65,15 +65,19 @@ class LSTMModule(CodeModule):
     def forward(self, X):
         """Reconstruct."""
         _, state = self.encoder(X)
-        latent = state[0][0]
+        return self._write(state, X), state[0][0]
+
+    def _write(self, state, X=None):
+        """Decode from a state (h, c) of (1, B, H) each; X is for teacher forcing."""
         hidden = state[0].transpose(0, 1)  # (B, 1, H)
         if not self.starts_from_state:
-            hidden, state = self.decoder(torch.zeros_like(X[:, :1]), state)
+            zeros = hidden.new_zeros(len(hidden), 1, self.decoder.input_size)
+            hidden, state = self.decoder(zeros, state)
         outputs = self._output(hidden)
         if self.window_length > 1:
-            rest = self._decode(X, outputs, state)
+            rest = self._write_on(X, outputs, state)
             outputs = torch.cat([outputs, rest], dim=1)
-        return self._in_time(outputs), latent
+        return self._in_time(outputs)
 
     def _in_time(self, X):
         """Turn between the order of the decoder and that of time."""
@@ -85,7 +89,7 @@ class LSTMModule(CodeModule):
         outputs = self.output_layer(hidden.transpose(0, 1))
         return self.output_activation(outputs).transpose(0, 1)
 
-    def _decode(self, X, first, state):
+    def _write_on(self, X, first, state):
         """Make the outputs after the first, (B, T - 1, C)."""
         if self.teacher_forcing and self.training:
             hidden, _ = self.decoder(self._in_time(X)[:, :-1], state)
@@ -95,7 +99,7 @@ class LSTMModule(CodeModule):
         if self.elementwise:
             layers = (self.decoder, self.output_layer, self.output_activation)
             return feed_back(*layers, first, state, self.window_length - 1)
-        return self._decode_by_steps(first, state)
+        return self._write_by_steps(first, state)
 
     def _run_folded(self, state):
         """Feed linear outputs back in one call of torch's LSTM."""
@@ -121,7 +125,7 @@ class LSTMModule(CodeModule):
             decoder.bias_hh_l0,
         ]
 
-    def _decode_by_steps(self, step, state):
+    def _write_by_steps(self, step, state):
         """Feed outputs back one timestep after the other, whatever their activation."""
         outputs = []
         for _ in range(self.window_length - 1):
@@ -131,16 +135,54 @@ class LSTMModule(CodeModule):
         return torch.cat(outputs, dim=1)
 
 
+class LSTMCodeModule(CodeModule, LSTMModule):
+    """`LSTMModule` with dense layers between the encoder's last state and the decoder.
+
+    Nothing but the code (B, D) goes from one to the other: a branch for `LinearPath`.
+    """
+
+    def __init__(self, window_length, n_channels, hidden_dim, latent_dim, reverse):
+        super().__init__(window_length, n_channels, hidden_dim, reverse=reverse)
+        self.code_layer = PaddedLinear(hidden_dim, latent_dim)
+        self.expand = PaddedLinear(latent_dim, hidden_dim)
+
+    def encode(self, X):
+        """(B, T, C) -> (B, D)."""
+        _, (hidden, _) = self.encoder(X)
+        return self.code_layer(hidden[0])
+
+    def decode(self, code):
+        """(B, D) -> (B, T, C)."""
+        hidden = self.expand(code)[None]
+        return self._write((hidden, torch.zeros_like(hidden)))
+
+
+def lstm_with_linear_path(window_length, n_channels, latent_dim, **params):
+    """`LSTMCodeModule` beside a linear path."""
+    branch = LSTMCodeModule(window_length, n_channels, latent_dim=latent_dim, **params)
+    return LinearPath(branch, window_length, n_channels, latent_dim)
+
+
 class LSTMAutoencoder(BaseNeuralAutoencoder):
-    """Autoencoder of two LSTMs, an encoder and a decoder that starts from its state.
+    """Autoencoder of two LSTMs, by default beside a linear path that starts as PCA.
 
     Parameters
     ----------
     hidden_dim : int, default=64
-        Units of both LSTMs; the encoder's last hidden state is the latent code.
+        Units of both LSTMs.
+    latent_dim : int or float, default=0.9
+        Latent units; a float in (0, 1) takes as many as principal components are
+        needed to explain that share of variance. Unused with ``linear_path=None``.
+    linear_path : "pca" or None, default="pca"
+        "pca" puts a linear encoder and decoder, which start as the PCA of the training
+        windows, beside the LSTMs, whose output starts at zero; all of it is trained.
+        It keeps the detector from falling below PCA, as LSTMs alone do on most data.
+        None has the LSTMs alone: the decoder starts from the encoder's last state,
+        whose hidden part is the latent code.
     teacher_forcing : bool, default=False
         Whether the decoder is trained on the true values before, instead of its own
-        outputs. In validation and scoring it always gets its own outputs.
+        outputs. In validation and scoring it always gets its own outputs. Needs
+        ``linear_path=None``, or its outputs are no windows.
     reverse : bool, default=True
         Whether the decoder writes the window backwards, beginning with what the encoder
         saw last.
@@ -149,12 +191,13 @@ class LSTMAutoencoder(BaseNeuralAutoencoder):
         same with ``output_activation="identity"``. With another activation "output" is
         the ECG study's, and takes about 1.5 times as long as "logit".
     output_activation : str, default="identity"
-        Activation of the output, one of those of `MLPAutoencoder`. One whose range does
-        not cover the data cannot reconstruct it, which a warning says.
+        Activation of the output, one of those of `MLPAutoencoder`; "identity" with a
+        linear path. One whose range does not cover the data cannot reconstruct it,
+        which a warning says.
     n_channels : int, default=1
         Channels of a 2-D row, see `fit`.
     error_model : {"mse", "mae", "std", "mahalanobis", "hybrid"} or object, \
-            default="mse"
+            default="hybrid"
         How residuals become errors: `MeanSquaredErrors`, `MeanAbsoluteErrors`,
         `StandardizedErrors`, `MahalanobisErrors`, `HybridErrors`, or an object with
         their methods. Fitted on the held-out windows; with `refit`, or if none are held
@@ -174,7 +217,7 @@ class LSTMAutoencoder(BaseNeuralAutoencoder):
         Neither is a divergence from a normal distribution.
     optimizer : {"adam", "adamw", "nadam", "rmsprop", "sgd"} or callable, default="adam"
         Optimizer, or a class of torch.optim.
-    lr : float, default=1e-3
+    lr : float, default=3e-3
         Learning rate.
     lr_schedule : {"cosine"} or None, default="cosine"
         "cosine" lowers the learning rate to zero over `max_epochs`, batch by batch.
@@ -185,7 +228,7 @@ class LSTMAutoencoder(BaseNeuralAutoencoder):
         input; the target stays clean.
     max_grad_norm : float or None, default=None
         Longer gradients are cut to this norm; see `loss_reduction`.
-    max_epochs : int, default=100
+    max_epochs : int, default=30
         Most passes over the training windows.
     batch_size : int, default=64
         Windows a training step.
@@ -254,8 +297,9 @@ class LSTMAutoencoder(BaseNeuralAutoencoder):
     Notes
     -----
     The decoder's first input is zero. The LSTM of the ECG study is
-    ``LSTMAutoencoder(20, output_activation="sigmoid", loss_reduction="sum")``, and with
-    ``kl_weight=1.0, kl_prior="random"`` its regularised form.
+    ``LSTMAutoencoder(20, linear_path=None, output_activation="sigmoid",
+    loss_reduction="sum", error_model="mse")``, and with ``kl_weight=1.0,
+    kl_prior="random"`` its regularised form.
 
     References
     ----------
@@ -274,6 +318,11 @@ class LSTMAutoencoder(BaseNeuralAutoencoder):
     _parameter_constraints: ClassVar[dict] = {
         **BaseNeuralAutoencoder._parameter_constraints,
         "hidden_dim": [Interval(Integral, 1, None, closed="left")],
+        "latent_dim": [
+            Interval(Integral, 1, None, closed="left"),
+            Interval(Real, 0, 1, closed="neither"),
+        ],
+        "linear_path": [StrOptions({"pca"}), None],
         "teacher_forcing": ["boolean"],
         "reverse": ["boolean"],
         "feedback": [StrOptions({"output", "logit"})],
@@ -284,22 +333,24 @@ class LSTMAutoencoder(BaseNeuralAutoencoder):
         self,
         hidden_dim=64,
         *,
+        latent_dim=0.9,
+        linear_path="pca",
         teacher_forcing=False,
         reverse=True,
         feedback="output",
         output_activation="identity",
         n_channels=1,
-        error_model="mse",
+        error_model="hybrid",
         loss_reduction="mean",
         kl_weight=0.0,
         kl_prior="uniform",
         optimizer="adam",
-        lr=1e-3,
+        lr=3e-3,
         lr_schedule="cosine",
         weight_decay=0.0,
         input_noise=0.0,
         max_grad_norm=None,
-        max_epochs=100,
+        max_epochs=30,
         batch_size=64,
         early_stopping=True,
         validation_fraction=0.1,
@@ -342,12 +393,16 @@ class LSTMAutoencoder(BaseNeuralAutoencoder):
             verbose=verbose,
         )
         self.hidden_dim = hidden_dim
+        self.latent_dim = latent_dim
+        self.linear_path = linear_path
         self.teacher_forcing = teacher_forcing
         self.reverse = reverse
         self.feedback = feedback
         self.output_activation = output_activation
 
     def _architecture(self, windows):
+        if self.linear_path:
+            return self._architecture_with_linear_path(windows)
         params = {
             "latent_dim": int(self.hidden_dim),
             "teacher_forcing": self.teacher_forcing,
@@ -356,3 +411,18 @@ class LSTMAutoencoder(BaseNeuralAutoencoder):
             "output_activation": self.output_activation,
         }
         return LSTMModule, params, None
+
+    def _architecture_with_linear_path(self, windows):
+        if self.teacher_forcing or self.output_activation != "identity":
+            raise ValueError(
+                f"teacher_forcing={self.teacher_forcing} and output_activation="
+                f"{self.output_activation!r} cannot go beside PCA; they must be False "
+                "and 'identity' with linear_path='pca', or set linear_path=None."
+            )
+        pca, latent_dim = self._pca_and_latent_dim(windows)
+        params = {
+            "latent_dim": latent_dim,
+            "hidden_dim": int(self.hidden_dim),
+            "reverse": self.reverse,
+        }
+        return lstm_with_linear_path, params, pca

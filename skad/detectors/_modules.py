@@ -90,6 +90,11 @@ class LinearPath(CodeModule):
         nn.init.zeros_(branch.code_layer.weight)
         nn.init.zeros_(branch.output_layer.weight)
 
+    @property
+    def micro_batch(self):
+        """Most windows that are trained on at once, if the branch minds."""
+        return getattr(self.branch, "micro_batch", None)
+
     def encode(self, X):
         """(B, T, C) -> (B, D)."""
         flat = (X.flatten(1) - self.mean) / self.scale

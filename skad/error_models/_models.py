@@ -305,6 +305,8 @@ class HybridErrors(BaseErrorModel):
         The first part.
     codes_ : ndarray of shape (n_codes, latent_dim)
         The training codes, scaled to zero mean and unit variance.
+    bank_ : ndarray of shape (latent_dim + 1, n_codes)
+        Minus twice the training codes; in the last row their squared lengths.
     code_means_, code_units_ : ndarray of shape (latent_dim,)
         Their means and standard deviations before.
     own_distance_ : float
@@ -367,9 +369,11 @@ class HybridErrors(BaseErrorModel):
         # Centred, so that little is lost where squares are subtracted.
         self.code_means_ = bank.mean(axis=0)
         self.code_units_ = np.array([_unit(values) for values in bank.T])
-        self.codes_ = (bank - self.code_means_) / self.code_units_
+        scaled = (bank - self.code_means_) / self.code_units_
+        # (codes, 1) times this, one product, is what tells distances apart.
+        self.bank_ = np.vstack([-2 * scaled.T, np.vecdot(scaled, scaled)])
         # A net computes codes in float32, and not alike on every device.
-        rounding = 2.0**-20 * np.abs(bank).max(axis=0) / self.code_units_
+        rounding = 2.0**-18 * np.abs(bank).max(axis=0) / self.code_units_
         self.own_distance_ = max(1e-6, float(np.linalg.norm(rounding)))
         errors = self.residual_errors_.window_errors(residuals)
         batches = gen_batches(len(codes), 64)
@@ -377,6 +381,11 @@ class HybridErrors(BaseErrorModel):
         self.error_unit_ = _unit(errors)
         self.distance_unit_ = _unit(distances, least=1e-6)  # codes have variance 1
         return self
+
+    @property
+    def codes_(self):
+        """Training codes, scaled to zero mean and unit variance."""
+        return self.bank_[:-1].T / -2
 
     def contributions(self, residuals, codes=None):
         """Share out residuals, and the distance equally; see `BaseErrorModel`.
@@ -397,12 +406,12 @@ class HybridErrors(BaseErrorModel):
         """
         codes = (codes - self.code_means_) / self.code_units_
         lengths = np.vecdot(codes, codes)
-        squares = np.vecdot(self.codes_, self.codes_) - 2 * codes @ self.codes_.T
+        squares = np.column_stack([codes, np.ones(len(codes))]) @ self.bank_
         least = squares.min(axis=1) + lengths
         is_own = least <= self.own_distance_**2 * (1 + lengths)
         if is_own.any():
             squares[is_own, squares[is_own].argmin(axis=1)] = np.inf
-        n = min(self.n_neighbors, len(self.codes_) - 1)
+        n = min(self.n_neighbors, squares.shape[1] - 1)
         nearest = (
             squares.min(axis=1, keepdims=True)
             if n == 1

@@ -36,6 +36,11 @@ _INSIDE_SKAD = {
         "conv_with_linear_path",
     ),
     "skad.LSTMModule": (ITSELF, "skad.detectors._lstm", "LSTMModule"),
+    "skad.LSTMWithLinearPath": (
+        ITSELF,
+        "skad.detectors._lstm",
+        "lstm_with_linear_path",
+    ),
 }
 
 # Classes that scikit-learn does not export, by what it does.

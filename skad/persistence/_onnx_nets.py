@@ -18,6 +18,7 @@ import torch
 from torch import nn
 
 import skad
+from skad.detectors._lstm import LSTMModule
 from skad.persistence._onnx_graph import OPSET, add_loop
 
 
@@ -25,10 +26,14 @@ def add_net(graph, detector, X):
     """Add a detector's net, (B, T, C) -> (B, T, C) and code (B, D) or None, float64."""
     module = copy.deepcopy(detector.net_.module_).cpu().eval().requires_grad_(False)
     window_shape = detector.net_.window_shape
-    if type(detector) in (skad.LSTMAutoencoder, skad.EncDecAD):
-        return _add_lstms(graph, module, X, window_shape)
     X = graph.cast(X, np.float32)
-    if type(detector) in (skad.MLPAutoencoder, skad.ConvAutoencoder):
+    if type(detector) in (skad.LSTMAutoencoder, skad.EncDecAD):
+        # onnxruntime's sigmoid and tanh in float32 are approximations, and outputs that
+        # are fed back 187 times moved scores by 4e-6.
+        module, X = module.double(), graph.cast(X, np.float64)
+    if isinstance(module, LSTMModule):
+        return _add_lstms(graph, module, X)
+    if type(detector) in _WITH_CODES:
         shape = np.array([0, *window_shape])  # 0 leaves B as it is
         code = _encode(graph, module, X, shape)
         outputs = _decode(graph, module, code, shape), code
@@ -37,7 +42,10 @@ def add_net(graph, detector, X):
     return [out if out is None else graph.cast(out, np.float64) for out in outputs]
 
 
-# Dense and convolutional --------------------------------------------------------------
+_WITH_CODES = (skad.MLPAutoencoder, skad.ConvAutoencoder, skad.LSTMAutoencoder)
+
+
+# By way of a code ---------------------------------------------------------------------
 
 
 def _encode(graph, module, X, shape):
@@ -46,7 +54,9 @@ def _encode(graph, module, X, shape):
         flat = graph("Div", centred, module.scale)
         branch = _encode(graph, module.branch, graph("Reshape", flat, shape), shape)
         return graph("Add", _add_layer(module.encoder, graph, flat), branch)
-    if _is_convolutional(module):
+    if isinstance(module, LSTMModule):
+        X, _ = _read(graph, module, X)
+    elif _is_convolutional(module):
         X = _add_layers(graph, module.encoder, _channels_first(graph, X))
         X = _channels_last(graph, X)
     else:
@@ -60,6 +70,10 @@ def _decode(graph, module, code, shape):
         flat = graph("Add", _add_layer(module.decoder, graph, code), branch)
         flat = graph("Add", graph("Mul", flat, module.scale), module.mean)
         return graph("Reshape", flat, shape)
+    if isinstance(module, LSTMModule):
+        hidden = _add_layer(module.expand, graph, code)
+        zeros = _zeros(graph, hidden, module.decoder.hidden_size)
+        return _write(graph, module, hidden, zeros)
     if _is_convolutional(module):
         hidden = _add_layer(module.expand, graph, code)
         hidden = graph("Reshape", hidden, np.array([0, *module.hidden_shape]))
@@ -151,57 +165,65 @@ def _(layer: nn.GELU, graph, X):
     return graph("Add", half, graph("Mul", half, erf))
 
 
-# LSTMs, timestep after timestep in float64: onnxruntime's sigmoid and tanh in float32
-# are approximations, and outputs that are fed back 187 times moved scores by 4e-6. ----
+# LSTMs, timestep after timestep ----------------------------------------------------
 
 
-def _add_lstms(graph, module, X, window_shape):
-    """Add an `LSTMModule`; the decoder is fed what `fed_back` makes of the logits."""
-    window_length, n_channels = window_shape
-    n_windows = graph("Shape", X, start=0, end=1)
-    encoder = _weights(graph, module.encoder)
-    decoder = _weights(graph, module.decoder)
-    to_logits = _output_weights(graph, module.output_layer)
+def _add_lstms(graph, module, X):
+    """Add an `LSTMModule`."""
+    latent, cell = _read(graph, module, X)
+    return _write(graph, module, latent, cell), latent
+
+
+def _read(graph, module, X):
+    """Add the encoder, (B, T, C) -> its last hidden state and cell, (B, D) each."""
+    weights = _weights(module.encoder)
+
+    def read(body, step, hidden, cell):
+        return _add_cell(body, weights, body("Gather", X, step, axis=1), hidden, cell)
+
+    start = _zeros(graph, X, module.encoder.hidden_size)
+    return add_loop(graph, module.window_length, read, start, start)
+
+
+def _write(graph, module, hidden, cell):
+    """Add the decoder, which is fed what `fed_back` makes of its logits."""
+    weights = _weights(module.decoder)
     fed_back, afterwards = module.output_activation, nn.Identity()
     if module.linear_feedback:
         fed_back, afterwards = afterwards, fed_back
-
-    def read(body, step, hidden, cell):
-        return _add_cell(body, encoder, body("Gather", X, step, axis=1), hidden, cell)
+    last_layers = [module.output_layer, fed_back]
 
     def write(body, step, hidden, cell, last):
-        state = _add_cell(body, decoder, last, hidden, cell)
-        now = _add_layer(fed_back, body, _add_linear(body, to_logits, state[0]))
+        state = _add_cell(body, weights, last, hidden, cell)
+        now = _add_layers(body, last_layers, state[0])
         return *state, now, body("Identity", now)
 
-    start = _zeros(graph, n_windows, module.encoder.hidden_size)
-    latent, cell = add_loop(graph, window_length, read, start, start)
+    n_steps = module.window_length
     if module.starts_from_state:
-        first = _add_layer(fed_back, graph, _add_linear(graph, to_logits, latent))
+        first = _add_layers(graph, last_layers, hidden)
         outputs = graph("Unsqueeze", first, np.array([0]))
-        if window_length > 1:
-            *_, rest = add_loop(graph, window_length - 1, write, latent, cell, first)
+        if n_steps > 1:
+            *_, rest = add_loop(graph, n_steps - 1, write, hidden, cell, first)
             outputs = graph("Concat", outputs, rest, axis=0)
     else:
-        zeros = _zeros(graph, n_windows, n_channels)
-        *_, outputs = add_loop(graph, window_length, write, latent, cell, zeros)
+        zeros = _zeros(graph, hidden, module.decoder.input_size)
+        *_, outputs = add_loop(graph, n_steps, write, hidden, cell, zeros)
     outputs = _add_layer(afterwards, graph, outputs)
     if module.reverse:
-        outputs = graph("Gather", outputs, np.arange(window_length)[::-1], axis=0)
-    return graph("Transpose", outputs, perm=[1, 0, 2]), latent
+        outputs = graph("Gather", outputs, np.arange(n_steps)[::-1], axis=0)
+    return graph("Transpose", outputs, perm=[1, 0, 2])
 
 
-def _weights(graph, lstm):
+def _weights(lstm):
     """Weights of input and hidden state, and biases, of all four gates."""
-    weights = (lstm.weight_ih_l0.T, lstm.weight_hh_l0.T)
-    biases = lstm.bias_ih_l0.double() + lstm.bias_hh_l0.double()
-    return *(graph.cast(weight, np.float64) for weight in weights), biases
+    biases = lstm.bias_ih_l0 + lstm.bias_hh_l0
+    return lstm.weight_ih_l0.T, lstm.weight_hh_l0.T, biases
 
 
 def _add_cell(graph, weights, X, hidden, cell):
     """Input (B, C), hidden state and cell (B, D) -> the next hidden state and cell."""
     weight, recurrent, biases = weights
-    gates = _add_linear(graph, (weight, biases), X)
+    gates = graph("Add", graph("MatMul", X, weight), biases)
     gates = graph("Add", gates, graph("MatMul", hidden, recurrent))
     gates = graph("Split", gates, n_outputs=4, axis=1, num_outputs=4)
     enter, keep, leave = (graph("Sigmoid", gates[k]) for k in (0, 1, 3))
@@ -210,16 +232,9 @@ def _add_cell(graph, weights, X, hidden, cell):
     return graph("Mul", leave, graph("Tanh", cell)), cell
 
 
-def _output_weights(graph, layer):
-    return [graph.cast(tensor, np.float64) for tensor in (layer.weight.T, layer.bias)]
-
-
-def _add_linear(graph, weights, X):
-    weight, bias = weights
-    return graph("Add", graph("MatMul", X, weight), bias)
-
-
-def _zeros(graph, n_windows, width):
+def _zeros(graph, X, width):
+    """Zeros of (B, width), B as in X."""
+    n_windows = graph("Shape", X, start=0, end=1)
     shape = graph("Concat", n_windows, np.array([1]), axis=0)
     return graph("Expand", np.zeros((1, width)), shape)
 
