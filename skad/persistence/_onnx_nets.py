@@ -18,7 +18,6 @@ import torch
 from torch import nn
 
 import skad
-from skad.detectors._lstm import LSTMModule
 from skad.persistence._onnx_graph import OPSET, add_loop
 
 
@@ -27,13 +26,13 @@ def add_net(graph, detector, X):
     module = copy.deepcopy(detector.net_.module_).cpu().eval().requires_grad_(False)
     window_shape = detector.net_.window_shape
     X = graph.cast(X, np.float32)
-    if type(detector) in (skad.LSTMAutoencoder, skad.EncDecAD):
+    if type(detector) in _RECURRENT:
         # onnxruntime's sigmoid and tanh in float32 are approximations, and outputs that
         # are fed back 187 times moved scores by 4e-6.
         module, X = module.double(), graph.cast(X, np.float64)
-    if isinstance(module, LSTMModule):
-        return _add_lstms(graph, module, X)
-    if type(detector) in _WITH_CODES:
+    if type(detector) in _RECURRENT and not hasattr(module, "branch"):
+        outputs = _add_lstms(graph, module, X)
+    elif type(detector) in _OF_SKAD:
         shape = np.array([0, *window_shape])  # 0 leaves B as it is
         code = _encode(graph, module, X, shape)
         outputs = _decode(graph, module, code, shape), code
@@ -42,7 +41,8 @@ def add_net(graph, detector, X):
     return [out if out is None else graph.cast(out, np.float64) for out in outputs]
 
 
-_WITH_CODES = (skad.MLPAutoencoder, skad.ConvAutoencoder, skad.LSTMAutoencoder)
+_RECURRENT = (skad.LSTMAutoencoder, skad.EncDecAD)
+_OF_SKAD = (skad.MLPAutoencoder, skad.ConvAutoencoder, *_RECURRENT)
 
 
 # By way of a code ---------------------------------------------------------------------
@@ -54,7 +54,7 @@ def _encode(graph, module, X, shape):
         flat = graph("Div", centred, module.scale)
         branch = _encode(graph, module.branch, graph("Reshape", flat, shape), shape)
         return graph("Add", _add_layer(module.encoder, graph, flat), branch)
-    if isinstance(module, LSTMModule):
+    if _is_recurrent(module):
         X, _ = _read(graph, module, X)
     elif _is_convolutional(module):
         X = _add_layers(graph, module.encoder, _channels_first(graph, X))
@@ -70,7 +70,7 @@ def _decode(graph, module, code, shape):
         flat = graph("Add", _add_layer(module.decoder, graph, code), branch)
         flat = graph("Add", graph("Mul", flat, module.scale), module.mean)
         return graph("Reshape", flat, shape)
-    if isinstance(module, LSTMModule):
+    if _is_recurrent(module):
         hidden = _add_layer(module.expand, graph, code)
         zeros = _zeros(graph, hidden, module.decoder.hidden_size)
         return _write(graph, module, hidden, zeros)
@@ -83,6 +83,10 @@ def _decode(graph, module, code, shape):
     layers = [module.latent_activation, *module.decoder, module.output_layer]
     layers.append(module.output_activation)
     return graph("Reshape", _add_layers(graph, layers, code), shape)
+
+
+def _is_recurrent(module):
+    return isinstance(module.decoder, nn.LSTM)
 
 
 def _is_convolutional(module):
