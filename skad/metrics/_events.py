@@ -324,8 +324,8 @@ class Rows:
         if self.series is not None:
             codes = pd.factorize(self.series)[0]
             steps = steps[np.diff(codes, prepend=-1) == 0]
-        step = steps.median()
-        return None if pd.isna(step) else step
+        steps = steps.dropna()
+        return steps.median() if len(steps) else None
 
 
 def index_of(*tables) -> pd.Index | None:

@@ -187,6 +187,12 @@ class SlidingWindow(VersionedMixin, TransformerMixin, BaseEstimator):
 
     A detector with `normal_label` behind it sees the label of the last row only: a
     window with an anomaly in its past counts as normal. `WindowedDetector` drops these.
+    A net behind it holds out windows at random, which overlap those that it is trained
+    on: it stops late and flags more new rows than it says. `WindowedDetector` holds out
+    the end of each series.
+
+    A scaler before it returns an array without the time index, and so without the
+    gaps, unless the pipeline has ``set_output(transform="pandas")``.
 
     Examples
     --------
