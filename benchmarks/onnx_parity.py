@@ -49,7 +49,11 @@ def detectors(epochs):
         "ConvAutoencoder": skad.ConvAutoencoder(**params),
         "LSTMAutoencoder": skad.LSTMAutoencoder(**params),
         "LSTMAutoencoder, sigmoid": skad.LSTMAutoencoder(
-            20, linear_path=None, output_activation="sigmoid", **params
+            20,
+            linear_path=None,
+            output_activation="sigmoid",
+            error_model="mse",
+            **params,
         ),
         "EncDecAD": skad.EncDecAD(**params),
         "Autoencoder": skad.Autoencoder(Bottleneck, **params),

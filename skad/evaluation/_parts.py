@@ -148,7 +148,7 @@ def _find_shared_rows(one, other, hashes) -> tuple[int, str, bool]:
         pairs = [_hash_pairs(p.index, hashes[p.name]) for p in (one, other)]
         if not has_label.any():
             how = _RELABELLED
-        elif np.isin(pairs[1], pairs[0])[has_label].all():
+        elif _is_hash_in(pairs[1], pairs[0])[has_label].all():
             return int(has_label.sum()), "the same index labels and values", True
     n_shared, is_many = count_equal(hashes[one.name], hashes[other.name])
     return n_shared, how, is_many
@@ -191,7 +191,7 @@ def count_equal(one, other) -> tuple[int, bool]:
         if length > shorter:
             break
         stretches = [_hash_stretches(hashes, length) for hashes in (one, other)]
-        is_shared = np.isin(stretches[1], stretches[0])
+        is_shared = _is_hash_in(stretches[1], stretches[0])
         n_repeats = sum(len(part) - len(np.unique(part)) for part in stretches)
         n_more = int(is_shared.sum()) - 2 * n_repeats
         if n_more > 0:
@@ -221,6 +221,12 @@ def hash_rows(X) -> np.ndarray:
 
 def _hash(frame) -> np.ndarray:
     return pd.util.hash_pandas_object(frame, index=False).to_numpy()
+
+
+def _is_hash_in(hashes, others) -> np.ndarray:
+    """Whether each hash is one of the others."""
+    # Sorted: the table that numpy may choose instead overflows in 2.0 for large hashes.
+    return np.isin(hashes, others, kind="sort")
 
 
 def _addresses(rows) -> np.ndarray:

@@ -206,7 +206,8 @@ def _describe_zone(zone):
     """Seconds from UTC, or the name of a time zone; None for no zone."""
     if isinstance(zone, timezone):
         return zone.utcoffset(None).total_seconds()
-    key = getattr(zone, "key", None)
+    # before pandas 3.0 a zone given by name is one of pytz, with its name in `zone`
+    key = getattr(zone, "key", None) or getattr(zone, "zone", None)
     if zone is not None and key is None:
         raise ValueError(
             f"The time zone {zone!r} cannot be saved; use zoneinfo.ZoneInfo(name)."
