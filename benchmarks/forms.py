@@ -6,8 +6,7 @@ how far the form moves the scores (mean squared errors) of windows, relative to 
 
 - bfloat16 weights, and torch's autocast to bfloat16;
 - oneDNN's layers instead of MKL's (torch.utils.mkldnn);
-- convolutions as dense layers, and in the layout in which torch makes them (skad's is
-  "channels last").
+- convolutions as dense layers.
 
 Run: python benchmarks/forms.py [--rounds N]
 """
@@ -47,12 +46,6 @@ def by_autocast(module):
 def by_onednn(module):
     """Layers of oneDNN."""
     module = to_mkldnn(copy.deepcopy(module))
-    return lambda block: module(block)[0]
-
-
-def channels_first(module):
-    """Convolutions in torch's usual layout."""
-    module = copy.deepcopy(module).to(memory_format=torch.contiguous_format)
     return lambda block: module(block)[0]
 
 
@@ -116,7 +109,7 @@ def main():
     shared = {"latent_dim": 20, "error_model": "mse", "max_epochs": 3}
     forms = {
         MLPAutoencoder: [in_bfloat16, by_autocast, by_onednn],
-        ConvAutoencoder: [in_bfloat16, by_onednn, channels_first, as_dense_layers],
+        ConvAutoencoder: [in_bfloat16, by_onednn, as_dense_layers],
     }
     print(f"{'':54}{'time':>6}{'scores move by (median, most)':>32}")
     for kind, tried in forms.items():
