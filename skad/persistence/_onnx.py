@@ -2,6 +2,7 @@
 
 import json
 from importlib.util import find_spec
+from numbers import Real
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,9 @@ from sklearn.preprocessing import (
 import skad
 from skad._validation import check_is_fitted
 from skad.persistence._files import write_atomically
+
+_FLOAT32_MAX = float(np.finfo(np.float32).max)
+_FLOAT64_MAX = float(np.finfo(np.float64).max)
 
 
 def to_onnx(estimator, path):
@@ -264,26 +268,41 @@ def _add_robust_scaler(graph, scaler, X):
     return graph("Div", X, _double(scaler.scale_)) if scaler.with_scaling else X
 
 
-def _add_min_max_scaler(graph, scaler, X):
-    X = graph("Mul", X, _double(scaler.scale_))
+def _add_min_max_scaler(graph, scaler, raw):
+    X = graph("Mul", raw, _double(scaler.scale_))
     X = graph("Add", X, _double(scaler.min_))
-    return graph("Clip", X, *map(_double, scaler.feature_range)) if scaler.clip else X
+    return _clip(graph, X, raw, *scaler.feature_range) if scaler.clip else X
 
 
-def _add_max_abs_scaler(graph, scaler, X):
-    X = graph("Div", X, _double(scaler.scale_))
-    return graph("Clip", X, _double(-1), _double(1)) if scaler.clip else X
+def _add_max_abs_scaler(graph, scaler, raw):
+    X = graph("Div", raw, _double(scaler.scale_))
+    return _clip(graph, X, raw, -1, 1) if scaler.clip else X
+
+
+def _clip(graph, X, raw, least, most):
+    """Clip X, but leave what came in as NaN or infinity, which skad refuses."""
+    clipped = graph("Clip", X, _double(least), _double(most))
+    return graph("Where", _at_most(graph, raw, _FLOAT64_MAX), clipped, raw)
 
 
 def _add_simple_imputer(graph, imputer, X):
     fills = _double(imputer.statistics_)
     drops = np.isnan(fills).any()
-    if drops or imputer.add_indicator or not np.isnan(_double(imputer.missing_values)):
+    if drops or imputer.add_indicator or not _is_nan(imputer.missing_values):
         raise NotImplementedError(
             "SimpleImputer cannot be exported to ONNX with add_indicator=True, where "
             "it drops columns without values, or if missing_values is not NaN."
         )
     return graph("Where", graph("IsNaN", X), fills, X)
+
+
+def _at_most(graph, X, size):
+    """Whether values are no larger than a size, nor missing."""
+    return graph("LessOrEqual", graph("Abs", X), np.float64(size))
+
+
+def _is_nan(value):
+    return isinstance(value, Real) and np.isnan(value)
 
 
 def _double(values):
@@ -306,6 +325,7 @@ _STEPS = {
 def _add_score(graph, detector, X):
     """Add net, residuals and error model."""
     shape = np.array([0, detector.window_length_, detector.n_channels_])
+    X = _without(graph, X, _FLOAT32_MAX)
     if isinstance(detector, skad.LinearAutoencoder):
         deviation = graph("Sub", X, detector.mean_)
         codes = graph("MatMul", deviation, detector.components_.T)
@@ -318,6 +338,7 @@ def _add_score(graph, detector, X):
         X = graph("Reshape", X, shape)
         reconstruction, codes = add_net(graph, detector, X)
         residuals = graph("Sub", X, reconstruction)
+    residuals = _without(graph, residuals, _FLOAT64_MAX)
     model = detector.error_model_
     if type(model) not in _ERRORS:
         names = ", ".join(cls.__name__ for cls in _ERRORS)
@@ -326,7 +347,17 @@ def _add_score(graph, detector, X):
             f"that can are {names}."
         )
     add = _ERRORS[type(model)]
-    return graph("Neg", add(graph, model, residuals, codes, detector.window_length_))
+    errors = add(graph, model, residuals, codes, detector.window_length_)
+    if codes is not None:  # 0 times one that overflows is NaN
+        zeros = graph("Mul", codes, 0.0)
+        zeros = graph("ReduceSum", zeros, np.array([1]), keepdims=0)
+        errors = graph("Add", errors, zeros)
+    return graph("Neg", errors)
+
+
+def _without(graph, X, size):
+    """Turn values that are larger, which skad refuses, into NaN, as scores they get."""
+    return graph("Where", _at_most(graph, X, size), X, np.float64(np.nan))
 
 
 # Error models: (n_windows, window_length, n_channels) -> (n_windows,) -----------------
@@ -350,7 +381,9 @@ def _mean(graph, X):
 
 
 def _add_mahalanobis(graph, model, residuals, codes, window_length):
-    vectors = np.array([0, -1, len(model.location_)])  # timesteps or whole windows
+    # An error vector is a timestep or a window; -1 could not be told of no windows.
+    n_vectors = window_length if model.vector == "timestep" else 1
+    vectors = np.array([0, n_vectors, len(model.location_)])
     sizes = graph("Reshape", graph("Abs", residuals), vectors)
     deviation = graph("Sub", sizes, model.location_)
     shares = graph("Mul", graph("MatMul", deviation, model.precision_), deviation)
