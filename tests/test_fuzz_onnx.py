@@ -263,7 +263,7 @@ def rounded_scores(detector, X, rng):
 SHAPES = [(1, 1), (1, 3), (2, 1), (3, 2), (5, 1), (6, 3)]
 
 
-@fuzz(150, data=st.data())
+@fuzz(120, data=st.data())
 def test_to_onnx(data, tmp_path_factory):
     n_timesteps, n_channels = data.draw(st.sampled_from(SHAPES))
     estimator, is_table = data.draw(estimators(n_timesteps, n_channels))

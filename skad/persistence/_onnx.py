@@ -76,7 +76,8 @@ def to_onnx(estimator, path):
     they agree no better than those of two processors: with a reconstruction that is
     nearly perfect, or ("hybrid") codes that lie far closer to each other than to zero.
     LSTMs are computed in float64. A window with a value that is missing, or
-    too large for float32, is refused by skad; a graph cannot refuse, and labels it -1.
+    too large for float32, is refused by skad; a graph cannot refuse, and gives it the
+    score NaN and the label -1.
 
     Behind a table, one window holds the rows t - window_length + 1 to t, not scaled,
     and score and label are those of row t, as soon as the table has so many rows.
@@ -323,9 +324,9 @@ _STEPS = {
 
 
 def _add_score(graph, detector, X):
-    """Add net, residuals and error model."""
+    """Add net, residuals and error model; what skad refuses to read scores NaN."""
     shape = np.array([0, detector.window_length_, detector.n_channels_])
-    X = _without(graph, X, _FLOAT32_MAX)
+    X = graph("Where", _at_most(graph, X, _FLOAT32_MAX), X, np.float64(np.nan))
     if isinstance(detector, skad.LinearAutoencoder):
         deviation = graph("Sub", X, detector.mean_)
         codes = graph("MatMul", deviation, detector.components_.T)
@@ -338,7 +339,6 @@ def _add_score(graph, detector, X):
         X = graph("Reshape", X, shape)
         reconstruction, codes = add_net(graph, detector, X)
         residuals = graph("Sub", X, reconstruction)
-    residuals = _without(graph, residuals, _FLOAT64_MAX)
     model = detector.error_model_
     if type(model) not in _ERRORS:
         names = ", ".join(cls.__name__ for cls in _ERRORS)
@@ -347,17 +347,7 @@ def _add_score(graph, detector, X):
             f"that can are {names}."
         )
     add = _ERRORS[type(model)]
-    errors = add(graph, model, residuals, codes, detector.window_length_)
-    if codes is not None:  # 0 times one that overflows is NaN
-        zeros = graph("Mul", codes, 0.0)
-        zeros = graph("ReduceSum", zeros, np.array([1]), keepdims=0)
-        errors = graph("Add", errors, zeros)
-    return graph("Neg", errors)
-
-
-def _without(graph, X, size):
-    """Turn values that are larger, which skad refuses, into NaN, as scores they get."""
-    return graph("Where", _at_most(graph, X, size), X, np.float64(np.nan))
+    return graph("Neg", add(graph, model, residuals, codes, detector.window_length_))
 
 
 # Error models: (n_windows, window_length, n_channels) -> (n_windows,) -----------------

@@ -1,5 +1,6 @@
 """Scores of several detectors on one series, below each other."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -19,6 +20,7 @@ from skad.plotting._style import (
 from skad.plotting._timeline import (
     YSCALES,
     Timeline,
+    check_rows,
     check_scale,
     draw_errors,
     draw_flagged,
@@ -207,12 +209,19 @@ class DetectorComparisonDisplay:
 
         Raises
         ------
+        TypeError
+            If `scores` is neither a dict nor a DataFrame.
         ValueError
             If there is no detector, thresholds are of others, scores are not finite,
             labels are in neither coding, lengths differ, time is out of order or the
             series is not there.
         """
         import_pyplot(f"{cls.__name__}.from_predictions")
+        if not isinstance(scores, Mapping | pd.DataFrame):
+            raise TypeError(
+                f"scores is a {type(scores).__name__}; expected a dict with the scores "
+                "of each detector, or a DataFrame."
+            )
         tables = dict(scores.items())
         if not tables:
             raise ValueError(
@@ -287,9 +296,10 @@ class DetectorComparisonDisplay:
         Raises
         ------
         ValueError
-            If there is no row from `start` to `stop`.
+            If there is no row from `start` to `stop`, or scores are too large to draw.
         """
         check_scale(yscale, YSCALES, "yscale")
+        check_rows(self.scores.index, self.scores, "scores", self.is_anomaly)
         index = self.scores.index
         self.rows_ = find_rows(index, start, stop)
         caller = f"{type(self).__name__}.plot"

@@ -17,6 +17,7 @@ from skad.metrics._events import index_of
 from skad.metrics._explain import channel_names as channel_names_of
 from skad.metrics._explain import find_explainer
 from skad.plotting._style import (
+    SMALLEST,
     add_legend,
     divide,
     fitting_size,
@@ -35,6 +36,7 @@ from skad.plotting._timeline import (
     YSCALES,
     Timeline,
     as_text,
+    check_rows,
     check_scale,
     draw_errors,
     draw_flagged,
@@ -206,12 +208,15 @@ class ContributionDisplay:
         TypeError
             If there is no detector with `explain`.
         ValueError
-            If a series or window is not in `X`, or time is out of order.
+            If there are no rows, a series or window is not in `X`, or time is out of
+            order.
         """
         import_pyplot(f"{cls.__name__}.from_estimator")
         threshold = find_detector(estimator, "offset_")[0].offset_
         detector, inner = find_explainer(estimator, X)
         tables = {"index": index_of(X), "y_true": y, "series": series}
+        if num_samples(inner) == 0:
+            raise ValueError("X holds no rows; at least one is needed.")
         if detector.explain(safe_indexing(inner, [0])).ndim == 3:
             if window is None:
                 window = int(np.argmin(detector.score_samples(inner)))
@@ -325,11 +330,6 @@ class ContributionDisplay:
         n_rows, n_channels = parts.shape
         if channel_names is None:
             channel_names = range(n_channels)
-        if len(channel_names) != n_channels:
-            raise ValueError(
-                f"channel_names has {len(channel_names)} names; expected {n_channels}, "
-                "one for each channel."
-            )
         if name is None:
             is_anomaly = read_labels(y_true, parts)
             rows, index, name = read_index(index, n_rows, series)
@@ -398,10 +398,18 @@ class ContributionDisplay:
         Raises
         ------
         ValueError
-            If there is no row from `start` to `stop`, or no such channel.
+            If there is no row from `start` to `stop`, no such channel, or
+            contributions are too large to draw.
         """
         check_scale(yscale, YSCALES, "yscale")
         check_scale(cscale, _CSCALES, "cscale")
+        check_rows(self.index, self.contributions, "contributions", self.is_anomaly)
+        n_names, n_channels = len(self.channel_names), self.contributions.shape[1]
+        if n_names != n_channels:
+            raise ValueError(
+                f"channel_names has {n_names} names; expected {n_channels}, one for "
+                "each channel."
+            )
         self.rows_ = find_rows(self.index, start, stop)
         names, values = self._choose_channels(channels, max_channels)
         caller = f"{type(self).__name__}.plot"
@@ -526,7 +534,8 @@ def _choose_colours(values, cscale) -> tuple[Any, Any, list[float]]:
 
     sizes = np.abs(values)
     is_heavy = sizes.max() > _HEAVY_TAIL * np.median(sizes)
-    farthest = float(sizes.max()) or 1.0
+    farthest = float(sizes.max())
+    farthest = farthest if farthest > SMALLEST else 1.0
     # rounding makes no second colour
     diverging = bool(values.min() < -1e-9 * farthest)
     colours = heat_colours(diverging=diverging)

@@ -27,6 +27,15 @@ def events_in(events, rows, n_rows) -> pd.DataFrame:
             raise ValueError(
                 f"events has no column {name!r}; expected a table from find_events."
             )
+    places = events[["start_row", "end_row"]]
+    places = places if len(events) else places.astype(int)
+    is_whole = all(kind.kind in "iu" for kind in places.dtypes)
+    if not is_whole or (places["start_row"] > places["end_row"]).any():
+        raise ValueError(
+            "start_row and end_row of events are not positions of a first and a last "
+            "row; expected a table from find_events."
+        )
+    events = events.assign(**places)
     if len(events) and not 0 <= events["start_row"].min() <= events["end_row"].max() < (
         n_rows
     ):
@@ -151,6 +160,8 @@ def _name_sensors(event, n_names) -> str:
     for place in range(1, n_names + 1):
         if f"sensor_{place}" in event:
             share = event[f"share_{place}"]
-            percent = "" if np.isnan(share) else f" {number(round(100 * share))} %"
+            percent = (
+                "" if not np.isfinite(share) else f" {number(round(100 * share))} %"
+            )
             lines.append(as_text(event[f"sensor_{place}"]) + percent)
     return "\n".join(lines)

@@ -1,10 +1,13 @@
 """Training and validation loss over the epochs."""
 
+from numbers import Integral
+
 import numpy as np
 import pandas as pd
 
-from skad._validation import find_detector
+from skad._validation import check_consistent_length, find_detector
 from skad.plotting._style import (
+    drawable,
     get_axes,
     import_pyplot,
     palette,
@@ -131,7 +134,7 @@ class TrainingHistoryDisplay:
         Raises
         ------
         ValueError
-            If the history has no epochs or no training loss, or `best_epoch` is none of
+            If the history has no epochs or no finite loss, or `best_epoch` is none of
             its epochs.
         """
         import_pyplot(f"{cls.__name__}.from_history")
@@ -147,15 +150,10 @@ class TrainingHistoryDisplay:
         valid_loss = None
         if "valid_loss" in history and history["valid_loss"].notna().any():
             valid_loss = history["valid_loss"].to_numpy(dtype=float)
-            if best_epoch == "auto":
-                best_epoch = int(epochs[np.nanargmin(valid_loss)])
-        elif best_epoch == "auto":
+        if isinstance(best_epoch, str) and best_epoch == "auto":
             best_epoch = None
-        if best_epoch is not None and best_epoch not in epochs:
-            raise ValueError(
-                f"best_epoch={best_epoch!r}; expected an epoch of the history, which "
-                f"goes from {epochs[0]} to {epochs[-1]}."
-            )
+            if valid_loss is not None:
+                best_epoch = int(epochs[np.nanargmin(valid_loss)])
         display = cls(
             epochs=epochs,
             train_loss=history["train_loss"].to_numpy(dtype=float),
@@ -181,9 +179,23 @@ class TrainingHistoryDisplay:
         -------
         display : TrainingHistoryDisplay
             The display itself.
+
+        Raises
+        ------
+        ValueError
+            If no loss is finite, `yscale` is "log" and some are not above 0, or
+            `best_epoch` is none of the epochs.
         """
         if yscale not in ("auto", "linear", "log"):
             raise ValueError(f"yscale={yscale!r}; expected 'auto', 'linear' or 'log'.")
+        check_consistent_length(self.epochs, self.train_loss, self.valid_loss)
+        yscale = self._choose_scale(yscale)
+        best, epochs = self.best_epoch, self.epochs
+        if best is not None and not (isinstance(best, Integral) and best in epochs):
+            raise ValueError(
+                f"best_epoch={best!r}; expected an epoch of the history, which goes "
+                f"from {epochs[0]} to {epochs[-1]}."
+            )
         self.ax_ = get_axes(ax, f"{type(self).__name__}.plot")
         self.figure_ = self.ax_.figure
         # a single epoch is a point, which a line alone would not show
@@ -195,7 +207,8 @@ class TrainingHistoryDisplay:
             marker=marker,
             label="training",
         )
-        (self.train_line_,) = self.ax_.plot(self.epochs, self.train_loss, **style)
+        losses = drawable(self.train_loss)
+        (self.train_line_,) = self.ax_.plot(self.epochs, losses, **style)
         self.valid_line_ = None
         if self.valid_loss is not None:
             style = with_defaults(
@@ -206,7 +219,8 @@ class TrainingHistoryDisplay:
                 marker=marker,
                 label="validation",
             )
-            (self.valid_line_,) = self.ax_.plot(self.epochs, self.valid_loss, **style)
+            losses = drawable(self.valid_loss)
+            (self.valid_line_,) = self.ax_.plot(self.epochs, losses, **style)
         self._mark_best()
         self._finish(yscale)
         return self
@@ -225,7 +239,7 @@ class TrainingHistoryDisplay:
         )
         (self.best_point_,) = self.ax_.plot(
             self.best_epoch,
-            losses[np.flatnonzero(self.epochs == self.best_epoch)[0]],
+            drawable(losses)[np.flatnonzero(self.epochs == self.best_epoch)[0]],
             linestyle="none",
             marker="o",
             markersize=7,
@@ -236,8 +250,6 @@ class TrainingHistoryDisplay:
     def _finish(self, yscale) -> None:
         from matplotlib.ticker import MaxNLocator
 
-        if yscale == "auto":
-            yscale = "log" if self._is_steep() else "linear"
         self.ax_.set(xlabel="epoch", ylabel="loss", yscale=yscale)
         if yscale == "log":
             self._label_log_axis()
@@ -258,10 +270,16 @@ class TrainingHistoryDisplay:
         axis.set_major_formatter(FuncFormatter(lambda loss, _: f"{loss:g}"))
         axis.set_minor_formatter(NullFormatter())
 
-    def _is_steep(self) -> bool:
-        parts = [
-            part for part in (self.train_loss, self.valid_loss) if part is not None
-        ]
-        losses = np.concatenate(parts)
-        lowest, highest = np.nanmin(losses), np.nanmax(losses)
-        return bool(lowest > 0 and highest > _STEEP * lowest)
+    def _choose_scale(self, yscale) -> str:
+        losses = np.concatenate(
+            [part for part in (self.train_loss, self.valid_loss) if part is not None]
+        )
+        losses = losses[np.isfinite(drawable(losses))]
+        if len(losses) == 0:
+            raise ValueError("No loss is finite; at least one is needed.")
+        if yscale == "log" and losses.min() <= 0:
+            raise ValueError("yscale='log' needs losses above 0; use 'linear'.")
+        if yscale != "auto":
+            return yscale
+        is_steep = losses.max() > _STEEP * losses.min() > 0
+        return "log" if is_steep else "linear"

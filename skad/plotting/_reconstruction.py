@@ -1,5 +1,6 @@
 """Windows beside what a detector makes of them."""
 
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,10 @@ from skad._validation import (
     find_detector,
 )
 from skad.plotting._style import (
+    LARGEST,
     add_legend,
     divide,
+    drawable,
     fitting_size,
     get_axes,
     import_pyplot,
@@ -23,6 +26,7 @@ from skad.plotting._style import (
     tidy,
     with_defaults,
 )
+from skad.plotting._timeline import as_text
 
 __all__ = ["ReconstructionDisplay"]
 
@@ -35,7 +39,8 @@ class ReconstructionDisplay:
 
     Windows stand side by side, with a panel for each channel and, at the bottom, one
     for the absolute error, the mean over all channels. In the panels of the channels
-    the gap between signal and reconstruction is shaded.
+    the gap between signal and reconstruction is shaded. Values that are missing or
+    infinite are left out.
 
     Use :meth:`from_estimator` or :meth:`from_predictions` to make a display. All
     parameters are stored as attributes.
@@ -240,7 +245,7 @@ class ReconstructionDisplay:
         display = cls(
             signal=signal[windows],
             reconstruction=reconstruction[windows],
-            error=np.abs(signal - reconstruction)[windows],
+            error=_absolute_difference(signal[windows], reconstruction[windows]),
             scores=None if scores is None else np.asarray(scores)[windows],
             window_names=_window_names(windows, is_anomaly),
             channel_names=channel_names,
@@ -273,8 +278,13 @@ class ReconstructionDisplay:
         -------
         display : ReconstructionDisplay
             The display itself.
+
+        Raises
+        ------
+        ValueError
+            If shapes differ, or a position in `channels` is none of a channel.
         """
-        self._check_channel_names()
+        self._check_shapes()
         self.channels_ = self._choose_channels(channels)
         n_rows, n_windows = len(self.channels_) + 1, len(self.signal)
         caller = f"{type(self).__name__}.plot"
@@ -317,7 +327,15 @@ class ReconstructionDisplay:
         self.legend_ = add_legend(legend_ax, handles)
         return self
 
-    def _check_channel_names(self) -> None:
+    def _check_shapes(self) -> None:
+        shapes = [a.shape for a in (self.signal, self.reconstruction, self.error)]
+        if len(set(shapes)) > 1 or 0 in shapes[0]:
+            raise ValueError(
+                f"signal, reconstruction and error have the shapes {shapes}; expected "
+                "the same, of one window at least."
+            )
+        others = (self.scores, self.is_flagged, self.window_names)
+        check_consistent_length(self.signal, *others)
         names, n_channels = self.channel_names, self.signal.shape[2]
         if names is not None and len(names) != n_channels:
             raise ValueError(
@@ -328,7 +346,8 @@ class ReconstructionDisplay:
     def _choose_channels(self, channels) -> np.ndarray:
         n_channels = self.signal.shape[2]
         if channels is None:
-            largest = np.argsort(-self.error.mean(axis=(0, 1)), kind="stable")
+            errors = np.minimum(self.error, LARGEST).mean(axis=(0, 1))
+            largest = np.argsort(-errors, kind="stable")
             return np.sort(largest[:_N_CHANNELS])
         return _check_positions(channels, n_channels, "channels")
 
@@ -339,7 +358,7 @@ class ReconstructionDisplay:
     def _draw_lines(self, values, style) -> np.ndarray:
         lines = np.empty((len(self.channels_), len(values)), dtype=object)
         for row, window in np.ndindex(lines.shape):
-            y = values[window, :, self.channels_[row]]
+            y = drawable(values[window, :, self.channels_[row]])
             (lines[row, window],) = self.axes_[row, window].plot(y, **style)
         return lines
 
@@ -349,12 +368,11 @@ class ReconstructionDisplay:
         gap = {"color": color, "alpha": 0.4, "linewidth": 0}
         for row, window in np.ndindex(len(self.channels_), len(self.signal)):
             at = window, slice(None), self.channels_[row]
-            self.axes_[row, window].fill_between(
-                time, self.signal[at], self.reconstruction[at], **gap
-            )
+            between = drawable(self.signal[at]), drawable(self.reconstruction[at])
+            self.axes_[row, window].fill_between(time, *between, **gap)
         lines = np.empty(len(self.signal), dtype=object)
         for window, ax in enumerate(self.axes_[-1]):
-            error = self.error[window].mean(axis=1)
+            error = drawable(self.error[window]).mean(axis=1)
             ax.fill_between(time, 0, error, **gap)
             (lines[window],) = ax.plot(time, error, **style)
         self.axes_[-1, 0].set_ylim(bottom=0)
@@ -402,7 +420,7 @@ class ReconstructionDisplay:
             n_channels = self.signal.shape[2]
             counted = [f"channel {channel}" for channel in range(n_channels)]
             names = ["signal"] if n_channels == 1 else counted
-        labels = [names[channel] for channel in self.channels_] + ["error"]
+        labels = [as_text(names[channel]) for channel in self.channels_] + ["error"]
         lowest = min(inches(ax)[1] for ax in self.axes_[:, 0])
         size = fitting_size(labels, 1.15 * share * lowest)
         for ax, label in zip(self.axes_[:, 0], labels, strict=True):
@@ -414,7 +432,14 @@ def _as_float(X) -> np.ndarray:
     return np.asarray(X, dtype=float)
 
 
+def _absolute_difference(X, other) -> np.ndarray:
+    with np.errstate(over="ignore", invalid="ignore"):  # such values are gaps
+        return np.abs(X - other)
+
+
 def _fold(X, n_channels, name) -> np.ndarray:
+    if not isinstance(n_channels, Integral) or n_channels < 1:
+        raise ValueError(f"n_channels={n_channels!r}; expected an int >= 1.")
     if X.ndim == 3:
         return X
     if X.ndim != 2 or X.shape[1] % n_channels:
@@ -435,10 +460,10 @@ def _read_labels(y, X) -> np.ndarray | None:
 
 def _choose_windows(windows, X, is_anomaly) -> np.ndarray:
     """Positions of the windows to show."""
-    if windows is not None:
-        return _check_positions(windows, len(X), "windows")
     if len(X) == 0:
         raise ValueError("X holds no windows; at least one is needed.")
+    if windows is not None:
+        return _check_positions(windows, len(X), "windows")
     if is_anomaly is None or is_anomaly.all() or not is_anomaly.any():
         return np.arange(min(len(X), _N_WINDOWS))
     first = [np.flatnonzero(is_anomaly == kind)[: _N_WINDOWS // 2] for kind in (0, 1)]

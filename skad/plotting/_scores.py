@@ -23,6 +23,7 @@ from skad.plotting._timeline import (
     YSCALES,
     Timeline,
     as_text,
+    check_rows,
     check_scale,
     draw_errors,
     draw_flagged,
@@ -336,9 +337,10 @@ class AnomalyScoreDisplay:
         Raises
         ------
         ValueError
-            If there is no row from `start` to `stop`.
+            If there is no row from `start` to `stop`, or scores are too large to draw.
         """
         check_scale(yscale, YSCALES, "yscale")
+        check_rows(self.index, self.scores, "scores", self.is_anomaly, self.sensors)
         self.rows_ = find_rows(self.index, start, stop)
         caller = f"{type(self).__name__}.plot"
         n_sensors = 0 if self.sensors is None else self.sensors.shape[1]

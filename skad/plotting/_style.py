@@ -5,6 +5,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+# Products of larger numbers overflow where an axis is laid out, those of smaller ones
+# are 0.
+LARGEST, SMALLEST = 1e200, 1e-200
+
 
 def import_pyplot(caller) -> ModuleType:
     """Return matplotlib.pyplot, or say how to install it."""
@@ -232,6 +236,11 @@ def label_log_axis(axis, length) -> None:
         axis.minorticks_off()
 
 
+def linear_middle(usual, farthest) -> float:
+    """Where a symlog axis turns linear: at the usual size, but not too far inside."""
+    return max(float(usual), farthest * 1e-6) if farthest > SMALLEST else 1.0
+
+
 def symlog_ticks(transform, lowest, highest, n_ticks) -> list[float]:
     """0 and powers of ten on both sides, at most so many and evenly far apart."""
     farthest = max(abs(lowest), abs(highest))
@@ -245,6 +254,23 @@ def symlog_ticks(transform, lowest, highest, n_ticks) -> list[float]:
             ticks.append(float(power))
     ticks = [-tick for tick in ticks[:0:-1]] + ticks
     return [tick for tick in ticks if lowest <= tick <= highest]
+
+
+def drawable(values) -> np.ndarray:
+    """Numbers, but gaps (NaN) where they have no place on an axis."""
+    return np.where(np.abs(values) <= LARGEST, values, np.nan)
+
+
+def check_numbers(values, name) -> None:
+    """Refuse numbers that have no place on an axis."""
+    sizes = np.abs(np.asarray(values, dtype=float))
+    if sizes.size == 0:
+        raise ValueError(f"{name} is empty; there is nothing to draw.")
+    if not sizes.max() <= LARGEST:
+        raise ValueError(
+            f"{name} holds NaN, infinity or numbers beyond {LARGEST:g}, which have no "
+            "place on an axis."
+        )
 
 
 def number(value) -> str:

@@ -1,6 +1,6 @@
 """Scores of normal rows and anomalies, and what each threshold would make of them."""
 
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,9 @@ from skad._validation import (
 from skad.metrics._event_scores import count_rows_per_day
 from skad.metrics._events import index_of, read_rows
 from skad.plotting._style import (
+    LARGEST,
     add_legend,
+    check_numbers,
     divide,
     fitting_size,
     get_axes,
@@ -21,6 +23,7 @@ from skad.plotting._style import (
     inches,
     is_constrained,
     label_log_axis,
+    linear_middle,
     number,
     outline,
     palette,
@@ -320,11 +323,21 @@ class ThresholdDisplay:
         -------
         display : ThresholdDisplay
             The display itself.
+
+        Raises
+        ------
+        ValueError
+            If `bins` or `xscale` is none of these, or scores are too large to draw.
         """
         if xscale not in ("auto", "linear", "symlog"):
             raise ValueError(
                 f"xscale={xscale!r}; expected 'auto', 'linear' or 'symlog'."
             )
+        if not isinstance(bins, Integral) or bins < 1:
+            raise ValueError(f"bins={bins!r}; expected an int >= 1.")
+        check_numbers(self.scores, "scores")
+        check_consistent_length(self.scores, self.is_anomaly)
+        self._check_curves()
         has_curves, has_alerts = self.fbeta is not None, self.alerts_per_day is not None
         ratios = [2.0] + [1.4] * has_curves + [1.0] * has_alerts
         caller = f"{type(self).__name__}.plot"
@@ -342,6 +355,13 @@ class ThresholdDisplay:
         self._finish(legend_ax)
         return self
 
+    def _check_curves(self) -> None:
+        curves = (self.precision, self.recall, self.fbeta, self.alerts_per_day)
+        check_consistent_length(self.thresholds, *curves)
+        for name in ("thresholds", "fbeta", "alerts_per_day"):
+            if getattr(self, name) is not None:
+                check_numbers(getattr(self, name), name)
+
     def _scale(self, xscale) -> None:
         sizes = np.abs(self.scores)
         farthest = max(sizes.max(), abs(self._drawn_threshold() or 0.0))
@@ -352,14 +372,13 @@ class ThresholdDisplay:
             # scores on both sides of 0 keep their bulk in the linear middle
             crosses = self.scores.min() < 0 < self.scores.max()
             linear = np.quantile(sizes, 0.5 if crosses else 0.01)
-            linear = max(linear, farthest * 1e-6) or 1.0
+            linear = linear_middle(linear, farthest)
             self.axes_[0].set_xscale("symlog", linthresh=linear)
 
     def _drawn_threshold(self) -> float | None:
         # an infinite threshold flags all rows or none, and has no place on the axis
-        if self.threshold is None or not np.isfinite(self.threshold):
-            return None
-        return self.threshold
+        is_drawn = self.threshold is not None and abs(self.threshold) <= LARGEST
+        return self.threshold if is_drawn else None
 
     def _draw_histograms(self, bins) -> None:
         is_anomaly = self.is_anomaly

@@ -9,10 +9,15 @@ import pandas as pd
 from skad._validation import check_consistent_length, check_outlier_labels
 from skad.metrics._events import find_ranges, read_rows
 from skad.plotting._style import (
+    LARGEST,
+    SMALLEST,
+    check_numbers,
+    drawable,
     fitting_size,
     import_pyplot,
     inches,
     label_log_axis,
+    linear_middle,
     number,
     palette,
     symlog_ticks,
@@ -28,6 +33,9 @@ _NARROWEST = 1 / 600
 
 # Farthest error over median error at which a linear axis would show peaks and a floor.
 _HEAVY_TAIL = 10.0
+
+# Dates are numbers of days on an axis, too coarse for one that is shorter than this.
+_SHORTEST = pd.Timedelta("0.1s")
 
 YSCALES = ("auto", "linear", "log", "symlog")
 
@@ -51,10 +59,18 @@ def read_index(index, n_rows, series=None) -> tuple[Any, pd.Index, Any]:
     elif series is not None:
         raise ValueError(f"series={series!r}, but the index names no series.")
     time = rows.time[chosen]
-    is_number = pd.api.types.is_numeric_dtype(time.dtype) and time.dtype != bool
     # what is no time is numbered
-    is_time = is_number or _is_dates(time)
-    return chosen, time if is_time else pd.RangeIndex(len(time)), name
+    return chosen, time if _is_time(time) else pd.RangeIndex(len(time)), name
+
+
+def check_rows(index, numbers, name, *others) -> None:
+    """Refuse rows that cannot be drawn, however a display was made."""
+    check_numbers(numbers, name)
+    check_consistent_length(index, numbers, *others)
+    if not _is_time(index):
+        raise ValueError("The index holds neither dates, durations nor numbers.")
+    if not _is_dates(index):
+        check_numbers(index, "The index")
 
 
 def _find_series(names, series) -> tuple[np.ndarray, Any]:
@@ -73,6 +89,18 @@ def _find_series(names, series) -> tuple[np.ndarray, Any]:
 
 def _is_dates(index) -> bool:
     return isinstance(index, pd.DatetimeIndex | pd.TimedeltaIndex)
+
+
+def _is_time(index) -> bool:
+    return _is_dates(index) or index.dtype.kind in "iuf"
+
+
+def _is_short(index, rows) -> bool:
+    """Whether dates shown are so close together that an axis of days blurs them."""
+    if not isinstance(index, pd.DatetimeIndex) or len(index) == 1:
+        return False
+    first, last = index[rows][[0, -1]]
+    return last - first + (index[1:] - index[:-1]).median() < _SHORTEST
 
 
 def find_rows(index, start, stop) -> slice:
@@ -131,16 +159,21 @@ class Timeline:
     """Rows shown: where they lie on the axis, and which belong together."""
 
     def __init__(self, index, rows):
+        if _is_short(index, rows):
+            start = index[rows][0]
+            index = (index - start).rename(f"after {start}")
         self.index = index
-        x, self.label = self._positions(index)
+        x, self.label = self._positions(index, rows)
         self.step = float(np.median(np.diff(x))) if len(x) > 1 else 1.0
+        # steps that floats cannot tell apart would leave an axis without width
+        self.step = max(self.step, 16 * float(np.spacing(np.abs(x).max())))
         self.segments = read_rows(index, len(index)).segments[rows]
         self.is_break = np.diff(self.segments) > 0
         self.x = x[rows]
         self.limits = self.x[0] - self.step / 2, self.x[-1] + self.step / 2
 
     @staticmethod
-    def _positions(index) -> tuple[np.ndarray, str]:
+    def _positions(index, rows) -> tuple[np.ndarray, str]:
         """Numbers as matplotlib has them, and what they are called."""
         name = index.name
         if isinstance(index, pd.DatetimeIndex):
@@ -151,8 +184,9 @@ class Timeline:
             return date2num(utc.to_numpy()), ""
         if isinstance(index, pd.TimedeltaIndex):
             seconds = index.total_seconds().to_numpy()
-            span = np.ptp(seconds)
-            units = {"d": 86400, "h": 3600, "min": 60, "s": 1}
+            span = np.ptp(seconds[rows])
+            units = {"d": 86400.0, "h": 3600.0, "min": 60.0, "s": 1.0}
+            units |= {"ms": 1e-3, "µs": 1e-6, "ns": 1e-9}
             unit = next((u for u, size in units.items() if span > 2 * size), "s")
             return seconds / units[unit], f"{name or 'time'} ({unit})"
         is_range = isinstance(index, pd.RangeIndex)
@@ -169,7 +203,7 @@ class Timeline:
 
     def line(self, y) -> tuple[np.ndarray, np.ndarray]:
         """Points of a line with every peak that can be seen, and none over a gap."""
-        is_there = np.isfinite(y)
+        is_there = np.isfinite(drawable(y))
         rows = np.flatnonzero(is_there)
         if len(rows) == 0:
             return np.empty(0), np.empty(0)
@@ -304,12 +338,14 @@ def draw_errors(
     ax, time, errors, threshold, yscale, kwargs=None, threshold_kwargs=None
 ) -> tuple[Any, Any]:
     """Draw errors and threshold; the lines."""
+    errors = np.where(np.abs(errors) < SMALLEST, 0.0, errors)
     width = 1.2 if len(errors) < 2000 else 0.8
     style = with_defaults(
         kwargs, color=palette().normal, linewidth=width, label="error"
     )
     (line,) = ax.plot(*time.line(errors), **style)
-    level = None if threshold is None or not np.isfinite(threshold) else 0.0 - threshold
+    is_drawn = threshold is not None and abs(threshold) <= LARGEST
+    level = 0.0 - threshold if is_drawn else None
     ends = errors if level is None else np.r_[errors, level]
     _scale_errors(ax, errors, ends.min(), ends.max(), yscale)
     tidy(ax)
@@ -333,7 +369,7 @@ def _scale_errors(ax, errors, lowest, highest, yscale) -> None:
         heavy = "symlog" if lowest < 0 else "log"
         yscale = heavy if is_heavy else "linear"
     if yscale == "log":
-        if lowest < 0 or highest <= 0:
+        if lowest < 0 or not sizes.any():
             raise ValueError(
                 "yscale='log' needs errors above 0, which are scores below 0; use "
                 "'symlog' or 'linear'."
@@ -343,7 +379,7 @@ def _scale_errors(ax, errors, lowest, highest, yscale) -> None:
         lowest = max(lowest, min(floor, highest))
         ax.set_yscale("log", nonpositive="clip")
     elif yscale == "symlog":
-        linear = max(np.quantile(sizes, 0.5), farthest * 1e-6) or 1.0
+        linear = linear_middle(np.median(sizes), farthest)
         ax.set_yscale("symlog", linthresh=linear)
     ax.set_ylim(*_padded(ax.yaxis.get_transform(), lowest, highest))
     height = inches(ax)[1]
