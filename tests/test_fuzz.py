@@ -20,6 +20,7 @@ from test_series_files import keogh_text, pump_text, skab_text
 
 from skad import (
     LinearAutoencoder,
+    MLPAutoencoder,
     clean_table,
     detection_delay,
     detection_report,
@@ -824,6 +825,16 @@ def test_found__float32_overflow__names_the_window():
     detector = clone(ESTIMATORS["tuned-net"]).fit(X)
     X[7] = FLOAT32_MAX
     with pytest.raises(ValueError, match=r"of 1 windows is not finite.*window 7: "):
+        detector.score_samples(X)
+
+
+def test_found__code_that_overflows_behind_tanh__is_refused():
+    X = np.random.default_rng(0).normal(size=(40, 12))
+    options = {"linear_path": None, "latent_activation": "tanh", "max_epochs": 1}
+    detector = MLPAutoencoder((), 1, random_state=0, **options).fit(X)
+    weights = detector.net_.module_.code_layer.weight.detach().numpy()
+    X[:1] = FLOAT32_MAX * np.sign(weights)
+    with pytest.raises(ValueError, match=r"of 1 windows is not finite.*window 0: "):
         detector.score_samples(X)
 
 

@@ -247,7 +247,7 @@ class BaseAutoencoder(
             reconstruction, codes = self._reconstruct_block(block)
             # Cast after the subtraction: casting inside it takes twice as long.
             residuals = np.subtract(block, reconstruction)
-            _check_reconstruction(residuals[: at.stop - at.start], at.start)
+            _check_outputs(residuals, codes, at)
             yield at, residuals.astype(np.float64, copy=False), codes
 
     def _score(self, windows):
@@ -401,15 +401,23 @@ class BaseAutoencoder(
         return tags
 
 
-def _check_reconstruction(residuals, start):
-    """Refuse windows of which a net makes NaN or infinity, and say which."""
-    if np.isfinite(residuals).all():
+def _check_outputs(residuals, codes, at):
+    """Refuse windows of which a net makes NaN or infinity, and say which.
+
+    A code may overflow and the reconstruction not, behind an activation such as tanh.
+    """
+    n_windows = at.stop - at.start  # the rest is padding
+    outputs = [residuals[:n_windows].reshape(n_windows, -1)]
+    if codes is not None:
+        outputs.append(codes[:n_windows])
+    if all(np.isfinite(output).all() for output in outputs):
         return
-    rows = start + np.flatnonzero(~np.isfinite(residuals).all(axis=(1, 2)))
+    is_finite = [np.isfinite(output).all(axis=1) for output in outputs]
+    rows = at.start + np.flatnonzero(~np.all(is_finite, axis=0))
     raise ValueError(
-        f"The reconstruction of {len(rows)} windows is not finite, the first of them "
-        f"is window {rows[0]}: their values are so large that the net's float32 "
-        "overflows, or its training has diverged. Scale X first, e.g. with "
+        f"The code or reconstruction of {len(rows)} windows is not finite, the first "
+        f"of them is window {rows[0]}: their values are so large that float32 in the "
+        "net overflows, or its training has diverged. Scale X first, e.g. with "
         "StandardScaler, clip what is far from the data of fit, or use a smaller lr."
     )
 

@@ -135,8 +135,8 @@ def _as_numbers(index):
         return (index - index[0]).to_numpy() if len(index) else None
     if isinstance(index, pd.TimedeltaIndex):
         return index.to_numpy()
-    is_numeric = pd.api.types.is_numeric_dtype(index.dtype) and index.dtype != bool
-    if not len(index) or not is_numeric:
+    is_real = pd.api.types.is_any_real_numeric_dtype(index.dtype)
+    if not len(index) or not is_real:
         return None
     is_float = pd.api.types.is_float_dtype(index.dtype)
     return index.to_numpy(dtype=float if is_float else np.int64)
