@@ -116,6 +116,7 @@ DETECTORS = {
     "MLP no linear path": (partial(MLPAutoencoder, linear_path=None), "window"),
     "Conv": (ConvAutoencoder, "window"),
     "LSTM": (LSTMAutoencoder, "window"),
+    "LSTM lr 1e-3": (partial(LSTMAutoencoder, lr=1e-3), "window"),
     "LSTM no linear path": (partial(LSTMAutoencoder, linear_path=None), "window"),
     "EncDecAD": (EncDecAD, "window"),
 }

@@ -1,7 +1,6 @@
-"""Fuzzing of what leaves skad: ONNX models and pictures.
+"""Fuzzing of ONNX models: a documented error, or decisions that are the estimator's.
 
-A documented error, or a model that decides as the estimator does, or a picture that can
-be drawn. SKAD_FUZZ_EXAMPLES does what it does in test_fuzz.py.
+SKAD_FUZZ_EXAMPLES does what it does in test_fuzz.py.
 """
 
 import copy

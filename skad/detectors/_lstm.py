@@ -176,7 +176,7 @@ class LSTMAutoencoder(BaseNeuralAutoencoder):
     linear_path : "pca" or None, default="pca"
         "pca" puts a linear encoder and decoder, which start as the PCA of the training
         windows, beside the LSTMs, whose output starts at zero; all of it is trained.
-        It keeps the detector from falling below PCA, as LSTMs alone do on most data.
+        It keeps the detector from falling far below PCA, as LSTMs alone may.
         None has the LSTMs alone: the decoder starts from the encoder's last state,
         whose hidden part is the latent code.
     teacher_forcing : bool, default=False

@@ -50,11 +50,11 @@ class CodeModule(nn.Module):
 
     def encode(self, X):
         """(B, T, C) -> (B, D), before the activation of the code."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} lacks encode.")
 
     def decode(self, code):
         """(B, D) -> (B, T, C)."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} lacks decode.")
 
     def forward(self, X):
         """Reconstruct."""
