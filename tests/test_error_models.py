@@ -252,6 +252,56 @@ def test__hybrid__own_code__is_no_neighbour_of_itself():
         assert distance == pytest.approx(np.linalg.norm(others, axis=1).min())
 
 
+@given(
+    n_codes=st.integers(3, 300),
+    latent_dim=st.integers(1, 64),
+    spread=st.sampled_from([1.0, 1e-2, 1e-4]),
+    n_neighbors=st.integers(1, 3),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test__hybrid__search_in_float32__is_near_enough(
+    n_codes, latent_dim, spread, n_neighbors, seed
+):
+    rng = np.random.default_rng(seed)
+    centers = rng.normal(size=(1 + n_codes // 10, latent_dim))
+    bank, codes = (
+        centers[rng.integers(len(centers), size=n)]
+        + spread * rng.normal(size=(n, latent_dim))
+        for n in (n_codes, 64)
+    )
+    model = HybridErrors(n_neighbors).fit(np.ones((64, 2, 1)), codes, bank)
+    scaled = (codes - model.code_means_) / model.code_units_
+    distances = np.sort(np.linalg.norm(scaled[:, None] - model.codes_, axis=2), axis=1)
+    lengths = np.linalg.norm(scaled, axis=1)
+    new = distances[:, 0] > model.own_distance_ * np.hypot(1, lengths)
+    expected = distances[new, : min(n_neighbors, n_codes - 1)].mean(axis=1)
+    farther, lengths = model._distances(codes)[new] - expected, lengths[new]
+    assert (farther >= -1e-9).all()
+    assert (farther <= 1e-3 * lengths).all()
+    clear = expected > 0.1 * lengths
+    assert (farther[clear] <= 1e-5 * lengths[clear]).all()
+
+
+@pytest.mark.parametrize("floor", [1e-300, 0.01])
+@pytest.mark.parametrize("size", [1e-150, 1e-90, 1e-30])
+def test__std__tiny_usual_residuals__largest_ones_stay_finite(floor, size):
+    usual = np.full((3, 4, 2), size)
+    usual[:, 0] = 0.0
+    model = StandardizedErrors(floor).fit(usual)
+    largest = np.full((1, 4, 2), np.finfo(np.float32).max, dtype=float)
+    assert np.isfinite(model.window_errors(largest)).all()
+
+
+@pytest.mark.filterwarnings("error")
+def test__hybrid__codes_beyond_float32__are_far():
+    rng = np.random.default_rng(0)
+    residuals, codes = rng.normal(size=(30, 4, 1)), rng.normal(size=(30, 2))
+    model = HybridErrors(3).fit(residuals, codes)
+    errors = model.window_errors(residuals[:3], codes[:3] * [[1e20], [1e40], [1e60]])
+    far = np.linalg.norm(codes[:3] / model.code_units_, axis=1) * [1e20, 1e40, 1e60]
+    assert errors == pytest.approx(far / model.distance_unit_)
+
+
 def test__hybrid__own_code_of_another_device__recognised():
     residuals = noise(30)
     codes = 1 + 1e-3 * codes_for(residuals)  # float32 keeps four digits of them
