@@ -288,6 +288,12 @@ def test_train_step__runs_no_more_than_micro_batch():
     assert sizes == [3, 3, 3, 1]
 
 
+def test_micro_batch__of_nothing__is_refused(monkeypatch):
+    monkeypatch.setattr(DenseInParts, "micro_batch", 0)
+    with pytest.raises(ValueError, match="micro_batch=0 of DenseInParts"):
+        make_net(DenseInParts).train_step_single(2 * (torch.zeros(4, 4, 2).double(),))
+
+
 def test_micro_batch__shrinks_with_what_an_lstm_keeps():
     sizes = [(187, 20), (187, 64), (100, 64), (10**6, 64)]
     modules = [make_module(length, 1, n, torch.float32) for length, n in sizes]

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from instances import META_ESTIMATORS
+from sklearn import config_context
 from sklearn.base import BaseEstimator, OutlierMixin, clone, is_classifier
 from sklearn.callback import FitCallback
 from sklearn.covariance import EllipticEnvelope
@@ -18,11 +19,13 @@ from sklearn.linear_model import SGDOneClassSVM
 from sklearn.metrics import RocCurveDisplay, get_scorer, roc_auc_score
 from sklearn.model_selection import (
     GridSearchCV,
+    GroupKFold,
     KFold,
     PredefinedSplit,
     ShuffleSplit,
     StratifiedKFold,
     StratifiedShuffleSplit,
+    check_cv,
     cross_val_score,
 )
 from sklearn.neighbors import LocalOutlierFactor
@@ -265,6 +268,38 @@ def test__tuned__folds__threshold_of_the_pooled_scores(cv, folds):
     scores = held_out_scores(LINEAR, X, Y, folds or cv)
     assert tuned.offset_ == FBetaThreshold().fit(scores, Y).threshold_
     assert_same_detector(tuned, clone(LINEAR).fit(X))  # kept: fitted on all rows
+
+
+def test__tuned__groups__reach_the_splitter():
+    groups = np.arange(len(X)) // 7
+    tuned = TunedThresholdDetector(LINEAR, cv=GroupKFold(3)).fit(X, Y, groups=groups)
+    folds = list(GroupKFold(3).split(X, Y, groups))
+    scores = held_out_scores(LINEAR, X, Y, check_cv(folds))
+    # pooled in the order of the folds, which no rule minds
+    assert tuned.offset_ == FBetaThreshold().fit(scores, Y).threshold_
+
+
+def test__tuned__groups_in_a_search__come_by_metadata_routing():
+    groups = np.arange(len(X)) // 7
+    with config_context(enable_metadata_routing=True):
+        tuned = TunedThresholdDetector(LINEAR, cv=GroupKFold(2))
+        search = GridSearchCV(
+            tuned.set_fit_request(groups=True),
+            {"rule": [FBetaThreshold(0.5)]},
+            scoring=make_outlier_scorer("f1"),
+            cv=GroupKFold(3),
+            error_score="raise",
+        )
+        search.fit(X, Y, groups=groups)
+    alone = TunedThresholdDetector(LINEAR, FBetaThreshold(0.5), cv=GroupKFold(2))
+    alone.fit(X, Y, groups=groups)
+    assert search.best_estimator_.offset_ == alone.offset_
+
+
+@pytest.mark.parametrize("cv", [None, "prefit"])
+def test__tuned__groups_without_a_splitter__refused(cv):
+    with pytest.raises(ValueError, match="splits nothing"):
+        TunedThresholdDetector(LINEAR, cv=cv).fit(X, Y, groups=np.zeros(len(X)))
 
 
 def test__tuned__float__held_out_share_is_stratified():

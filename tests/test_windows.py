@@ -105,6 +105,13 @@ def test_missing_time__is_refused():
         segments_of(pd.DataFrame({"flow": np.arange(5.0)}, index=index))
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_number_that_is_no_time__is_refused(value):
+    index = [0.0, 1.0, value, 3.0, 4.0]
+    with pytest.raises(ValueError, match=f"index of X is {value} in row 2"):
+        segments_of(pd.DataFrame({"flow": np.arange(5.0)}, index=index))
+
+
 @pytest.mark.parametrize(
     ("index", "max_gap"),
     [

@@ -138,8 +138,13 @@ def _as_numbers(index):
     is_real = pd.api.types.is_any_real_numeric_dtype(index.dtype)
     if not len(index) or not is_real:
         return None
-    is_float = pd.api.types.is_float_dtype(index.dtype)
-    return index.to_numpy(dtype=float if is_float else np.int64)
+    if not pd.api.types.is_float_dtype(index.dtype):
+        return index.to_numpy(dtype=np.int64)
+    numbers = index.to_numpy(dtype=float)
+    if not np.isfinite(numbers).all():
+        row = int(np.flatnonzero(~np.isfinite(numbers))[0])
+        raise ValueError(f"The index of X is {numbers[row]} in row {row}.")
+    return numbers
 
 
 def _same(ids):

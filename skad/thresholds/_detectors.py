@@ -146,7 +146,7 @@ class TunedThresholdDetector(ThresholdMixin, MetaDetector):
     @all_or_nothing
     @with_callbacks
     @fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y=None, *, X_val=None, y_val=None):
+    def fit(self, X, y=None, *, groups=None, X_val=None, y_val=None):
         """Fit the detector and find the threshold.
 
         Parameters
@@ -156,6 +156,10 @@ class TunedThresholdDetector(ThresholdMixin, MetaDetector):
         y : array-like of shape (n_samples,), default=None
             Labels, {-1 = anomaly, +1} or {0, 1 = anomaly}; passed to the detector, and
             read here if `cv` is set.
+        groups : array-like of shape (n_samples,), default=None
+            Patient, machine or series of each row, for a splitter that keeps them
+            together, such as GroupKFold. In a search they come here if metadata
+            routing is on and ``set_fit_request(groups=True)`` was called.
         X_val : array-like, default=None
             Rows for the rule, if `cv` is None.
         y_val : array-like of shape (n_val,), default=None
@@ -170,8 +174,9 @@ class TunedThresholdDetector(ThresholdMixin, MetaDetector):
         ------
         ValueError
             If `y_val` is in neither coding or lacks a class that the rule needs, if
-            both `cv` and `X_val` are given, if ``refit=False`` with several splits, or
-            if the rule needs the order of the rows and `cv` does not keep it.
+            both `cv` and `X_val` are given, or `groups` without a splitter, if
+            ``refit=False`` with several splits, or if the rule needs the order of the
+            rows and `cv` does not keep it.
         """
         if X_val is None and y_val is not None:
             raise ValueError("y_val was given without X_val, the rows it belongs to.")
@@ -179,6 +184,11 @@ class TunedThresholdDetector(ThresholdMixin, MetaDetector):
             raise ValueError(
                 f"Both cv={self.cv!r} and X_val were given; validation rows come from "
                 "one of them. Set cv=None to use X_val."
+            )
+        if groups is not None and (self.cv is None or self.cv == "prefit"):
+            raise ValueError(
+                f"groups was given, but cv={self.cv!r} splits nothing; pass a splitter "
+                "for cv, such as GroupKFold()."
             )
         rule = FBetaThreshold() if self.rule is None else clone(self.rule)
         if self.cv is None:
@@ -189,7 +199,7 @@ class TunedThresholdDetector(ThresholdMixin, MetaDetector):
             self._fit_all(X, y)
             self._keep_offset("" if y is None else problem)
         else:
-            self._fit_with_splits(rule, X, y, labels)
+            self._fit_with_splits(rule, X, y, labels, groups)
         return self
 
     def _fit_with_validation_rows(self, rule, X, y, X_val, y_val):
@@ -201,14 +211,14 @@ class TunedThresholdDetector(ThresholdMixin, MetaDetector):
         else:
             self._apply(rule, self.estimator_.score_samples(X_val), y_val)
 
-    def _fit_with_splits(self, rule, X, y, labels):
+    def _fit_with_splits(self, rule, X, y, labels, groups):
         if self.cv == "prefit":
             check_is_fitted(self.estimator)
             self._keep(self.estimator)
             self._apply(rule, self.estimator_.score_samples(X), labels)
             return
-        X, y, labels = indexable(X, y, labels)
-        splits = list(self._splitter(labels).split(X, labels))
+        X, y, labels, groups = indexable(X, y, labels, groups)
+        splits = list(self._splitter(labels).split(X, labels, groups))
         if not splits:
             raise ValueError(f"cv={self.cv!r} makes no splits; at least one is needed.")
         if not self.refit and len(splits) > 1:

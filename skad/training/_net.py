@@ -141,6 +141,11 @@ class ReconstructionNet(NeuralNet):
         criterion, at_once = self.criterion_, getattr(self.module_, "micro_batch", None)
         if at_once is None or (criterion.reduction == "sum" and criterion.kl_weight):
             return 1
+        if at_once < 1:
+            raise ValueError(
+                f"micro_batch={at_once} of {type(self.module_).__name__} must be at "
+                "least 1, or None for whole batches."
+            )
         return -(-n_windows // at_once)
 
     def _train_in_parts(self, parts, n_windows, **fit_params):
