@@ -307,7 +307,7 @@ def test_index_comes_with_pandas(table):
         (range(3), "index has 3 entries; expected 4"),
         ([0, 2, 1, 3], "must increase: 1 in row 2 is out of order"),
         ([0, 1, 1, 3], "must increase: 1 in row 2 is there twice"),
-        ([0, 1, np.nan, 3], "must increase"),
+        ([0, 1, np.nan, 3], "index of X is nan in row 2"),
         (pd.DatetimeIndex(["2018", "2019", None, "2020"]), r"missing \(NaT\) in row 2"),
     ],
 )
@@ -1018,7 +1018,8 @@ def test_no_text_lies_over_another_or_leaves_the_figure(draw, layout, size, plt)
     for (one, a), (two, b) in itertools.combinations(boxes.items(), 2):
         width = min(a.x1, b.x1) - max(a.x0, b.x0)
         height = min(a.y1, b.y1) - max(a.y0, b.y0)
-        assert width < 1 or height < 1, (one.get_text(), two.get_text())
+        # boxes are taller than letters: 2.2 pixels of them overlap in matplotlib 3.9
+        assert width < 1 or height < 3, (one.get_text(), two.get_text())
     if layout == "constrained" or size is None:
         for text, box in boxes.items():
             assert figure.bbox.x0 - 1 <= box.x0, text.get_text()
@@ -1030,7 +1031,7 @@ def test_no_text_lies_over_another_or_leaves_the_figure(draw, layout, size, plt)
 @pytest.mark.parametrize("periods", [3, 50, 2000, 100_000])
 @pytest.mark.parametrize("freq", ["10ms", "s", "7min", "h", "D"])
 def test_dates_do_not_lie_over_each_other(freq, periods, plt):
-    index = pd.date_range("2018-12-30 22:13", periods=periods, freq=freq)
+    index = pd.date_range("2018-12-30 22:13", periods=periods, freq=freq, unit="us")
     for size in ((3.5, 2.5), (8, 3)):
         figure, ax = plt.subplots(figsize=size, layout="constrained")
         draw_scores(np.zeros(periods), index=index, ax=ax)
