@@ -259,27 +259,20 @@ def test__hybrid__own_code__is_no_neighbour_of_itself():
     n_neighbors=st.integers(1, 3),
     seed=st.integers(0, 2**32 - 1),
 )
-def test__hybrid__search_in_float32__is_near_enough(
+def test__hybrid__order_of_the_rows_in_a_block__changes_no_bit(
     n_codes, latent_dim, spread, n_neighbors, seed
 ):
     rng = np.random.default_rng(seed)
-    centers = rng.normal(size=(1 + n_codes // 10, latent_dim))
+    centers = rng.normal(size=(3, latent_dim))
     bank, codes = (
-        centers[rng.integers(len(centers), size=n)]
-        + spread * rng.normal(size=(n, latent_dim))
+        centers[rng.integers(3, size=n)] + spread * rng.normal(size=(n, latent_dim))
         for n in (n_codes, 64)
     )
-    model = HybridErrors(n_neighbors).fit(np.ones((64, 2, 1)), codes, bank)
-    scaled = (codes - model.code_means_) / model.code_units_
-    distances = np.sort(np.linalg.norm(scaled[:, None] - model.codes_, axis=2), axis=1)
-    lengths = np.linalg.norm(scaled, axis=1)
-    new = distances[:, 0] > model.own_distance_ * np.hypot(1, lengths)
-    expected = distances[new, : min(n_neighbors, n_codes - 1)].mean(axis=1)
-    farther, lengths = model._distances(codes)[new] - expected, lengths[new]
-    assert (farther >= -1e-9).all()
-    assert (farther <= 1e-3 * lengths).all()
-    clear = expected > 0.1 * lengths
-    assert (farther[clear] <= 1e-5 * lengths[clear]).all()
+    residuals, order = rng.normal(size=(64, 2, 1)), rng.permutation(64)
+    model = HybridErrors(n_neighbors).fit(residuals, codes, bank)
+    errors = model.window_errors(residuals, codes)
+    again = model.window_errors(residuals[order], codes[order])
+    np.testing.assert_array_equal(again, errors[order])
 
 
 @pytest.mark.parametrize("floor", [1e-300, 0.01])
@@ -290,16 +283,6 @@ def test__std__tiny_usual_residuals__largest_ones_stay_finite(floor, size):
     model = StandardizedErrors(floor).fit(usual)
     largest = np.full((1, 4, 2), np.finfo(np.float32).max, dtype=float)
     assert np.isfinite(model.window_errors(largest)).all()
-
-
-@pytest.mark.filterwarnings("error")
-def test__hybrid__codes_beyond_float32__are_far():
-    rng = np.random.default_rng(0)
-    residuals, codes = rng.normal(size=(30, 4, 1)), rng.normal(size=(30, 2))
-    model = HybridErrors(3).fit(residuals, codes)
-    errors = model.window_errors(residuals[:3], codes[:3] * [[1e20], [1e40], [1e60]])
-    far = np.linalg.norm(codes[:3] / model.code_units_, axis=1) * [1e20, 1e40, 1e60]
-    assert errors == pytest.approx(far / model.distance_unit_)
 
 
 def test__hybrid__own_code_of_another_device__recognised():

@@ -109,13 +109,9 @@ def fit(detector, X, X_test):
 
 
 def rounding_of(detector, X):
-    """How far float32 moves scores: those of the same net and search in float64."""
+    """How far float32 moves scores: those of the same net in float64."""
     if not hasattr(detector, "net_"):
         return 0.0
-    error_model = copy.deepcopy(detector.error_model_)
-    if isinstance(error_model, HybridErrors):
-        bank = error_model.codes_
-        error_model.bank_ = np.vstack([-2 * bank.T, np.vecdot(bank, bank)])
     module = copy.deepcopy(detector.net_.module_).double().eval()
     shape = (len(X), *detector.net_.window_shape)
     with torch.no_grad():
@@ -123,7 +119,7 @@ def rounding_of(detector, X):
     output = output if isinstance(output, tuple) else (output, torch.zeros(len(X), 1))
     reconstruction, codes = (part.numpy() for part in output)
     residuals = X.reshape(shape) - reconstruction
-    exact = -error_model.window_errors(residuals, codes)
+    exact = -detector.error_model_.window_errors(residuals, codes)
     return float(np.abs(exact - detector.score_samples(X)).max())
 
 
