@@ -110,6 +110,7 @@ def as_gap(number, kind):
 
 @settings(max_examples=300)
 @given(st.data())
+@pytest.mark.filterwarnings("ignore:max_gap=.* has no effect:UserWarning")
 def test_transform__equals_loops(data):
     kind = data.draw(st.sampled_from(INDICES))
     n_rows, n_columns = data.draw(st.integers(1, 20)), data.draw(st.integers(1, 3))
@@ -173,6 +174,7 @@ def test_transform__equals_loops(data):
 
 @settings(max_examples=200)
 @given(st.data())
+@pytest.mark.filterwarnings("ignore:max_gap=.* has no effect:UserWarning")
 def test_carried_tail__equals_loops(data):
     kind = data.draw(st.sampled_from(INDICES))
     n_train, n_rows = data.draw(st.integers(2, 8)), data.draw(st.integers(1, 8))
@@ -239,9 +241,16 @@ def test_time__knows_every_index_of_time(index):
     assert filled(imputer, table([NAN], index[-1:])) == [0.0]
 
 
+@pytest.mark.filterwarnings("ignore:.*tells no time:UserWarning")
 def test_index_without_time__is_one_contiguous_series():
     X = table([3.0, NAN, NAN, 6.0], list("abba"))
     assert fit_filled(TimeSeriesImputer("time"), X) == [3.0, 4.0, 5.0, 6.0]
+
+
+def test_time__of_narrow_integers__does_not_overflow():
+    index = pd.Index([-120, -100, 0, 100, 120], dtype="int8")
+    X = table([0.0, NAN, NAN, NAN, 240.0], index)
+    assert fit_filled(TimeSeriesImputer("time"), X) == [0.0, 20.0, 120.0, 220.0, 240.0]
 
 
 @pytest.mark.parametrize("method", ["linear", "time"])

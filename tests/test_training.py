@@ -137,6 +137,58 @@ def test_refit__has_no_effect(X, params, X_val):
     np.testing.assert_array_equal(fits[0].score_samples(X), fits[1].score_samples(X))
 
 
+@pytest.mark.parametrize("refit", [False, True])
+def test_refit__says_where_the_error_model_is_fitted_though_X_val_is_given(X, refit):
+    detector = fast_mlp(refit=refit, error_model="std").fit(X, X_val=X[:30] + 1.0)
+    used = X if refit else X[:30] + 1.0
+    residuals = used - detector.reconstruct(used)
+    squares = np.square(residuals).mean(axis=0)[:, None]
+    np.testing.assert_allclose(
+        detector.error_model_.scale_, squares + 0.01 * squares.mean(), rtol=1e-4
+    )
+
+
+def test_warm_start__after_refit__would_validate_on_what_was_learnt(X):
+    detector = fast_mlp().fit(X).set_params(warm_start=True)
+    with pytest.raises(ValueError, match="has learnt those to validate on"):
+        detector.fit(X)
+    detector.fit(X, X_val=X[:20])
+    again = fast_mlp(refit=False).fit(X).set_params(warm_start=True)
+    again.fit(X)
+
+
+def test_weight_decay__that_no_optimizer_takes__is_refused(X):
+    def plain(params, lr):
+        return torch.optim.SGD(params, lr=lr)
+
+    fast_mlp(optimizer=plain).fit(X)
+    with pytest.raises(ValueError, match="weight_decay=0.1 has no effect"):
+        fast_mlp(optimizer=plain, weight_decay=0.1).fit(X)
+
+
+def test_cosine_schedule__batches_of_net_params__falls_to_zero_once(X):
+    rates = []
+
+    class Note(Callback):
+        def on_batch_end(self, net, training=False, **kwargs):
+            if training:
+                rates.append(net.optimizer_.param_groups[0]["lr"])
+
+    fast_mlp(
+        lr_schedule="cosine",
+        net_params={"batch_size": 16},
+        callbacks=[Note],
+        refit=False,
+    ).fit(X)
+    assert (np.diff(rates) < 0).all()
+
+
+def test_validation_fraction__near_one__leaves_a_window_to_train_on(X):
+    assert len(
+        fast_mlp(validation_fraction=0.99, error_model="mse").fit(X[:12]).history_
+    )
+
+
 def test_traps__warn_once_though_two_nets_are_trained(X):
     with pytest.warns(UserWarning, match="latent_dim=10 is not below") as caught:
         fast_mlp(latent_dim=10).fit(X)

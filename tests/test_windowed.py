@@ -12,13 +12,17 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from instances import FAST
 from sklearn.base import clone
+from sklearn.decomposition import PCA
 from sklearn.ensemble import IsolationForest
+from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from skad import (
     EncDecAD,
+    FixedThresholdDetector,
     LinearAutoencoder,
     MahalanobisErrors,
     MLPAutoencoder,
@@ -28,6 +32,7 @@ from skad import (
     sliding_windows,
     split_roles,
 )
+from skad._validation import find_detector
 from skad.series import _aggregate
 from skad.series._aggregate import aggregate_timesteps, aggregate_windows
 
@@ -193,9 +198,9 @@ def test_contributions__add_up_to_the_score(level, how, stride, error_model):
     )
     assert (shares[152:158].argmax(axis=1) == 2).mean() > 0.5
     short = detector.explain(table[:4])
-    np.testing.assert_allclose(
-        short.sum(axis=1), -detector.score_samples(table[:4]), rtol=1e-9, atol=1e-12
-    )
+    with pytest.warns(UserWarning, match="4 of 4 rows, are shorter .* and are padded"):
+        scores = detector.score_samples(table[:4])
+    np.testing.assert_allclose(short.sum(axis=1), -scores, rtol=1e-9, atol=1e-12)
     assert not hasattr(WindowedDetector(IsolationForest(), 10), "explain")
 
 
@@ -239,7 +244,79 @@ def test_short_segments__are_left_out_with_a_warning_that_counts_them():
     with pytest.warns(UserWarning, match="2 of 3 segments, 10 of 30 rows, are shorter"):
         detector.fit(ramp(30), series=series)
     assert len(detector.estimator_.windows_) == 13
-    assert detector.score_samples(ramp(30), series=series).shape == (30,)
+    with pytest.warns(UserWarning, match="2 of 3 segments, .* their scores tell litt"):
+        assert detector.score_samples(ramp(30), series=series).shape == (30,)
+
+
+@pytest.mark.parametrize("level", ["window", "timestep"])
+def test_series__predict_and_fit_predict_keep_them_apart(level):
+    table, series = np.concatenate([cycle(100), 3 + cycle(100)]), np.repeat([0, 1], 100)
+    detector = WindowedDetector(
+        LinearAutoencoder(2), 20, level=level, contamination=0.1
+    )
+    labels = detector.fit_predict(table, series=series)
+    scores = detector.score_samples(table, series=series)
+    np.testing.assert_array_equal(labels, np.where(scores < detector.offset_, -1, 1))
+    np.testing.assert_array_equal(labels, detector.predict(table, series=series))
+    decision = detector.decision_function(table, series=series)
+    np.testing.assert_array_equal(decision, scores - detector.offset_)
+    assert (labels != detector.predict(table)).any()
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda detector: make_pipeline(StandardScaler(), detector),
+        lambda detector: make_pipeline("passthrough", MinMaxScaler(), detector),
+        FixedThresholdDetector,
+        lambda detector: FixedThresholdDetector(
+            make_pipeline(StandardScaler(), detector), -1.0
+        ),
+        lambda detector: GridSearchCV(
+            detector, {"latent_dim": [2]}, scoring=lambda *_: 0.0
+        ),
+    ],
+)
+def test_inner_detector__in_wrappers__is_told_the_channels(wrap):
+    if wrap is FixedThresholdDetector:
+        wrapped = FixedThresholdDetector(LinearAutoencoder(2), -1.0)
+    else:
+        wrapped = wrap(LinearAutoencoder(2))
+    fitted = WindowedDetector(wrapped, 10).fit(cycle(100)).estimator_
+    inner, _ = find_detector(fitted, "components_")
+    assert (inner.window_length_, inner.n_channels_) == (10, 3)
+
+
+def test_inner_detector__behind_other_columns_or_frozen__is_left_alone():
+    reduced = make_pipeline(PCA(4), LinearAutoencoder(2))
+    fitted = WindowedDetector(reduced, 10).fit(cycle(100)).estimator_
+    assert (fitted[-1].window_length_, fitted[-1].n_channels_) == (4, 1)
+    frozen = FrozenEstimator(
+        LinearAutoencoder(2).fit(sliding_windows(cycle(50), window_length=10))
+    )
+    WindowedDetector(frozen, 10).fit(cycle(100))
+    assert frozen.estimator.n_channels == 1
+
+
+def test_level_timestep__needs_a_detector_with_score_timesteps():
+    detector = WindowedDetector(IsolationForest(), 10, level="timestep")
+    with pytest.raises(ValueError, match="which IsolationForest lacks"):
+        detector.fit(cycle(100))
+
+
+@pytest.mark.parametrize(
+    ("label", "message"),
+    [
+        (None, "Only 1 windows of 10 rows are there; at least 2"),
+        ("ok", r"Only 0 windows .* normal_label='ok'; .* y holds \['fine', 'bad'\]"),
+        ("bad", "Only 0 windows .* Use a shorter window"),
+    ],
+)
+def test_too_few_windows__says_why(label, message):
+    y = np.where(np.arange(10) % 5 == 3, "bad", "fine")
+    detector = WindowedDetector(LinearAutoencoder(1), 10, normal_label=label)
+    with pytest.raises(ValueError, match=message):
+        detector.fit(cycle(10), y)
 
 
 def test_view_and_copy__teach_the_same():
@@ -279,7 +356,6 @@ def test_refit__learns_all_windows_and_keeps_the_threshold(error_model):
     table = cycle(300)
     net = MLPAutoencoder((8,), 2, error_model=error_model, **FAST)
     detector = WindowedDetector(net, 10).fit(table)
-    assert detector.estimator_.best_epoch_ is None
     assert not detector.estimator_.early_stopping
     # by hand: in-sample units in both fits, as refit=True asks for
     windows = sliding_windows(table, window_length=10)
@@ -289,6 +365,12 @@ def test_refit__learns_all_windows_and_keeps_the_threshold(error_model):
     whole.fit(windows)
     np.testing.assert_allclose(
         detector.estimator_.score_samples(windows), whole.score_samples(windows)
+    )
+    # as of a net that refits by itself: of the first training
+    assert detector.estimator_.best_epoch_ == first.best_epoch_
+    losses = ["train_loss", "valid_loss"]
+    pd.testing.assert_frame_equal(
+        detector.estimator_.history_[losses], first.history_[losses]
     )
 
 
@@ -396,6 +478,7 @@ def test_failing_fit__leaves_the_detector_as_it_was():
 # EncDec-AD ----------------------------------------------------------------------------
 
 
+@pytest.mark.filterwarnings("ignore:.*are shorter than window_length:UserWarning")
 def test_encdec_ad__roles_of_the_paper():
     table = cycle(1200)
     y = np.zeros(1200, dtype=int)

@@ -120,6 +120,7 @@ def test_number_that_is_no_time__is_refused(value):
         (minutes(4), 5),
         (minutes(4), "five"),
         (minutes(4), "-5min"),
+        (range(4), np.timedelta64(5, "m")),
     ],
 )
 def test_max_gap__of_the_wrong_kind_is_refused(index, max_gap):
@@ -132,7 +133,7 @@ def test_max_gap__of_the_wrong_kind_is_refused(index, max_gap):
 def test_index_of_another_kind_than_in_fit__is_refused(indexes):
     first, second = (pd.DataFrame({"flow": np.arange(4.0)}, index=i) for i in indexes)
     transformer = SlidingWindow(2).fit(first)
-    with pytest.raises(ValueError, match="had one of the other kind"):
+    with pytest.raises(ValueError, match="that of the table of fit told"):
         transformer.transform(second)
 
 
@@ -141,7 +142,35 @@ def test_unsigned_and_bool_index():
     with pytest.raises(ValueError, match="3 in row 1 is out of order"):
         segments_of(table)
     table.index = [True, False, True]
-    assert segments_of(table) == [[0, 3]]
+    with pytest.warns(UserWarning, match="dtype bool, tells no time"):
+        assert segments_of(table) == [[0, 3]]
+
+
+@pytest.mark.parametrize(
+    "index", [list("abc"), pd.CategoricalIndex(list("abc")), minutes(3).astype(str)]
+)
+def test_index_of_texts__is_no_time_which_a_warning_says(index):
+    table = pd.DataFrame({"flow": np.arange(3.0)}, index=index)
+    with pytest.warns(UserWarning, match="tells no time, so gaps are not seen"):
+        assert SlidingWindow(2).fit(table).max_gap_ is None
+
+
+def test_max_gap__without_time__has_no_effect_which_a_warning_says():
+    with pytest.warns(UserWarning, match="max_gap='5min' has no effect: X has no time"):
+        SlidingWindow(2, max_gap="5min").fit(np.zeros((4, 1)))
+
+
+def test_index_of_one_level__is_read_as_it_is():
+    index = pd.MultiIndex.from_arrays([minutes(4)])
+    assert segments_of(pd.DataFrame({"flow": np.arange(4.0)}, index=index)) == [[0, 4]]
+
+
+def test_nullable_index__missing_number__is_refused():
+    index = pd.Index([0, 1, None], dtype="Int64")
+    with pytest.raises(ValueError, match="index of X is nan in row 2"):
+        segments_of(pd.DataFrame({"flow": np.arange(3.0)}, index=index))
+    index = pd.Index([0, 1, 3], dtype="Int64")
+    assert segments_of(pd.DataFrame({"flow": np.arange(3.0)}, index=index)) == [[0, 3]]
 
 
 # sliding_windows ----------------------------------------------------------------------

@@ -104,8 +104,9 @@ class BaseAutoencoder(
             Ignored, unless `normal_label` is set: then only the windows with that
             label are learnt from.
         X_val : array-like like `X`, default=None
-            Normal windows for early stopping and the error model. Without it a part of
-            `X` is held out, where the detector has use for one. In a pipeline nothing
+            Normal windows for early stopping, the threshold and, unless the detector
+            has ``refit=True``, the error model. Without it a part of `X` is held out,
+            where the detector has use for one. In a pipeline nothing
             transforms it unless metadata routing says so; GridSearchCV cuts it like `X`
             if it has as many rows.
         y_val : array-like of shape (n_val,), default=None

@@ -244,12 +244,13 @@ class LSTMAutoencoder(BaseNeuralAutoencoder):
     refit : bool, default=True
         Whether to train anew on all windows, the held-out ones too, for as many epochs
         as were best on these; the threshold found on them stays. It doubles the time
-        of fit, and counts where windows are few. No effect without early stopping, if
-        `fit` is given `X_val` (which is never trained on), or with `warm_start`.
+        of fit, and counts where windows are few. Not done without early stopping, if
+        `fit` is given `X_val` (which is never trained on), or with `warm_start`; the
+        error model is fitted on the training windows even so.
     contamination : "auto" or float, default="auto"
-        Where the threshold lies. "auto": 1 % of the scores of the held-out windows (of
-        all windows if none are held out) are below. A float in (0, 0.5]: that share of
-        the scores of all windows is.
+        Where the threshold lies. "auto": 1 % of the scores of the held-out windows, one
+        of them at least, are below (of all windows if none are held out). A float in
+        (0, 0.5]: that share of the scores of all windows is.
     normal_label : object, default=None
         Label in `y` of the windows to learn from; None learns from all of them.
     callbacks : list of skorch callbacks, default=None

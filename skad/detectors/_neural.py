@@ -165,6 +165,13 @@ class BaseNeuralAutoencoder(CallbackSupportMixin, BaseAutoencoder):
         seed = self.net_.settings["split_seed"] if go_on else draw_seed(generator)
         if held_out is None:
             windows, held_out = self._hold_out(windows, make_generator(seed))
+            if go_on and held_out and self.net_.settings["has_learnt_all"]:
+                raise ValueError(
+                    "warm_start would go on from a net that was trained anew on all "
+                    "windows (refit=True), and has learnt those to validate on. Set "
+                    "warm_start=True or refit=False before the first fit, or give "
+                    "X_val."
+                )
         net = self._known_net() if go_on else self._new_net(windows, generator, seed)
         if not go_on:
             self._warn_of_traps(windows)
@@ -180,6 +187,7 @@ class BaseNeuralAutoencoder(CallbackSupportMixin, BaseAutoencoder):
         first = self.net_
         net = self._new_net(windows, first.generator, first.settings["split_seed"])
         net.max_epochs = self.best_epoch_
+        net.settings["has_learnt_all"] = True
         self._train(net, windows, None, context)
         net.history_ = first.history_
         self.net_ = net
@@ -191,7 +199,8 @@ class BaseNeuralAutoencoder(CallbackSupportMixin, BaseAutoencoder):
         """Split windows at random into those to train on and those to validate on."""
         if not self.early_stopping or len(windows) < _MIN_TO_HOLD_OUT:
             return windows, None
-        n_held_out = max(1, round(self.validation_fraction * len(windows)))
+        n_held_out = round(self.validation_fraction * len(windows))
+        n_held_out = min(max(1, n_held_out), len(windows) - 1)
         rows = windows.rows[torch.randperm(len(windows), generator=generator).numpy()]
         return (
             Windows(windows.X, np.sort(rows[n_held_out:])),
@@ -206,7 +215,8 @@ class BaseNeuralAutoencoder(CallbackSupportMixin, BaseAutoencoder):
             module,
             generator=generator,
             random_module=self._random_module,
-            settings=self._lasting_params() | {"split_seed": split_seed},
+            settings=self._lasting_params()
+            | {"split_seed": split_seed, "has_learnt_all": False},
             module__window_length=self.window_length_,
             module__n_channels=self.n_channels_,
             **{f"module__{name}": value for name, value in params.items()},
@@ -236,6 +246,11 @@ class BaseNeuralAutoencoder(CallbackSupportMixin, BaseAutoencoder):
             options["callbacks__print_log"] = None
         if "weight_decay" in signature(options["optimizer"]).parameters:
             options["optimizer__weight_decay"] = self.weight_decay
+        elif self.weight_decay:
+            raise ValueError(
+                f"weight_decay={self.weight_decay} has no effect: optimizer="
+                f"{self.optimizer!r} takes none."
+            )
         expert = self.net_params or {}
         if taken := [name for name in expert if name.split("__")[0] in _RESERVED]:
             raise ValueError(
@@ -283,7 +298,7 @@ class BaseNeuralAutoencoder(CallbackSupportMixin, BaseAutoencoder):
         if self.max_grad_norm is not None:
             ours.append(GradientNormClipping(self.max_grad_norm))
         if self.lr_schedule == "cosine":
-            n_steps = net.max_epochs * -(-len(windows) // self.batch_size)
+            n_steps = net.max_epochs * -(-len(windows) // net.batch_size)
             ours.append(
                 LRScheduler(
                     "CosineAnnealingLR",

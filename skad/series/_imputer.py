@@ -19,7 +19,7 @@ from skad._validation import (
     validate_data,
 )
 from skad._versions import VersionedMixin
-from skad.series._segments import find_segments, learn_max_gap
+from skad.series._segments import find_segments, index_as_numbers, learn_max_gap
 
 __all__ = ["TimeSeriesImputer"]
 
@@ -389,8 +389,10 @@ def _clock(rows):
     time = rows.index.get_level_values(-1)
     if isinstance(time, pd.PeriodIndex):
         return time.to_timestamp()
-    times = isinstance(time, pd.DatetimeIndex | pd.TimedeltaIndex)
-    return time if times or pd.api.types.is_numeric_dtype(time.dtype) else None
+    if isinstance(time, pd.DatetimeIndex | pd.TimedeltaIndex):
+        return time
+    numbers = index_as_numbers(time)  # wide enough to be subtracted
+    return None if numbers is None else pd.Index(numbers)
 
 
 def _check_not_infinite(values, names):

@@ -1,5 +1,6 @@
 """Where a table of timestamps may not be bridged: other series, and gaps in time."""
 
+import warnings
 from contextlib import suppress
 from numbers import Real
 from typing import Any
@@ -27,6 +28,7 @@ def learn_max_gap(X, series=None, max_gap=None) -> Any:
     """
     time, ids = _time_and_series(X, series)
     if time is None:
+        _warn_of_no_time(X, max_gap)
         return None
     if max_gap is None:
         steps = np.diff(time)[_same(ids)]
@@ -34,9 +36,29 @@ def learn_max_gap(X, series=None, max_gap=None) -> Any:
     return _check_max_gap(max_gap, of_time=time.dtype.kind == "m")
 
 
+def _warn_of_no_time(X, max_gap):
+    """Warn where the user seems to think that the rows have a time."""
+    index = getattr(X, "index", None)
+    if isinstance(index, pd.Index) and len(index):
+        warnings.warn(
+            f"The index of X, of dtype {index.get_level_values(-1).dtype}, tells no "
+            "time, so gaps are not seen. Make it one of times, e.g. with "
+            "skad.clean_table or pd.to_datetime, or drop it.",
+            UserWarning,
+            stacklevel=7,
+        )
+    elif max_gap is not None:
+        warnings.warn(
+            f"max_gap={max_gap!r} has no effect: X has no time index. In a pipeline "
+            'set_output(transform="pandas") keeps it.',
+            UserWarning,
+            stacklevel=7,
+        )
+
+
 def _check_max_gap(max_gap, *, of_time):
     """Read a gap in the kind of the index: a timedelta, or a number."""
-    is_number = isinstance(max_gap, Real)
+    is_number = isinstance(max_gap, Real) and not isinstance(max_gap, np.timedelta64)
     expected = "a number in its unit"
     if of_time:
         expected = "a timedelta such as '10min'"
@@ -89,10 +111,12 @@ def find_segments(X, series=None, max_gap=None) -> np.ndarray:
         _check_order(X, steps, borders[1:-1])
         if max_gap is not None:
             if isinstance(max_gap, np.timedelta64) != (steps.dtype.kind == "m"):
-                kind = "time" if steps.dtype.kind == "m" else "numeric"
+                kinds = ("times", "numbers")
+                now, then = kinds if steps.dtype.kind == "m" else kinds[::-1]
                 raise ValueError(
-                    f"X has a {kind} index, but the table of fit had one of the other "
-                    "kind; use one kind."
+                    f"The index of X tells {now}, but that of the table of fit told "
+                    f"{then}; give an index of the same kind. A table made without one "
+                    "has the numbers 0, 1, 2 and so on."
                 )
             borders[1:-1] |= steps > max_gap
     at = np.flatnonzero(borders)
@@ -111,8 +135,8 @@ def _time_and_series(X, series):
     index = index if isinstance(index, pd.Index) else pd.RangeIndex(0)
     codes = []
     if isinstance(index, pd.MultiIndex):
-        names = index.droplevel(-1)
-        codes.append(pd.factorize(names)[0])
+        if index.nlevels > 1:
+            codes.append(pd.factorize(index.droplevel(-1))[0])
         index = index.get_level_values(-1)
     if series is not None:
         series = column_or_1d(series)
@@ -122,10 +146,11 @@ def _time_and_series(X, series):
     if codes:
         ids = np.unique(np.column_stack(codes), axis=0, return_inverse=True)[1]
         ids = ids.ravel()
-    return _as_numbers(index), ids
+    return index_as_numbers(index), ids
 
 
-def _as_numbers(index):
+def index_as_numbers(index):
+    """Times as timedeltas since the first, numbers as int64 or float64, else None."""
     if isinstance(index, pd.DatetimeIndex | pd.PeriodIndex):
         if isinstance(index, pd.PeriodIndex):
             index = index.to_timestamp()
@@ -138,9 +163,9 @@ def _as_numbers(index):
     is_real = pd.api.types.is_any_real_numeric_dtype(index.dtype)
     if not len(index) or not is_real:
         return None
-    if not pd.api.types.is_float_dtype(index.dtype):
+    if not pd.api.types.is_float_dtype(index.dtype) and not index.hasnans:
         return index.to_numpy(dtype=np.int64)
-    numbers = index.to_numpy(dtype=float)
+    numbers = index.to_numpy(dtype=float, na_value=np.nan)
     if not np.isfinite(numbers).all():
         row = int(np.flatnonzero(~np.isfinite(numbers))[0])
         raise ValueError(f"The index of X is {numbers[row]} in row {row}.")

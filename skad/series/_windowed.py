@@ -5,9 +5,12 @@ from numbers import Integral, Real
 from typing import ClassVar
 
 import numpy as np
+import pandas as pd
 from sklearn import config_context
-from sklearn.base import clone
+from sklearn.base import OneToOneFeatureMixin, clone
 from sklearn.callback import with_callbacks
+from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import Pipeline
 from sklearn.utils import InputTags
 from sklearn.utils.metaestimators import available_if
 
@@ -54,7 +57,8 @@ class WindowedDetector(ThresholdMixin, MetaDetector):
     estimator : estimator
         Outlier detector with ``score_samples``, of skad or of scikit-learn, or a
         pipeline that ends in one; cloned. It is fitted on windows as rows,
-        window_length * n_channels values each. One of skad is told its `n_channels`.
+        window_length * n_channels values each. One of skad is told its `n_channels`,
+        also inside a wrapper, or behind steps that keep the columns, such as scalers.
     window_length : int
         Rows a window.
     stride : int, default=1
@@ -67,11 +71,15 @@ class WindowedDetector(ThresholdMixin, MetaDetector):
         "auto" is "window", which has scored better on most sets.
     aggregate : {"mean", "median", "max", "last"}, default="mean"
         How, in terms of errors: "max" is the worst window; "last" the window in which
-        the row stands latest, so that (with ``stride=1``) no later row counts.
+        the row stands latest, so that (with ``stride=1``) no later row counts, but for
+        the first window_length - 1 rows of a segment. Take it where the newest row is
+        to be judged: the others average fewer windows there than elsewhere.
     contamination : "auto" or float, default="auto"
-        Where the threshold lies. "auto": 1 % of the scores of the held-out rows (of all
-        rows if none are held out) are below. A float in (0, 0.5]: that share of the
-        scores of all rows is.
+        Where the threshold lies. "auto": 1 % of the scores of the held-out rows, one of
+        them at least, are below (of all rows if none are held out: of a detector that
+        remembers what it has learnt more new rows are then below). A float in (0, 0.5]:
+        that share of the scores of all rows is. The threshold of the detector inside
+        does not count, nor its own `contamination`.
     normal_label : object, default=None
         Label in `y` of the rows to learn from: windows that hold a row with another
         label are dropped after cutting. None learns from all windows.
@@ -103,14 +111,19 @@ class WindowedDetector(ThresholdMixin, MetaDetector):
     the series; or `series` of fit and `score_samples` does. A numpy array is one
     contiguous series. scikit-learn's scorers pass no `series`: use an index in
     cross-validation. Segments shorter than a window are left out of fit with a warning,
-    and padded in front with their first row when they are scored.
+    and padded in front with their first row, with a warning, when they are scored: to
+    judge new rows, give at least the window_length - 1 rows before them, too. A scaler
+    or imputer before it drops the index, and so the borders, unless the pipeline has
+    ``set_output(transform="pandas")``.
 
     A detector with ``early_stopping=True`` validates on the tail of each series:
     `validation_fraction` of its windows, at least 2. The window_length - 1 windows
     before are dropped, so that no row is shared. If fewer than half of the windows
     would remain to train on, it trains on all without early stopping, and a warning
     says so. With ``refit=True`` it is then trained anew on all windows, for as many
-    epochs as were best, and the threshold found on the tails stays.
+    epochs as were best, and the threshold found on the tails stays. A net in a pipeline
+    inside holds out windows at random, which overlap those it learns: put the pipeline
+    around the `WindowedDetector`.
 
     Detectors of skad gather windows batch by batch from the table. Others get them as
     an array, window_length times the table in fit, and block by block in scoring.
@@ -196,15 +209,12 @@ class WindowedDetector(ThresholdMixin, MetaDetector):
         is_normal = self._normal_rows(table, y)
         self.max_gap_ = learn_max_gap(X, series, self.max_gap)
         bounds = find_segments(X, series, self.max_gap_)
-        self._check_segments(bounds)
+        check_long_enough(bounds, self.window_length)
+        self._warn_of_short_segments(bounds, "not learnt from", 6)
         starts = window_starts(bounds, self.window_length, self.stride)
         starts = starts[~any_in_window(~is_normal, starts, self.window_length)]
         if len(starts) < 2:
-            raise ValueError(
-                f"Only {len(starts)} windows of {self.window_length} rows hold nothing "
-                f"but rows with normal_label={self.normal_label!r}; at least 2 are "
-                "needed. Use a shorter window."
-            )
+            self._refuse(starts, is_normal, y)
         detector = self._new_detector()
         train, held_out = self._hold_out(detector, starts, series_of(X, series))
         context = self._init_callback_context(max_subtasks=None)
@@ -217,6 +227,9 @@ class WindowedDetector(ThresholdMixin, MetaDetector):
             )
             none = starts[:0]
             self.estimator_ = self._fit_windows(context, again, table, starts, none)
+            # As where a net refits by itself: the history is that of the first training.
+            again.net_.history_ = detector.net_.history_
+            again.best_epoch_ = detector.best_epoch_
             if self.contamination != "auto":
                 self._fit_offset(table, bounds, is_normal, none)
         context.call_on_fit_task_end(estimator=self)
@@ -246,19 +259,30 @@ class WindowedDetector(ThresholdMixin, MetaDetector):
         check_consistent_length(table, y)
         return y == self.normal_label
 
-    def _check_segments(self, bounds):
-        """Refuse a table without a window; warn of segments that have none."""
-        check_long_enough(bounds, self.window_length)
+    def _warn_of_short_segments(self, bounds, consequence, stacklevel):
         lengths = np.diff(bounds, axis=1).ravel()
         short = lengths[lengths < self.window_length]
         if len(short):
             warnings.warn(
                 f"{len(short)} of {len(bounds)} segments, {short.sum()} of "
                 f"{lengths.sum()} rows, are shorter than window_length="
-                f"{self.window_length} and are not learnt from.",
+                f"{self.window_length} and are {consequence}.",
                 UserWarning,
-                stacklevel=5,
+                stacklevel=stacklevel,
             )
+
+    def _refuse(self, starts, is_normal, y):
+        """Say why there are too few windows to learn from."""
+        found = f"Only {len(starts)} windows of {self.window_length} rows"
+        if self.normal_label is None:
+            raise ValueError(f"{found} are there; at least 2 are needed.")
+        hint = "Use a shorter window."
+        if not is_normal.any():
+            hint = f"y holds {pd.unique(column_or_1d(y))[:6].tolist()}."
+        raise ValueError(
+            f"{found} hold nothing but rows with normal_label={self.normal_label!r}; "
+            f"at least 2 are needed. {hint}"
+        )
 
     def _new_detector(self):
         """Clone the inner detector, and tell it the width of a row."""
@@ -270,8 +294,12 @@ class WindowedDetector(ThresholdMixin, MetaDetector):
                 f"{type(detector).__name__} inside: windows are cut before rows are "
                 "dropped."
             )
-        if "n_channels" in params:
-            detector.set_params(n_channels=self.n_features_in_)
+        if self.level == "timestep" and not hasattr(detector, "score_timesteps"):
+            raise ValueError(
+                f"level='timestep' needs score_timesteps, which "
+                f"{type(detector).__name__} lacks; use level='window'."
+            )
+        _tell_n_channels(detector, self.n_features_in_)
         return detector
 
     def _hold_out(self, detector, starts, series):
@@ -355,7 +383,62 @@ class WindowedDetector(ThresholdMixin, MetaDetector):
         """
         check_is_fitted(self)
         table = self._check_table(X, reset=False)
-        return self._score_table(table, find_segments(X, series, self.max_gap_))
+        bounds = find_segments(X, series, self.max_gap_)
+        self._warn_of_short_segments(bounds, "padded: their scores tell little", 3)
+        return self._score_table(table, bounds)
+
+    def decision_function(self, X, *, series=None):
+        """Score the rows of a table, shifted so that anomalies are below zero.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_timestamps, n_channels)
+            Table.
+        series : array-like of shape (n_timestamps,), default=None
+            Series that each row belongs to, in addition to those of the index.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_timestamps,), dtype float64
+            ``score_samples(X, series=series) - offset_``; higher = more normal.
+        """
+        return self.score_samples(X, series=series) - self.offset_
+
+    def predict(self, X, *, series=None):
+        """Label the rows of a table.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_timestamps, n_channels)
+            Table.
+        series : array-like of shape (n_timestamps,), default=None
+            Series that each row belongs to, in addition to those of the index.
+
+        Returns
+        -------
+        labels : ndarray of shape (n_timestamps,), dtype int
+            -1 for anomalies, where `decision_function` is below zero; else +1.
+        """
+        return np.where(self.decision_function(X, series=series) < 0, -1, 1)
+
+    def fit_predict(self, X, y=None, *, series=None):
+        """Fit, then label the same rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_timestamps, n_channels)
+            Table, mostly normal.
+        y : array-like of shape (n_timestamps,), default=None
+            Passed to `fit`.
+        series : array-like of shape (n_timestamps,), default=None
+            Series that each row belongs to, in addition to those of the index.
+
+        Returns
+        -------
+        labels : ndarray of shape (n_timestamps,), dtype int
+            +1 for normal rows, -1 for anomalies.
+        """
+        return self.fit(X, y, series=series).predict(X, series=series)
 
     @available_if(inner_explains)
     def explain(self, X, *, series=None):
@@ -429,6 +512,19 @@ class WindowedDetector(ThresholdMixin, MetaDetector):
         block = max(64, _VALUES_AT_ONCE // view.shape[1] // 64 * 64)
         shape = (starts, self.window_length, len(rows), self.aggregate)
         return n_missing, view, shape, block
+
+
+def _tell_n_channels(detector, n_channels):
+    """Set it where there is one that sees the columns of a window as they are."""
+    params = detector.get_params(deep=False)
+    if isinstance(detector, Pipeline):
+        before = [step for _, step in detector.steps[:-1] if step != "passthrough"]
+        if all(isinstance(step, OneToOneFeatureMixin) for step in before):
+            _tell_n_channels(detector[-1], n_channels)
+    elif "n_channels" in params:
+        detector.set_params(n_channels=n_channels)
+    elif "estimator" in params and not isinstance(detector, FrozenEstimator):
+        _tell_n_channels(params["estimator"], n_channels)
 
 
 def _marks(positions, n):

@@ -69,7 +69,8 @@ def check_long_enough(bounds, window_length) -> None:
         raise ValueError(
             f"window_length={window_length} is longer than every segment of X (the "
             f"longest of {len(bounds)} has {longest} rows); use window_length <= "
-            f"{longest}, or a larger max_gap if gaps in time cut X too often."
+            f"{longest}, or a larger max_gap if gaps in time cut X too often. The last "
+            "level of a MultiIndex is the time, those before are the series."
         )
 
 
@@ -189,7 +190,8 @@ class SlidingWindow(VersionedMixin, TransformerMixin, BaseEstimator):
     window with an anomaly in its past counts as normal. `WindowedDetector` drops these.
     A net behind it holds out windows at random, which overlap those that it is trained
     on: it stops late and flags more new rows than it says. `WindowedDetector` holds out
-    the end of each series.
+    the end of each series. A detector of skad behind it must be told its `n_channels`
+    by hand.
 
     A scaler before it returns an array without the time index, and so without the
     gaps, unless the pipeline has ``set_output(transform="pandas")``.
