@@ -7,8 +7,9 @@ from sklearn import get_config
 from sklearn.base import _fit_context as fit_context
 from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing as safe_indexing
-from sklearn.utils import check_array, gen_batches
+from sklearn.utils import check_array as sklearn_check_array
 from sklearn.utils import check_random_state as sklearn_check_random_state
+from sklearn.utils import gen_batches
 from sklearn.utils._param_validation import (
     HasMethods,
     Interval,
@@ -22,8 +23,8 @@ from sklearn.utils.validation import (
     check_consistent_length,
     check_is_fitted,
     column_or_1d,
-    validate_data,
 )
+from sklearn.utils.validation import validate_data as sklearn_validate_data
 
 __all__ = [
     "HasMethods",
@@ -51,6 +52,21 @@ _FLOAT32_MAX = float(np.finfo(np.float32).max)
 _CODINGS = "{-1 = anomaly, +1 = normal} or {0 = normal, 1 = anomaly}"
 
 
+def check_array(X, **options) -> np.ndarray:
+    """Check as scikit-learn does, and refuse texts that it lets through."""
+    return _without_texts(sklearn_check_array(X, **options))
+
+
+def validate_data(estimator, X, **options) -> np.ndarray:
+    """Check as scikit-learn does, and refuse texts that it lets through."""
+    return _without_texts(sklearn_validate_data(estimator, X, **options))
+
+
+def _without_texts(X):
+    # Categories of texts beside columns of numbers come as objects.
+    return X.astype(np.float64) if X.dtype == object else X
+
+
 def check_outlier_labels(y, *, both_classes=False, name="y") -> np.ndarray:
     """Read outlier labels in one of the two codings.
 
@@ -76,7 +92,9 @@ def check_outlier_labels(y, *, both_classes=False, name="y") -> np.ndarray:
         If the labels are in neither coding, or one class is missing where both are
         needed.
     """
-    y = column_or_1d(y)
+    # of pandas; scikit-learn would read it as numbers
+    is_nullable = getattr(getattr(y, "dtype", None), "name", "") == "boolean"
+    y = column_or_1d(y.astype(object) if is_nullable else y)
     labels = set(y.tolist())
     if not labels <= {-1, 1} and not labels <= {0, 1}:
         shown = ", ".join(sorted(map(repr, labels))[:6])
@@ -84,7 +102,9 @@ def check_outlier_labels(y, *, both_classes=False, name="y") -> np.ndarray:
             f"{name} holds the labels {shown}{', ...' if len(labels) > 6 else ''}; "
             f"expected {_CODINGS}. Map other labels to one of these first."
         )
-    is_anomaly = y == 1 if 0 in labels or y.dtype == bool else y == -1
+    # True alone says anomaly, 1 alone does not
+    is_bool = any(isinstance(label, bool) for label in labels)
+    is_anomaly = y == 1 if 0 in labels or is_bool else y == -1
     n_anomalies = int(is_anomaly.sum())
     if both_classes and not 0 < n_anomalies < len(y):
         raise ValueError(
@@ -132,7 +152,8 @@ def check_finite(X, feature_names=None, name="X") -> None:
         f"Input {name} contains {kind} in row {row}, column {label}; {n_faults} such "
         f"values in {n_rows} of {len(X)} rows, at (row, column) {shown}"
         f"{', ...' if n_faults > 5 else ''}. Every value must be finite: impute or "
-        "drop them first, e.g. with sklearn.impute.SimpleImputer."
+        "drop them first, e.g. with skad.TimeSeriesImputer or "
+        "sklearn.impute.SimpleImputer."
     )
 
 

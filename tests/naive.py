@@ -152,6 +152,19 @@ def hybrid_errors(fitted_on, codes, train_codes, residuals, new_codes, k, floor)
     return errors
 
 
+def shared_distance(shares, distance):
+    """Shares (T, C) of the residuals, with a distance that is shared out like them."""
+    total = sum(sum(row) for row in shares)
+    n_channels = len(shares[0])
+    weights = [
+        sum(row[c] for row in shares) / total if total > 0 else 1 / n_channels
+        for c in range(n_channels)
+    ]
+    return [
+        [row[c] + distance * weights[c] for c in range(n_channels)] for row in shares
+    ]
+
+
 def spread_or_one(values):
     """Standard deviation; 1 where the values differ by rounding alone."""
     if max(values) - min(values) <= 1e-9 * max(map(abs, values)):

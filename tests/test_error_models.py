@@ -194,6 +194,31 @@ def test__hybrid__any_residuals__as_defined(
     )
 
 
+@given(sets=normal_residuals(), seed=st.integers(0, 10**6))
+def test__hybrid__distance__is_shared_out_to_channels_like_the_residuals(sets, seed):
+    fitted_on, residuals = sets
+    codes, new_codes = codes_for(fitted_on, 2, seed), codes_for(residuals, 2, seed + 1)
+    model = HybridErrors().fit(fitted_on, codes)
+    shares = model.residual_errors_.contributions(residuals) / model.error_unit_
+    distances = model._distances(new_codes) / model.distance_unit_
+    expected = [
+        naive.shared_distance(*pair) for pair in zip(shares, distances, strict=True)
+    ]
+    got = model.contributions(residuals, new_codes)
+    np.testing.assert_allclose(got, expected, rtol=1e-9, atol=1e-300)
+    np.testing.assert_allclose(
+        got.sum(axis=2), model.timestep_errors(residuals, new_codes), rtol=1e-9
+    )
+
+
+def test__hybrid__channel_without_error__bears_no_distance():
+    residuals = noise()
+    residuals[:, :, 0] = 0.0
+    model = HybridErrors().fit(residuals, codes_for(residuals))
+    shares = model.contributions(residuals, codes_for(residuals, seed=1))
+    assert not shares[:, :, 0].any()
+
+
 @pytest.mark.parametrize("n_windows", [2, 3, 5, 7, 10, 20, 33])
 @pytest.mark.parametrize("size", [0.0, 0.1, 0.3, 1.0])
 def test__hybrid__errors_without_spread__are_not_blown_up(n_windows, size):

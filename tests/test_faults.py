@@ -21,6 +21,7 @@ from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from skorch.callbacks import Callback
+from torch.utils._python_dispatch import _get_current_dispatch_mode_stack
 
 import skad
 from skad import (
@@ -133,6 +134,7 @@ def assert_as_before(estimator, before, threads):
     assert torch.get_num_threads() == threads
     assert torch.is_grad_enabled()
     assert not torch.is_inference_mode_enabled()
+    assert not _get_current_dispatch_mode_stack()
     assert not _settings._inside
     assert not _settings._lock.locked()
 

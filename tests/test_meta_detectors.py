@@ -1,6 +1,7 @@
 """Detectors with another threshold, and detectors as classifiers."""
 
 from collections import Counter
+from contextlib import nullcontext
 
 import joblib
 import matplotlib.pyplot as plt
@@ -41,9 +42,13 @@ from skad import (
     LinearAutoencoder,
     MLPAutoencoder,
     QuantileThreshold,
+    SlidingWindow,
+    TimeSeriesImputer,
     TunedThresholdDetector,
+    WindowedDetector,
     make_outlier_scorer,
 )
+from skad._validation import check_outlier_labels
 
 KEPT = "threshold of the inner detector is kept"
 
@@ -184,13 +189,27 @@ def test__tuned__validation_rows__threshold_of_the_rule(beta):
 
 @pytest.mark.parametrize(
     "recode",
-    [lambda y: np.where(y, -1, 1), lambda y: y == 1, list, pd.Series],
-    ids=["signs", "bools", "list", "series"],
+    [
+        lambda y: np.where(y, -1, 1),
+        lambda y: y == 1,
+        list,
+        pd.Series,
+        lambda y: pd.Series(y == 1, dtype="boolean"),
+        lambda y: pd.Series(y == 1, dtype=object),
+        lambda y: pd.Series(y, dtype="Int64"),
+    ],
+    ids=["signs", "bools", "list", "series", "nullable", "objects", "integers"],
 )
 def test__tuned__validation_labels_in_other_coding__same_threshold(recode):
     tuned = TunedThresholdDetector(LINEAR)
     expected = tuned.fit(X, X_val=X_VAL, y_val=Y_VAL).offset_
     assert tuned.fit(X, X_val=X_VAL, y_val=recode(Y_VAL)).offset_ == expected
+
+
+@pytest.mark.parametrize("dtype", [bool, "boolean", object])
+def test__labels__all_true__are_all_anomalies(dtype):
+    assert check_outlier_labels(pd.Series([True, True], dtype=dtype)).all()
+    assert not check_outlier_labels(pd.Series([1, 1])).any()
 
 
 def test__tuned__fit_predict__passes_the_validation_rows():
@@ -300,6 +319,53 @@ def test__tuned__groups_in_a_search__come_by_metadata_routing():
 def test__tuned__groups_without_a_splitter__refused(cv):
     with pytest.raises(ValueError, match="splits nothing"):
         TunedThresholdDetector(LINEAR, cv=cv).fit(X, Y, groups=np.zeros(len(X)))
+
+
+@pytest.fixture
+def series():
+    """A cycle with some of its rows, as normal as all others, labelled as anomalies."""
+    t = np.arange(900)
+    noise = np.random.default_rng(0).normal(0, 0.05, (900, 2))
+    y = np.zeros(900, dtype=int)
+    for start in range(500, 860, 60):
+        y[start : start + 9] = 1
+    return np.column_stack([np.sin(t / 8), np.cos(t / 8)]) + noise, y
+
+
+ORDERED = [
+    WindowedDetector(LinearAutoencoder(2), 20),
+    make_pipeline(StandardScaler(), SlidingWindow(20), LinearAutoencoder(2)),
+    make_pipeline(TimeSeriesImputer(), IsolationForest(random_state=0)),
+]
+
+
+@pytest.mark.parametrize("detector", ORDERED, ids=repr)
+def test__tuned__rows_scored_with_neighbours__int_cuts_no_seams(detector, series):
+    tuned = TunedThresholdDetector(detector, cv=3).fit(*series)
+    by_hand = TunedThresholdDetector(detector, cv=KFold(3)).fit(*series)
+    assert tuned.offset_ == by_hand.offset_
+    # nothing is there to be found; stratified folds find their own seams (0.7)
+    assert tuned.rule_.best_score_ < 0.3
+
+
+@pytest.mark.parametrize("detector", ORDERED, ids=repr)
+def test__tuned__rows_scored_with_neighbours__float_holds_out_the_end(detector, series):
+    X, y = series
+    tuned = TunedThresholdDetector(detector, cv=0.3, refit=False).fit(X, y)
+    alone = TunedThresholdDetector(detector).fit(X[:630], X_val=X[630:], y_val=y[630:])
+    assert tuned.offset_ == alone.offset_
+    frame = pd.DataFrame(X, index=pd.date_range("2024", periods=900, freq="min"))
+    TunedThresholdDetector(detector, cv=0.3).fit(frame, y)
+
+
+@pytest.mark.parametrize(
+    "cv",
+    [ShuffleSplit(1, random_state=0), KFold(3, shuffle=True, random_state=0)],
+    ids=repr,
+)
+def test__tuned__rows_scored_with_neighbours__drawn_rows_are_refused(cv, series):
+    with pytest.raises(ValueError, match="scores rows with their neighbours"):
+        TunedThresholdDetector(ORDERED[0], cv=cv).fit(*series)
 
 
 def test__tuned__float__held_out_share_is_stratified():
@@ -442,7 +508,10 @@ def test__tuned__labels_that_say_nothing__inner_threshold_with_a_warning(
 @pytest.mark.parametrize("cv", [None, 0.3, "prefit"])
 def test__tuned__no_labels__inner_threshold(cv):
     inner = clone(LINEAR).fit(X)
-    tuned = TunedThresholdDetector(inner, cv=cv, random_state=0).fit(X)
+    tuned = TunedThresholdDetector(inner, cv=cv, random_state=0)
+    says = pytest.warns(UserWarning, match=f"y is None; the {KEPT}")
+    with nullcontext() if cv is None else says:
+        tuned.fit(X)
     assert tuned.offset_ == inner.offset_
     assert_same_detector(tuned, inner)
 

@@ -15,6 +15,10 @@ import torch
 from instances import FAST, Bottleneck
 from sklearn.base import clone
 from skorch.callbacks import Callback, EarlyStopping
+from torch.utils._python_dispatch import (
+    TorchDispatchMode,
+    _get_current_dispatch_mode_stack,
+)
 
 from skad import (
     Autoencoder,
@@ -23,6 +27,7 @@ from skad import (
     MeanSquaredErrors,
     MLPAutoencoder,
 )
+from skad.training._random import torch_generator
 from skad.training._settings import training_settings
 
 
@@ -162,7 +167,7 @@ def test_weight_decay__that_no_optimizer_takes__is_refused(X):
         return torch.optim.SGD(params, lr=lr)
 
     fast_mlp(optimizer=plain).fit(X)
-    with pytest.raises(ValueError, match="weight_decay=0.1 has no effect"):
+    with pytest.raises(ValueError, match=r"weight_decay=0\.1 has no effect"):
         fast_mlp(optimizer=plain, weight_decay=0.1).fit(X)
 
 
@@ -313,6 +318,22 @@ def test_divergence__raises_and_leaves_the_detector_as_it_was(X, warm_start):
     assert_same_state(detector, (before[0], attributes))
     with pytest.raises(ValueError, match="diverged"):
         clone(detector).fit(X)
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("method", ["__enter__", "__exit__"])
+def test_ctrl_c__as_a_generator_is_handed_over__is_taken_back(X, method, monkeypatch):
+    """A Ctrl-C inside torch, where it has put its mode on the stack, or not yet off."""
+
+    def interrupted(self, *args):
+        if method == "__enter__":
+            TorchDispatchMode.__enter__(self)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(torch_generator, method, interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        fast_mlp().fit(X)
+    assert not _get_current_dispatch_mode_stack()
 
 
 class Interrupt(Callback):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sklearn.ensemble import IsolationForest
 from sklearn.pipeline import make_pipeline
 
-from skad import LinearAutoencoder, SlidingWindow, sliding_windows
+from skad import LinearAutoencoder, SlidingWindow, sliding_windows, split_roles
 from skad.series._segments import find_segments, learn_max_gap
 
 
@@ -160,6 +160,18 @@ def test_max_gap__without_time__has_no_effect_which_a_warning_says():
         SlidingWindow(2, max_gap="5min").fit(np.zeros((4, 1)))
 
 
+def test_categories_of_texts__are_no_numbers():
+    table = pd.DataFrame({"flow": np.arange(4.0)})
+    table["state"] = pd.Categorical(list("xyxy"))
+    for use in (
+        lambda: sliding_windows(table, window_length=2),
+        lambda: SlidingWindow(2).fit(table),
+        lambda: LinearAutoencoder(1).fit(table),
+    ):
+        with pytest.raises(ValueError, match="could not convert string to float"):
+            use()
+
+
 def test_index_of_one_level__is_read_as_it_is():
     index = pd.MultiIndex.from_arrays([minutes(4)])
     assert segments_of(pd.DataFrame({"flow": np.arange(4.0)}, index=index)) == [[0, 4]]
@@ -298,3 +310,19 @@ def test_sliding_window__channels_that_changed_are_refused():
     }.values():
         with pytest.raises(ValueError, match=message):
             transformer.transform(other)
+
+
+# split_roles --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "series",
+    [
+        [1.0, 1, 2, 2, 3, 3, np.nan, np.nan, 5, 5, 5, 5, 6, 6, 7, 7],
+        ["a", "a", "b", "b", "c", "c", None, None, *"eeeeffgg"],
+    ],
+)
+def test_roles__missing_name_of_a_series__is_a_series(series):
+    roles = split_roles([0] * 12 + [1] * 4, series=series)
+    assert sorted(np.concatenate(list(roles.values())).tolist()) == list(range(16))
+    assert all(len(rows) for rows in roles.values())

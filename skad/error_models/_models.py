@@ -392,15 +392,36 @@ class HybridErrors(BaseErrorModel):
         return self.bank_[:-1].T / -2
 
     def contributions(self, residuals, codes=None):
-        """Share out residuals, and the distance equally; see `BaseErrorModel`.
+        """Share out residuals, and the distance like them; see `BaseErrorModel`.
 
-        A distance of codes belongs to no channel.
+        A distance of codes belongs to no place. Every timestep bears the same part of
+        it, and of that every channel as much as of the residual error of the window.
         """
+        distances = self._distance_errors(codes)
+        shares = self.residual_errors_.contributions(residuals) / self.error_unit_
+        of_channels = shares.sum(axis=1)
+        totals = of_channels.sum(axis=1, keepdims=True)
+        weights = np.full_like(of_channels, 1 / residuals.shape[2])
+        np.divide(of_channels, totals, out=weights, where=totals > 0)
+        return shares + (distances[:, None] * weights)[:, None, :]
+
+    def timestep_errors(self, residuals, codes=None):
+        """Error of every timestep, the distance in each; see `BaseErrorModel`."""
+        distances = self._distance_errors(codes)
+        errors = self.residual_errors_.timestep_errors(residuals) / self.error_unit_
+        return errors + distances[:, None]
+
+    def window_errors(self, residuals, codes=None):
+        """Error of every window, the mean over its timesteps; see `BaseErrorModel`."""
+        distances = self._distance_errors(codes)
+        errors = self.residual_errors_.window_errors(residuals) / self.error_unit_
+        return errors + distances
+
+    def _distance_errors(self, codes):
+        """Distances in their unit."""
         if codes is None:
             raise ValueError("HybridErrors needs the latent codes of the windows.")
-        shares = self.residual_errors_.contributions(residuals) / self.error_unit_
-        distances = self._distances(codes) / (self.distance_unit_ * residuals.shape[2])
-        return shares + distances[:, None, None]
+        return self._distances(codes) / self.distance_unit_
 
     def _distances(self, codes):
         """Mean distance to the nearest training codes, its own left out.

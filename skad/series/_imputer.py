@@ -112,6 +112,8 @@ class TimeSeriesImputer(VersionedMixin, TransformerMixin, BaseEstimator):
     ['empty']
     """
 
+    needs_order = True  # of rows, see `TunedThresholdDetector`
+
     _parameter_constraints: ClassVar[dict] = {
         "method": [StrOptions({"ffill", "bfill", "linear", "time"})],
         "limit": [None, Interval(Integral, 1, None, closed="left")],

@@ -1,6 +1,7 @@
 """The six roles of rows in EncDec-AD."""
 
 import numpy as np
+import pandas as pd
 
 from skad._validation import check_consistent_length, check_outlier_labels, column_or_1d
 
@@ -79,7 +80,8 @@ def split_roles(
     else:
         series = column_or_1d(series)
         check_consistent_length(is_anomaly, series)
-        units = [np.flatnonzero(series == one) for one in _in_order(series)]
+        codes, names = pd.factorize(series, use_na_sentinel=False)  # missing: a series
+        units = [np.flatnonzero(codes == one) for one in range(len(names))]
         normal = [rows for rows in units if not is_anomaly[rows].any()]
         anomalous = [rows for rows in units if is_anomaly[rows].any()]
         kinds = ("series without anomalies", "series with anomalies")
@@ -105,12 +107,6 @@ def _runs(flags):
     """Rows of each run of flagged rows."""
     edges = np.flatnonzero(np.diff(np.concatenate([[0], flags.astype(int), [0]])))
     return [np.arange(a, b) for a, b in zip(edges[::2], edges[1::2], strict=True)]
-
-
-def _in_order(series):
-    """Distinct series in the order they come."""
-    values, first = np.unique(series, return_index=True)
-    return values[np.argsort(first)]
 
 
 def _share_out(units, roles, shares, kind):

@@ -14,7 +14,7 @@ from skad._validation import check_consistent_length, column_or_1d, num_samples
 _GAP_IN_STEPS = 5
 
 
-def learn_max_gap(X, series=None, max_gap=None) -> Any:
+def learn_max_gap(X, series=None, max_gap=None, *, warn=True) -> Any:
     """Longest step in time that is no gap; None where the rows have no time.
 
     Parameters
@@ -25,10 +25,13 @@ def learn_max_gap(X, series=None, max_gap=None) -> Any:
         Series that each row belongs to.
     max_gap : None, number or timedelta-like
         None: 5 times the median step.
+    warn : bool
+        Whether to warn of an index that tells no time, or a `max_gap` without effect.
     """
     time, ids = _time_and_series(X, series)
     if time is None:
-        _warn_of_no_time(X, max_gap)
+        if warn:
+            _warn_of_no_time(X, max_gap)
         return None
     if max_gap is None:
         steps = np.diff(time)[_same(ids)]
@@ -150,7 +153,7 @@ def _time_and_series(X, series):
 
 
 def index_as_numbers(index):
-    """Times as timedeltas since the first, numbers as int64 or float64, else None."""
+    """Make times timedeltas since the first, numbers int64 or float64, else None."""
     if isinstance(index, pd.DatetimeIndex | pd.PeriodIndex):
         if isinstance(index, pd.PeriodIndex):
             index = index.to_timestamp()

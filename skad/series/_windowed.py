@@ -140,6 +140,8 @@ class WindowedDetector(ThresholdMixin, MetaDetector):
     True
     """
 
+    needs_order = True  # of rows, see `TunedThresholdDetector`
+
     _parameter_constraints: ClassVar[dict] = {
         "estimator": [HasMethods(["fit", "score_samples"])],
         "window_length": [Interval(Integral, 1, None, closed="left")],
@@ -227,7 +229,7 @@ class WindowedDetector(ThresholdMixin, MetaDetector):
             )
             none = starts[:0]
             self.estimator_ = self._fit_windows(context, again, table, starts, none)
-            # As where a net refits by itself: the history is that of the first training.
+            # As where a net refits by itself, the history is that of the first one.
             again.net_.history_ = detector.net_.history_
             again.best_epoch_ = detector.best_epoch_
             if self.contamination != "auto":

@@ -208,6 +208,8 @@ class SlidingWindow(VersionedMixin, TransformerMixin, BaseEstimator):
     2        2.0      3.0
     """
 
+    needs_order = True  # of rows, see `TunedThresholdDetector`
+
     _parameter_constraints: ClassVar[dict] = {
         "window_length": [Interval(Integral, 1, None, closed="left")],
         "pad": [StrOptions({"edge", "zero"})],

@@ -7,7 +7,12 @@ from typing import ClassVar
 import numpy as np
 from sklearn.base import ClassifierMixin, clone
 from sklearn.callback import with_callbacks
-from sklearn.model_selection import ShuffleSplit, StratifiedShuffleSplit, check_cv
+from sklearn.model_selection import (
+    PredefinedSplit,
+    ShuffleSplit,
+    StratifiedShuffleSplit,
+    check_cv,
+)
 from sklearn.utils import assert_all_finite, indexable
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
@@ -24,6 +29,7 @@ from skad._validation import (
     column_or_1d,
     find_detector,
     fit_context,
+    num_samples,
     safe_indexing,
 )
 from skad._versions import VersionedMixin
@@ -57,9 +63,11 @@ class TunedThresholdDetector(ThresholdMixin, MetaDetector):
 
         - None: from `X_val` and `y_val` of `fit`. Without them the threshold of the
           inner detector stays.
-        - float: share of `X` that is held out, stratified by `y`.
+        - float: share of `X` that is held out, stratified by `y`; where rows are scored
+          with their neighbours (`WindowedDetector`, `SlidingWindow`), the end of `X`.
         - int or splitter: the scores of all test folds, each from a detector fitted on
-          the other folds, are pooled.
+          the other folds, are pooled. An int is that of StratifiedKFold or, where rows
+          are scored with their neighbours, of KFold.
         - "prefit": `estimator` is fitted already, and the whole of `X` is for
           validation.
     refit : bool, default=True
@@ -93,7 +101,7 @@ class TunedThresholdDetector(ThresholdMixin, MetaDetector):
     `y` is passed to the detector (which uses it if it has `normal_label`), and read
     here if `cv` is set. Where a rule that needs labels cannot have them (`y` is None,
     in neither coding, or holds no anomaly), the threshold of the inner detector stays
-    and a warning says so.
+    and a warning says so, unless neither `cv`, `y` nor `X_val` was given.
 
     Another threshold for a detector that is fitted costs no training. With
     ``cv="prefit"`` a rule reads one from rows that the detector scores;
@@ -104,6 +112,10 @@ class TunedThresholdDetector(ThresholdMixin, MetaDetector):
 
     A rule that counts events needs the scores of consecutive rows: `X_val`, "prefit",
     or a splitter whose test folds follow each other, such as KFold without shuffling.
+    So does a detector that scores rows with their neighbours: folds that are drawn or
+    stratified put rows side by side that are not, and every seam looks like an anomaly.
+    This holds for the folds of a search or of cross-validation around it, too, and for
+    a `DetectorClassifier`, for which scikit-learn stratifies an int.
 
     GridSearchCV cuts `X_val` like `X` if both have the same number of rows; use `cv` in
     a search. In a pipeline nothing transforms `X_val` before it comes here: put the
@@ -175,8 +187,8 @@ class TunedThresholdDetector(ThresholdMixin, MetaDetector):
         ValueError
             If `y_val` is in neither coding or lacks a class that the rule needs, if
             both `cv` and `X_val` are given, or `groups` without a splitter, if
-            ``refit=False`` with several splits, or if the rule needs the order of the
-            rows and `cv` does not keep it.
+            ``refit=False`` with several splits, or if the rule or the detector needs
+            the order of the rows and `cv` does not keep it.
         """
         if X_val is None and y_val is not None:
             raise ValueError("y_val was given without X_val, the rows it belongs to.")
@@ -197,7 +209,10 @@ class TunedThresholdDetector(ThresholdMixin, MetaDetector):
         labels, problem = _read_labels(y)
         if problem and _needs_labels(rule):
             self._fit_all(X, y)
-            self._keep_offset("" if y is None else problem)
+            self._keep_offset(problem)
+        elif self.cv == "prefit":
+            self._fit_all(X, y)
+            self._apply(rule, self.estimator_.score_samples(X), labels)
         else:
             self._fit_with_splits(rule, X, y, labels, groups)
         return self
@@ -212,13 +227,9 @@ class TunedThresholdDetector(ThresholdMixin, MetaDetector):
             self._apply(rule, self.estimator_.score_samples(X_val), y_val)
 
     def _fit_with_splits(self, rule, X, y, labels, groups):
-        if self.cv == "prefit":
-            check_is_fitted(self.estimator)
-            self._keep(self.estimator)
-            self._apply(rule, self.estimator_.score_samples(X), labels)
-            return
         X, y, labels, groups = indexable(X, y, labels, groups)
-        splits = list(self._splitter(labels).split(X, labels, groups))
+        splitter = self._splitter(num_samples(X), labels)
+        splits = list(splitter.split(X, labels, groups))
         if not splits:
             raise ValueError(f"cv={self.cv!r} makes no splits; at least one is needed.")
         if not self.refit and len(splits) > 1:
@@ -226,8 +237,9 @@ class TunedThresholdDetector(ThresholdMixin, MetaDetector):
                 f"refit=False needs a single split, but cv={self.cv!r} makes "
                 f"{len(splits)}; use a float for cv, or refit=True."
             )
-        _check_order(rule, splits, self.cv)
-        context = self._begin(len(splits) + self.refit)
+        _check_order(self.estimator, rule, splits, self.cv)
+        context = self._init_callback_context(max_subtasks=len(splits) + self.refit)
+        context.call_on_fit_task_begin(estimator=self)
         tested = []
         for train, test in splits:
             detector = self._fit_inner(
@@ -247,38 +259,34 @@ class TunedThresholdDetector(ThresholdMixin, MetaDetector):
             labels = np.concatenate([labels[test] for test, _ in tested])
         self._apply(rule, scores, labels)
 
-    def _splitter(self, y):
+    def _splitter(self, n_rows, y):
+        in_order = _scores_in_order(self.estimator)
         if isinstance(self.cv, Real) and not isinstance(self.cv, Integral):
+            if in_order:
+                n_test = min(max(1, round(self.cv * n_rows)), n_rows - 1)
+                return PredefinedSplit(np.repeat([-1, 0], [n_rows - n_test, n_test]))
             shuffle_split = ShuffleSplit if y is None else StratifiedShuffleSplit
             return shuffle_split(
                 1, test_size=self.cv, random_state=check_random_state(self.random_state)
             )
-        return check_cv(self.cv, y, classifier=y is not None)
+        return check_cv(self.cv, y, classifier=y is not None and not in_order)
 
     def _fit_all(self, X, y):
         if self.cv == "prefit":
             check_is_fitted(self.estimator)
             self._keep(self.estimator)
             return
-        context = self._begin(1)
-        self._keep(
-            self._fit_inner(context, "fit-estimator", clone(self.estimator), X, y)
-        )
-        context.call_on_fit_task_end(estimator=self)
-
-    def _begin(self, n_fits):
-        context = self._init_callback_context(max_subtasks=n_fits)
-        return context.call_on_fit_task_begin(estimator=self)
+        self._fit_one(X, y)
 
     def _apply(self, rule, scores, y):
         self.rule_ = rule.fit(scores, y)
         self.offset_ = float(self.rule_.threshold_)
 
     def _keep_offset(self, problem):
-        """Keep the threshold of the inner detector, with a warning if y was given."""
+        """Keep the threshold of the inner detector; warn of a problem, if any."""
         if problem:
             warnings.warn(
-                f"{problem}; the threshold of the inner detector is kept.",
+                f"{problem.rstrip('.')}; the threshold of the inner detector is kept.",
                 UserWarning,
                 stacklevel=6,
             )
@@ -369,12 +377,7 @@ class FixedThresholdDetector(ThresholdMixin, MetaDetector):
         self : object
             The fitted detector.
         """
-        context = self._init_callback_context(max_subtasks=1)
-        context.call_on_fit_task_begin(estimator=self)
-        self._keep(
-            self._fit_inner(context, "fit-estimator", clone(self.estimator), X, y)
-        )
-        context.call_on_fit_task_end(estimator=self)
+        self._fit_one(X, y)
         self.offset_ = float(self.threshold)
         return self
 
@@ -487,12 +490,7 @@ class DetectorClassifier(VersionedMixin, ClassifierMixin, MetaDetector):
                 f"outlier_label={outlier_label!r} is not a label of y, which holds "
                 f"{classes.tolist()}."
             )
-        context = self._init_callback_context(max_subtasks=1)
-        context.call_on_fit_task_begin(estimator=self)
-        self._keep(
-            self._fit_inner(context, "fit-estimator", clone(self.estimator), X, y)
-        )
-        context.call_on_fit_task_end(estimator=self)
+        self._fit_one(X, y)
         self.classes_ = classes
         self.outlier_label_ = outlier_label
         return self
@@ -551,12 +549,27 @@ def _read_labels(y):
     return is_anomaly, "" if is_anomaly.any() else "y holds no anomalies"
 
 
+def _scores_in_order(estimator):
+    """Whether a row is scored with its neighbours, somewhere inside."""
+    parts = [estimator, *estimator.get_params().values()]
+    return any(getattr(part, "needs_order", False) for part in parts)
+
+
 def _needs_labels(rule):
     return getattr(rule, "needs_labels", False)
 
 
-def _check_order(rule, splits, cv):
-    """Refuse splits that tear neighbouring rows apart, where the rule needs them."""
+def _check_order(estimator, rule, splits, cv):
+    """Refuse splits that tear neighbouring rows apart, where they are needed."""
+    # Stretches of rows and whole series have few seams, rows that are drawn have many.
+    if _scores_in_order(estimator) and any(
+        (np.diff(rows) != 1).sum() > 0.1 * len(rows) for part in splits for rows in part
+    ):
+        raise ValueError(
+            f"{type(estimator).__name__} scores rows with their neighbours, but cv="
+            f"{cv!r} draws rows at random. Use X_val, a float, cv='prefit', KFold() or "
+            "TimeSeriesSplit()."
+        )
     if not getattr(rule, "needs_order", False):
         return
     rows = np.concatenate([test for _, test in splits])

@@ -1,6 +1,6 @@
 """One detector around another."""
 
-from sklearn.base import BaseEstimator, MetaEstimatorMixin
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 from sklearn.callback import CallbackSupportMixin
 from sklearn.utils import get_tags
 from sklearn.utils.metaestimators import available_if
@@ -24,6 +24,14 @@ class MetaDetector(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator):
             detector.fit(X, y, **params)
             task.call_on_fit_task_end(estimator=self, X=X, y=y)
         return detector
+
+    def _fit_one(self, X, y):
+        """Fit a clone of the inner detector and make it ours."""
+        context = self._init_callback_context(max_subtasks=1)
+        context.call_on_fit_task_begin(estimator=self)
+        detector = clone(self.estimator)
+        self._keep(self._fit_inner(context, "fit-estimator", detector, X, y))
+        context.call_on_fit_task_end(estimator=self)
 
     def _keep(self, detector):
         """Make a fitted inner detector ours."""

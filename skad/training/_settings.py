@@ -5,6 +5,7 @@ import threading
 from contextlib import contextmanager
 
 import torch
+from torch.utils._python_dispatch import _get_current_dispatch_mode_stack, _pop_mode
 
 _lock = threading.Lock()
 _inside: set[object] = set()
@@ -18,10 +19,12 @@ def training_settings():
     The number of threads is global to the process, so that concurrent fits sign in and
     out, and every one of them leaves the number that stood before the first. Gradients
     are a setting of each thread. Torch turns them off and on in every step, and a
-    Ctrl-C there would leave them off for good.
+    Ctrl-C there would leave them off for good; one that comes while `torch_generator`
+    is entered or left would leave it to all later draws of the thread.
     """
     global _threads_outside
     fit = object()
+    n_modes = len(_get_current_dispatch_mode_stack())
     try:
         with _lock:
             if not _inside:
@@ -32,13 +35,15 @@ def training_settings():
             yield
     finally:
         try:
-            _leave(fit)
+            _leave(fit, n_modes)
         except KeyboardInterrupt:  # a Ctrl-C just here must not leave it half done
-            _leave(fit)
+            _leave(fit, n_modes)
             raise
 
 
-def _leave(fit):
+def _leave(fit, n_modes):
+    while len(_get_current_dispatch_mode_stack()) > n_modes:
+        _pop_mode()
     with _lock:
         if fit in _inside:
             torch.set_num_threads(_threads_outside)
