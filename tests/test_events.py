@@ -667,10 +667,8 @@ def test_search_hands_the_borders_to_the_scorer(pumps, cv):
     groups = y.index.codes[0] if isinstance(cv, GroupKFold) else None
     scoring = {
         "f": make_outlier_scorer("event_fbeta", beta=0.5),
-        "delay": make_outlier_scorer(
-            detection_delay, greater_is_better=False, unit="min"
-        ),
-        "alarms": make_outlier_scorer(false_alarms_per_day, greater_is_better=False),
+        "delay": make_outlier_scorer(detection_delay, unit="min"),
+        "alarms": make_outlier_scorer(false_alarms_per_day),
     }
     search = GridSearchCV(
         Echo(), {"flip": [True, False]}, scoring=scoring, refit="f", cv=cv

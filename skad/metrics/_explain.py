@@ -59,8 +59,10 @@ def explain(estimator, X, *, timesteps=False):
     Notes
     -----
     What adds up exactly is the error that the detector scores by: squared, absolute,
-    standardised or Mahalanobis errors; the last may have negative parts. It is the
-    score of the detector as it is told: in units behind the scaler.
+    standardised or Mahalanobis errors; the last may have negative parts. The distance
+    of codes in hybrid errors belongs to no sensor, and is shared out like the other
+    part of the error. It is the score of the detector as it is told: in units behind
+    the scaler.
 
     Examples
     --------

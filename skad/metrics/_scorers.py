@@ -18,9 +18,11 @@ from sklearn.metrics import (
 
 from skad._validation import check_outlier_labels, column_or_1d
 from skad.metrics._event_scores import (
+    detection_delay,
     event_fbeta_score,
     event_precision_score,
     event_recall_score,
+    false_alarms_per_day,
 )
 from skad.metrics._events import index_of
 
@@ -46,6 +48,8 @@ _METRICS: dict[str, tuple[Any, str, dict[str, Any]]] = {
     "recall": (recall_score, "predict", _WORST),
     "roc_auc": (roc_auc_score, "score", {}),
 }
+
+_LOWER_IS_BETTER = (detection_delay, false_alarms_per_day)
 
 # The plain string is refused by make_scorer, a list is not.
 _RESPONSE_METHODS = {
@@ -80,7 +84,7 @@ class _OutlierMetric:
 
 
 def make_outlier_scorer(
-    metric, *, response="auto", greater_is_better=True, **metric_params
+    metric, *, response="auto", greater_is_better=None, **metric_params
 ):
     """Make a scorer of outlier detectors, for search and cross-validation.
 
@@ -109,9 +113,9 @@ def make_outlier_scorer(
         judged anomalous, from ``predict(X)``. "auto": what the named metric needs; for
         a callable, predictions if its second argument is called `y_pred`, as in
         scikit-learn's metrics, and scores otherwise.
-    greater_is_better : bool, default=True
+    greater_is_better : bool, default=None
         Whether a high value of the metric is good. If not, the scorer returns its
-        negative.
+        negative. None: of all but `detection_delay` and `false_alarms_per_day`.
     **metric_params : dict
         Further keyword arguments of the metric, such as ``beta=0.5`` for "fbeta" or
         ``max_fpr=0.1`` for "roc_auc".
@@ -179,6 +183,8 @@ def make_outlier_scorer(
         raise ValueError(
             f"response={response!r}; expected 'auto', 'score' or 'predict'."
         )
+    if greater_is_better is None:
+        greater_is_better = function not in _LOWER_IS_BETTER
     return make_scorer(
         _OutlierMetric(function, response),
         response_method=_RESPONSE_METHODS[response],

@@ -25,7 +25,8 @@ def clean_table(table, *, timestamp=None):
     Parameters
     ----------
     table : DataFrame of shape (n_rows, n_columns)
-        Raw table of one series. Take labels out first: their texts are no numbers.
+        Raw table of one series. Labels of numbers may stay in, and lose the same rows;
+        those of texts are no numbers: map them, ``table["label"] == "BROKEN"``.
     timestamp : str or None, default=None
         Column that becomes the index. None: the index of the table tells time.
 
@@ -195,8 +196,10 @@ def _read_numbers(table):
     if shown:
         warnings.warn(
             "Some values are no numbers and became missing (column: how many of its "
-            f"rows, the first of them): {'; '.join(shown)}. Take labels out first; the "
-            "counts stand in attrs['n_unreadable'].",
+            f"rows, the first of them): {'; '.join(shown)}. Labels must be mapped to "
+            "numbers first, the column of timestamps be named, timestamp=..., decimal "
+            "commas be told to pd.read_csv, decimal=','. The counts stand in "
+            "attrs['n_unreadable'].",
             UserWarning,
             stacklevel=3,
         )
@@ -225,8 +228,8 @@ def _check_order(index, rows):
         first = np.flatnonzero(index == stamp)[0]
         raise ValueError(
             f"Rows {rows[first]} and {rows[again[0]]} have the same timestamp, {stamp},"
-            f" but different values ({len(again)} such rows). Decide which to keep, or "
-            f"average them, e.g. with table.groupby(column).mean().{hint}"
+            f" but different values ({len(again)} such rows). Decide which to keep, "
+            f"e.g. with table.drop_duplicates(column, keep='last').{hint}"
         )
     later = np.flatnonzero(index[1:] < index[:-1]) + 1
     if len(later):

@@ -85,6 +85,10 @@ class TimeSeriesImputer(VersionedMixin, TransformerMixin, BaseEstimator):
     `max_missing` < 1 asks for that, else with a warning, for it has neither median nor
     mean. With `max_missing` = 1 and a number or None as `fallback` it is kept.
 
+    **What is filled looks normal**, and so it is scored: a table of sensors that all
+    have gone silent may have no anomaly in it. Where silence is a fault, count missing
+    values beside the score, or keep them as columns with `add_indicator`.
+
     **The tail.** With `carry_tail`, what the method leaves missing at the start of a
     table, up to the first observed value, becomes the last observed value of the last
     training segment, for each series alone. The rows that already were missing at the
