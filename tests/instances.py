@@ -120,7 +120,7 @@ IMPUTERS = {
     "ffill": TimeSeriesImputer(),
     "bfill": TimeSeriesImputer("bfill", fallback="mean"),
     "linear-time": TimeSeriesImputer("linear", limit=2, add_indicator=True),
-    "time": TimeSeriesImputer("time", fallback=0.0, max_gap=3.0),
+    "time": TimeSeriesImputer("time", fallback=0.0),
     "tail": TimeSeriesImputer(carry_tail=True, limit=3, max_missing=0.5),
     "no-fallback": TimeSeriesImputer("linear", fallback=None, max_missing=0.5),
 }

@@ -180,7 +180,10 @@ def test_same_seeds__same_figures(parts):
 
 def test_every_random_state_inside__is_set(parts):
     detector = TunedThresholdDetector(
-        make_pipeline(StandardScaler(), net(random_state=1)), cv=0.3, random_state=1
+        make_pipeline(StandardScaler(), net(random_state=1)),
+        QuantileThreshold(),
+        cv=0.3,
+        random_state=1,
     )
     report = evaluate({"net": detector}, **parts, references=False, seeds=[5])
     fitted = report.detectors["net"].estimator_

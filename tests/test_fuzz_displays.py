@@ -35,6 +35,7 @@ pytestmark = [
     pytest.mark.fuzz,
     pytest.mark.filterwarnings("ignore:invalid value encountered in reduce"),
     pytest.mark.filterwarnings("ignore:overflow encountered in cast"),
+    pytest.mark.filterwarnings("ignore:.*are shorter than window_length:UserWarning"),
 ]
 
 

@@ -36,9 +36,6 @@ from skad.thresholds._unlabelled import QuantileThreshold
 # then does the score of a row not depend on the rows beside it.
 BLOCK = 64
 
-# What `contamination="auto"` puts below the threshold.
-_AUTO_QUANTILE = 0.01
-
 
 class BaseAutoencoder(
     ClassNamePrefixFeaturesOutMixin, TransformerMixin, ThresholdMixin, BaseEstimator
@@ -228,8 +225,8 @@ class BaseAutoencoder(
                 "not finite: the training has diverged. Use a smaller lr, set "
                 "max_grad_norm, or scale the data first, e.g. with StandardScaler."
             )
-        quantile = _AUTO_QUANTILE if auto else self.contamination
-        self.offset_ = QuantileThreshold(quantile).fit(scores).threshold_
+        rule = QuantileThreshold() if auto else QuantileThreshold(self.contamination)
+        self.offset_ = rule.fit(scores).threshold_
 
     # Blocks ---------------------------------------------------------------------------
 

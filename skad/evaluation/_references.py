@@ -13,9 +13,6 @@ from skad.thresholds._detectors import TunedThresholdDetector
 from skad.thresholds._mixin import ThresholdMixin
 from skad.thresholds._unlabelled import QuantileThreshold
 
-# What a detector flags of its training rows if nobody finds a threshold for it.
-_AUTO_QUANTILE = 0.01
-
 
 class NeighborDetector(ThresholdMixin, BaseEstimator):
     """Mean distance to the nearest of the training rows, or of a sample of them."""
@@ -33,7 +30,7 @@ class NeighborDetector(ThresholdMixin, BaseEstimator):
         self.neighbors_.fit(safe_indexing(X, rows))
         # without rows, each row is left out of its own neighbours
         scores = -self.neighbors_.kneighbors()[0].mean(axis=1)
-        self.offset_ = QuantileThreshold(_AUTO_QUANTILE).fit(scores).threshold_
+        self.offset_ = QuantileThreshold().fit(scores).threshold_
         return self
 
     def score_samples(self, X):
@@ -50,7 +47,7 @@ class RandomDetector(ThresholdMixin, BaseEstimator):
     def fit(self, X, y=None):
         """Learn nothing."""
         self.generator_ = check_random_state(self.random_state)
-        self.offset_ = _AUTO_QUANTILE
+        self.offset_ = 0.01  # flags as much of the rows as the others do
         return self
 
     def score_samples(self, X):

@@ -46,8 +46,6 @@ from skad.thresholds._unlabelled import QuantileThreshold
 # Values of windows that are scored at once; detectors of others copy them.
 _VALUES_AT_ONCE = 2**20
 
-_AUTO_QUANTILE = 0.01
-
 
 class WindowedDetector(ThresholdMixin, MetaDetector):
     """Detector of windows, applied to a table: one score for each row.
@@ -358,8 +356,8 @@ class WindowedDetector(ThresholdMixin, MetaDetector):
             is_normal = is_normal & (np.cumsum(edges[:-1]) > 0)
         # A window sees the rows around: scored is the whole table, then chosen from.
         scores = self._score_table(table, bounds)[is_normal]
-        quantile = _AUTO_QUANTILE if auto else self.contamination
-        self.offset_ = QuantileThreshold(quantile).fit(scores).threshold_
+        rule = QuantileThreshold() if auto else QuantileThreshold(self.contamination)
+        self.offset_ = rule.fit(scores).threshold_
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
