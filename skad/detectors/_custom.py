@@ -136,6 +136,10 @@ class Autoencoder(BaseNeuralAutoencoder):
     `transform`, ``kl_weight > 0`` and ``error_model="hybrid"`` need a module that
     returns its latent code.
 
+    The last batch of an epoch holds what is left, one window perhaps, of which batch
+    normalisation makes an error: choose another `batch_size` then, or layer
+    normalisation.
+
     Examples
     --------
     >>> from torch import nn

@@ -13,6 +13,10 @@ from skad._validation import check_consistent_length, column_or_1d, num_samples
 # A step in time longer than so many usual ones is a gap; jitter is none.
 _GAP_IN_STEPS = 5
 
+_NOT_DRAWN = (
+    "If a splitter has drawn the rows at random, take KFold or TimeSeriesSplit instead."
+)
+
 
 def learn_max_gap(X, series=None, max_gap=None, *, warn=True) -> Any:
     """Longest step in time that is no gap; None where the rows have no time.
@@ -186,7 +190,7 @@ def _check_together(ids, begins):
     if n_runs != n_series:
         raise ValueError(
             f"The rows of {n_series} series come in {n_runs} runs; the rows of each "
-            "must stand together. Sort by series, then by time."
+            f"must stand together. Sort by series, then by time. {_NOT_DRAWN}"
         )
 
 
@@ -201,5 +205,6 @@ def _check_order(X, steps, is_border):
             f"The time index of X must increase: {after} in row {row} {kind}, after "
             f"{before} ({int(wrong.sum())} such rows). Sort the rows and drop doubled "
             "timestamps, e.g. with skad.clean_table. Several series in one table need "
-            "a MultiIndex (series, time), or series= where there is one."
+            "a MultiIndex (series, time), or series= where there is one. "
+            f"{_NOT_DRAWN}"
         )
