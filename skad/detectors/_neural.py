@@ -165,7 +165,7 @@ class BaseNeuralAutoencoder(CallbackSupportMixin, BaseAutoencoder):
         seed = self.net_.settings["split_seed"] if go_on else draw_seed(generator)
         if held_out is None:
             windows, held_out = self._hold_out(windows, make_generator(seed))
-            if go_on and held_out and self.net_.settings["has_learnt_all"]:
+            if go_on and held_out and self.net_.settings.get("has_learnt_all"):
                 raise ValueError(
                     "warm_start would go on from a net that was trained anew on all "
                     "windows (refit=True), and has learnt those to validate on. Set "
