@@ -126,7 +126,7 @@ def test_events_are_those_of_a_loop(table, merge_gap, min_length):
 def test_borders_are_those_of_the_detectors(table):
     flags, _, index, max_gap, _ = table
     X = pd.DataFrame({"x": np.zeros(len(flags))}, index=index)
-    bounds = find_segments(X, None, learn_max_gap(X, None, max_gap, warn=False))
+    bounds = find_segments(X, None, learn_max_gap(X, None, max_gap))
     expected = np.repeat(np.arange(len(bounds)), np.diff(bounds).ravel())
     found = read_rows(index, len(flags), max_gap).segments
     assert found.tolist() == expected.tolist()

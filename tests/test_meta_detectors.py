@@ -358,6 +358,17 @@ def test__tuned__rows_scored_with_neighbours__float_holds_out_the_end(detector, 
     TunedThresholdDetector(detector, cv=0.3).fit(frame, y)
 
 
+def test__tuned__rows_scored_with_neighbours__whole_short_series_are_folds(series):
+    X, y = series
+    groups = np.arange(len(X)) // 6
+    index = pd.MultiIndex.from_arrays([groups, np.arange(len(X))])
+    tuned = TunedThresholdDetector(
+        WindowedDetector(LinearAutoencoder(1), 3), cv=GroupKFold(3)
+    )
+    tuned.fit(pd.DataFrame(X, index=index), y, groups=groups)
+    assert hasattr(tuned, "rule_")
+
+
 @pytest.mark.parametrize(
     "cv",
     [ShuffleSplit(1, random_state=0), KFold(3, shuffle=True, random_state=0)],

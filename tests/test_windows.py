@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 from sklearn.ensemble import IsolationForest
 from sklearn.pipeline import make_pipeline
 
-from skad import LinearAutoencoder, SlidingWindow, sliding_windows, split_roles
+from skad import (
+    LinearAutoencoder,
+    SlidingWindow,
+    TimeSeriesImputer,
+    WindowedDetector,
+    sliding_windows,
+    split_roles,
+)
 from skad.series._segments import find_segments, learn_max_gap
 
 
@@ -18,7 +25,7 @@ def minutes(n_rows, start="2024-03-01", **options):
 
 
 def segments_of(table, series=None, max_gap=None):
-    gap = learn_max_gap(table, series, max_gap)
+    gap = learn_max_gap(table, series, max_gap, stacklevel=2)
     return find_segments(table, series, gap).tolist()
 
 
@@ -151,8 +158,15 @@ def test_unsigned_and_bool_index():
 )
 def test_index_of_texts__is_no_time_which_a_warning_says(index):
     table = pd.DataFrame({"flow": np.arange(3.0)}, index=index)
-    with pytest.warns(UserWarning, match="tells no time, so gaps are not seen"):
-        assert SlidingWindow(2).fit(table).max_gap_ is None
+    for fit in (
+        SlidingWindow(2).fit,
+        TimeSeriesImputer().fit,
+        WindowedDetector(LinearAutoencoder(1), 2).fit,
+        lambda X: sliding_windows(X, window_length=2),
+    ):
+        with pytest.warns(UserWarning, match="tells no time, so gaps are not se") as w:
+            fit(table)
+        assert w[0].filename == __file__
 
 
 def test_max_gap__without_time__has_no_effect_which_a_warning_says():

@@ -43,7 +43,7 @@ class PaddedLinear(nn.Linear):
 
 
 class CodeModule(nn.Module):
-    """Autoencoder made of `encode` and `decode`.
+    """Autoencoder made of `encode` and `decode`, which a subclass writes.
 
     forward: (B, T, C) -> (B, T, C) and the latent code (B, D) before its activation.
     """

@@ -428,7 +428,7 @@ class HybridErrors(BaseErrorModel):
 
         By one matrix product, a third of the time of NearestNeighbors. Detectors always
         give 64 rows, so that a row is not rounded by the rows beside it. In float32,
-        half the time, it would be: OpenBLAS rounds it by its place in the block.
+        which is faster, it would be: OpenBLAS rounds it by its place in the block.
         """
         codes = (codes - self.code_means_) / self.code_units_
         lengths = np.vecdot(codes, codes)

@@ -346,8 +346,7 @@ def read_rows(index, n_rows, max_gap=None) -> Rows:
             f"index has {len(labels)} entries; expected {n_rows}, one for each row."
         )
     table = pd.DataFrame(index=labels)
-    max_gap = learn_max_gap(table, max_gap=max_gap, warn=False)
-    bounds = find_segments(table, max_gap=max_gap)
+    bounds = find_segments(table, max_gap=learn_max_gap(table, max_gap=max_gap))
     segments = np.repeat(np.arange(len(bounds)), np.diff(bounds, axis=1).ravel())
     if not isinstance(labels, pd.MultiIndex):
         return Rows(None, labels, segments)

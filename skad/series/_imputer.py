@@ -181,7 +181,7 @@ class TimeSeriesImputer(VersionedMixin, TransformerMixin, BaseEstimator):
             column would be dropped.
         """
         values, rows = self._read(X, reset=True)
-        self.max_gap_ = learn_max_gap(rows, max_gap=self.max_gap)
+        self.max_gap_ = learn_max_gap(rows, max_gap=self.max_gap, stacklevel=4)
         bounds = find_segments(rows, max_gap=self.max_gap_)
         self.statistics_ = self._learn_statistics(values)
         self._learn_columns(np.isnan(values))

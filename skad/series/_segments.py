@@ -18,7 +18,7 @@ _NOT_DRAWN = (
 )
 
 
-def learn_max_gap(X, series=None, max_gap=None, *, warn=True) -> Any:
+def learn_max_gap(X, series=None, max_gap=None, *, stacklevel=None) -> Any:
     """Longest step in time that is no gap; None where the rows have no time.
 
     Parameters
@@ -29,13 +29,14 @@ def learn_max_gap(X, series=None, max_gap=None, *, warn=True) -> Any:
         Series that each row belongs to.
     max_gap : None, number or timedelta-like
         None: 5 times the median step.
-    warn : bool
-        Whether to warn of an index that tells no time, or a `max_gap` without effect.
+    stacklevel : int or None
+        Where to warn of an index that tells no time, or of a `max_gap` without effect,
+        as of `warnings.warn` in the caller; None does not warn.
     """
     time, ids = _time_and_series(X, series)
     if time is None:
-        if warn:
-            _warn_of_no_time(X, max_gap)
+        if stacklevel is not None:
+            _warn_of_no_time(X, max_gap, stacklevel + 2)
         return None
     if max_gap is None:
         steps = np.diff(time)[_same(ids)]
@@ -43,7 +44,7 @@ def learn_max_gap(X, series=None, max_gap=None, *, warn=True) -> Any:
     return _check_max_gap(max_gap, of_time=time.dtype.kind == "m")
 
 
-def _warn_of_no_time(X, max_gap):
+def _warn_of_no_time(X, max_gap, stacklevel):
     """Warn where the user seems to think that the rows have a time."""
     index = getattr(X, "index", None)
     if isinstance(index, pd.Index) and len(index):
@@ -52,14 +53,14 @@ def _warn_of_no_time(X, max_gap):
             "time, so gaps are not seen. Make it one of times, e.g. with "
             "skad.clean_table or pd.to_datetime, or drop it.",
             UserWarning,
-            stacklevel=7,
+            stacklevel=stacklevel,
         )
     elif max_gap is not None:
         warnings.warn(
             f"max_gap={max_gap!r} has no effect: X has no time index. In a pipeline "
             'set_output(transform="pandas") keeps it.',
             UserWarning,
-            stacklevel=7,
+            stacklevel=stacklevel,
         )
 
 

@@ -207,7 +207,7 @@ class WindowedDetector(ThresholdMixin, MetaDetector):
             )
         table = self._check_table(X, reset=True)
         is_normal = self._normal_rows(table, y)
-        self.max_gap_ = learn_max_gap(X, series, self.max_gap)
+        self.max_gap_ = learn_max_gap(X, series, self.max_gap, stacklevel=5)
         bounds = find_segments(X, series, self.max_gap_)
         check_long_enough(bounds, self.window_length)
         self._warn_of_short_segments(bounds, "not learnt from", 6)

@@ -126,7 +126,8 @@ def sliding_windows(X, y=None, *, window_length, stride=1, series=None, max_gap=
     for name, value in {"window_length": window_length, "stride": stride}.items():
         if not isinstance(value, Integral) or value < 1:
             raise ValueError(f"{name}={value!r}; expected an int >= 1.")
-    bounds = find_segments(X, series, learn_max_gap(X, series, max_gap))
+    max_gap = learn_max_gap(X, series, max_gap, stacklevel=2)
+    bounds = find_segments(X, series, max_gap)
     check_long_enough(bounds, window_length)
     starts = window_starts(bounds, window_length, stride)
     windows = windows_view(table, window_length)[as_slice(starts)]
@@ -239,7 +240,7 @@ class SlidingWindow(VersionedMixin, TransformerMixin, BaseEstimator):
             The fitted transformer.
         """
         validate_data(self, X, ensure_all_finite=False, dtype="numeric")
-        self.max_gap_ = learn_max_gap(X, max_gap=self.max_gap)
+        self.max_gap_ = learn_max_gap(X, max_gap=self.max_gap, stacklevel=4)
         return self
 
     def transform(self, X):
