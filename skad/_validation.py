@@ -1,11 +1,17 @@
-"""Input checks, and the one place that imports scikit-learn's private names."""
+"""Input checks, warnings, and the only imports of private names of scikit-learn."""
 
+import contextlib
 import functools
+import os
+import sys
+import warnings
+from pathlib import Path
 
+import joblib
 import numpy as np
+import sklearn
 from sklearn import get_config
 from sklearn.base import _fit_context as fit_context
-from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing as safe_indexing
 from sklearn.utils import check_array as sklearn_check_array
 from sklearn.utils import check_random_state as sklearn_check_random_state
@@ -41,15 +47,33 @@ __all__ = [
     "check_random_state",
     "column_or_1d",
     "feature_names_in",
-    "find_detector",
     "fit_context",
     "num_samples",
     "safe_indexing",
     "validate_data",
+    "warn",
 ]
 
+# Where a warning is not about: these, and decorators of contextlib between them.
+_LIBRARIES = (
+    *(f"{Path(m.__file__).parent}{os.sep}" for m in (sklearn, joblib)),
+    f"{Path(__file__).parent}{os.sep}",
+    contextlib.__file__,
+)
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
 _CODINGS = "{-1 = anomaly, +1 = normal} or {0 = normal, 1 = anomaly}"
+
+
+def warn(message: str, category: type[Warning] = UserWarning) -> None:
+    """Warn, and point at the user's line that led here.
+
+    That is the innermost one outside of skad, scikit-learn and joblib, whatever
+    pipelines, searches and decorators lie between.
+    """
+    frame, level = sys._getframe(1), 2  # the caller of this function
+    while frame.f_back and frame.f_code.co_filename.startswith(_LIBRARIES):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, category, stacklevel=level)
 
 
 def check_array(X, **options) -> np.ndarray:
@@ -186,38 +210,3 @@ def check_random_state(random_state) -> np.random.RandomState:
     if random_state is None or random_state is np.random:
         return np.random.RandomState(np.random.MT19937())
     return sklearn_check_random_state(random_state)
-
-
-def find_detector(estimator, attribute, X=None):
-    """Walk through pipelines, searches and wrappers to the detector with an attribute.
-
-    Returns the detector, and X as it reaches the detector.
-    """
-    check_is_fitted(estimator)
-    outer = estimator
-    while not hasattr(estimator, attribute):
-        if isinstance(estimator, Pipeline):
-            if X is not None and len(estimator) > 1:
-                X = estimator[:-1].transform(X)
-            estimator = estimator[-1]
-            continue
-        if X is not None and hasattr(estimator, "window_length"):
-            raise TypeError(
-                f"{type(estimator).__name__} cuts windows itself. Cut them first, and "
-                "give the detector inside, `estimator_`, with the windows."
-            )
-        estimator = _inner(estimator)
-        if estimator is None:
-            raise TypeError(
-                f"{type(outer).__name__} has no `{attribute}`, nor does an estimator "
-                "inside it."
-            )
-    return estimator, X
-
-
-def _inner(estimator):
-    # "estimator" is for FrozenEstimator, which is fitted as it stands.
-    for name in ("best_estimator_", "estimator_", "estimator"):
-        if hasattr(estimator, name):
-            return getattr(estimator, name)
-    return None

@@ -13,6 +13,7 @@ import hashlib
 import pickle
 import sys
 import warnings
+from contextlib import suppress
 from pathlib import Path
 
 import joblib
@@ -230,14 +231,17 @@ def data(kind, seed):
     return table(seed, **made[kind]), None
 
 
+def fit_one(name):
+    """Fit a pipeline."""
+    model, kind = models()[name]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        return model.fit(*data(kind, 0))
+
+
 def fit_all():
     """Fit every pipeline."""
-    fitted = {}
-    for name, (model, kind) in models().items():
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)
-            fitted[name] = model.fit(*data(kind, 0))
-    return fitted
+    return {name: fit_one(name) for name in models()}
 
 
 def threshold_of(model):
@@ -260,10 +264,8 @@ def answers(name, model):
         }
         if hasattr(model, "score_samples"):
             said["score"] = np.asarray(model.score_samples(X))
-        try:
+        with suppress(TypeError):  # a detector that explains nothing
             said["contribution"] = skad.explain(model, X).to_numpy()
-        except TypeError:  # a detector that shares nothing out
-            pass
     return said
 
 
@@ -281,15 +283,16 @@ def digests():
     }
 
 
-def load_all():
-    """Yield (name, kind of file, opened model)."""
-    for name in models():
+def load_kinds(name):
+    """Yield (kind of file, opened model)."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of other versions
         with (FOLDER / f"{name}.pickle").open("rb") as file:
-            yield name, "pickle", pickle.load(file)
-        yield name, "joblib", joblib.load(FOLDER / f"{name}.joblib")
+            yield "pickle", pickle.load(file)
+        yield "joblib", joblib.load(FOLDER / f"{name}.joblib")
         if name not in NOT_IN_MODEL_FILES:
             path = FOLDER / f"{name}.skad"
-            yield name, "model file", skad.load(path, trusted=[Bottleneck])
+            yield "model file", skad.load(path, trusted=[Bottleneck])
 
 
 def stored_answers():
@@ -340,8 +343,9 @@ def main():
         return
     stored = stored_answers()
     differences = {"fitted anew": {n: answers(n, m) for n, m in fit_all().items()}}
-    for name, kind, model in load_all():
-        differences.setdefault(kind, {})[name] = answers(name, model)
+    for name in models():
+        for kind, model in load_kinds(name):
+            differences.setdefault(kind, {})[name] = answers(name, model)
     for kind, said in differences.items():
         worst = {name: compare(said[name], stored[name]) for name in said}
         moved = {name: value for name, value in worst.items() if value}

@@ -37,13 +37,13 @@ from skad import (
     make_sensors,
     sliding_windows,
 )
+from skad._nesting import core_of
 from skad.evaluation._parts import Part, check_parts, count_equal, hash_rows
 from skad.evaluation._protocol import find_windows
 from skad.evaluation._references import (
     REFERENCES,
     NeighborDetector,
     RandomDetector,
-    core_of,
     replace_core,
 )
 

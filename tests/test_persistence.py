@@ -46,7 +46,7 @@ from skad import (
     make_outlier_scorer,
     save,
 )
-from skad._versions import VersionedMixin, current_versions
+from skad._base import VersionedMixin, current_versions
 from skad.persistence import _files, _save_load
 from skad.training._net import ReconstructionNet
 
@@ -824,7 +824,7 @@ def test_pickles__warn_of_other_versions(rows, monkeypatch, tmp_path):
     joblib.dump(stamped, tmp_path / "a.joblib")
     with monkeypatch.context() as patch:
         then = current_versions() | {"scikit-learn": "1.5.0"}
-        patch.setattr("skad._versions.current_versions", lambda: then)
+        patch.setattr("skad._base.current_versions", lambda: then)
         old = pickle.dumps(stamped)
     loaded = joblib.load(tmp_path / "a.joblib")
     np.testing.assert_array_equal(loaded.transform(X), stamped.transform(X))

@@ -32,7 +32,7 @@ from skad import (
     sliding_windows,
     split_roles,
 )
-from skad._validation import find_detector
+from skad._nesting import find_layer
 from skad.series import _aggregate
 from skad.series._aggregate import aggregate_timesteps, aggregate_windows
 
@@ -283,7 +283,7 @@ def test_inner_detector__in_wrappers__is_told_the_channels(wrap):
     else:
         wrapped = wrap(LinearAutoencoder(2))
     fitted = WindowedDetector(wrapped, 10).fit(cycle(100)).estimator_
-    inner, _ = find_detector(fitted, "components_")
+    inner = find_layer(fitted, "components_")
     assert (inner.window_length_, inner.n_channels_) == (10, 3)
 
 

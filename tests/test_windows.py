@@ -25,7 +25,7 @@ def minutes(n_rows, start="2024-03-01", **options):
 
 
 def segments_of(table, series=None, max_gap=None):
-    gap = learn_max_gap(table, series, max_gap, stacklevel=2)
+    gap = learn_max_gap(table, series, max_gap, warns=True)
     return find_segments(table, series, gap).tolist()
 
 

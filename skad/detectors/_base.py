@@ -1,6 +1,5 @@
 """The scikit-learn contract of every detector, once."""
 
-import warnings
 from numbers import Integral, Real
 from typing import ClassVar
 
@@ -13,6 +12,7 @@ from sklearn.base import (
 )
 from sklearn.callback import with_callbacks
 
+from skad._base import ThresholdMixin
 from skad._validation import (
     HasMethods,
     Interval,
@@ -25,10 +25,10 @@ from skad._validation import (
     column_or_1d,
     fit_context,
     validate_data,
+    warn,
 )
 from skad.detectors._windows import Windows, all_windows
 from skad.error_models._models import ERROR_MODELS, BaseErrorModel
-from skad.thresholds._mixin import ThresholdMixin
 from skad.thresholds._unlabelled import QuantileThreshold
 
 # Rows a model sees at once when it scores. Always exactly so many, the last block
@@ -437,10 +437,8 @@ def _normal_validation_rows(X, y):
 def warn_if_not_narrower(latent_dim, n_inputs):
     """Warn of a code that can simply copy its input."""
     if latent_dim >= n_inputs:
-        warnings.warn(
+        warn(
             f"latent_dim={latent_dim} is not below the {n_inputs} values of a window: "
             "the autoencoder can copy its input, anomalies included. Use a smaller "
-            "latent_dim.",
-            UserWarning,
-            stacklevel=9,
+            "latent_dim."
         )

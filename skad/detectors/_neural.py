@@ -1,7 +1,6 @@
 """What all trained autoencoders share: from parameters to a trained skorch net."""
 
 import copy
-import warnings
 from inspect import signature
 from numbers import Integral, Real
 from typing import ClassVar
@@ -12,7 +11,7 @@ from sklearn.base import clone
 from sklearn.callback import CallbackSupportMixin
 from skorch.callbacks import Callback, GradientNormClipping, LRScheduler
 
-from skad._validation import Interval, StrOptions
+from skad._validation import Interval, StrOptions, warn
 from skad.detectors._base import BaseAutoencoder, warn_if_not_narrower
 from skad.detectors._modules import OUTPUT_RANGES
 from skad.detectors._windows import Windows, principal_components
@@ -351,13 +350,11 @@ class BaseNeuralAutoencoder(CallbackSupportMixin, BaseAutoencoder):
         least, most = float(values.min()), float(values.max())
         rounding = 1e-6 * (most - least)
         if least < low - rounding or most > high + rounding:
-            warnings.warn(
+            warn(
                 f"output_activation={output_activation!r} gives values in "
                 f"[{low:g}, {high:g}], but X reaches from {least:g} to {most:g}: the "
                 "net cannot reconstruct it. Scale X to that range (MinMaxScaler), or "
-                'use output_activation="identity".',
-                UserWarning,
-                stacklevel=8,
+                'use output_activation="identity".'
             )
 
 

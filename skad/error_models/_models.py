@@ -4,7 +4,6 @@ An error model is any object with the three methods of `BaseErrorModel`. The err
 a window is the mean of the errors of its timesteps, for every model here.
 """
 
-import warnings
 from numbers import Integral, Real
 from typing import ClassVar
 
@@ -14,7 +13,7 @@ from sklearn.base import BaseEstimator
 from sklearn.covariance import LedoitWolf, ShrunkCovariance
 from sklearn.utils import gen_batches
 
-from skad._validation import Interval, StrOptions, fit_context
+from skad._validation import Interval, StrOptions, fit_context, warn
 
 # Over it the square of the largest residual of float32 values is finite.
 _LEAST_SCALE = 1e-200
@@ -258,11 +257,9 @@ class MahalanobisErrors(BaseErrorModel):
         width = n_channels if self.vector == "timestep" else window_length * n_channels
         vectors = np.abs(residuals).reshape(-1, width)
         if len(vectors) == 1:
-            warnings.warn(
+            warn(
                 "One held-out window has no covariance, so its Mahalanobis distance is "
-                "the Euclidean one; pass X_val, or raise validation_fraction.",
-                UserWarning,
-                stacklevel=2,
+                "the Euclidean one; pass X_val, or raise validation_fraction."
             )
             self.location_, self.precision_ = vectors[0], np.eye(width)
             return self

@@ -1,14 +1,15 @@
 """Detectors side by side on rows that are new to them and to their thresholds."""
 
-import warnings
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
+from sklearn.base import clone
 
-from skad._validation import check_outlier_labels
+from skad._nesting import core_of
+from skad._validation import check_outlier_labels, warn
 from skad.evaluation._parts import Part, check_parts
 from skad.evaluation._protocol import describe, find_doubts, find_windows, needs_labels
-from skad.evaluation._references import REFERENCES, core_of
+from skad.evaluation._references import REFERENCES
 from skad.evaluation._report import FIGURES, EvaluationReport
 from skad.evaluation._runs import Task, run_all
 from skad.metrics._events import index_of
@@ -171,7 +172,7 @@ def evaluate(
     findings = check_parts(parts, is_series=task.is_series)
     for finding in findings:
         if finding.is_warning:
-            warnings.warn(finding.text, UserWarning, stacklevel=2)
+            warn(finding.text)
     runs, fitted = run_all(detectors, task, seeds, references=references)
     protocol = [
         *describe(task, detectors, seeds, references=references),
@@ -214,8 +215,11 @@ def _check_detectors(detectors, references) -> dict:
                 f"{name!r} is {detector!r}; expected an outlier detector with fit, "
                 "score_samples and get_params."
             )
+    # As they were made: what was fitted before (a search, say) shows other layers.
+    named = {name: clone(detector) for name, detector in named.items()}
     if not is_dict:
-        return {type(core_of(detectors)).__name__: detectors}
+        (detector,) = named.values()
+        return {type(core_of(detector)).__name__: detector}
     taken = [name for name in named if name in REFERENCES]
     if references and taken:
         raise ValueError(

@@ -4,8 +4,8 @@ import numpy as np
 from sklearn.metrics import f1_score
 from sklearn.pipeline import Pipeline
 
+from skad._nesting import core_of, layers
 from skad._validation import check_outlier_labels
-from skad.evaluation._references import core_of, inside
 from skad.metrics._events import find_ranges, read_rows
 from skad.series._windowed import WindowedDetector
 from skad.series._windows import SlidingWindow
@@ -13,12 +13,11 @@ from skad.series._windows import SlidingWindow
 
 def find_windows(estimator) -> int | None:
     """Length of the windows that an estimator cuts itself; None if it cuts none."""
-    while estimator is not None:
-        is_pipeline = isinstance(estimator, Pipeline)
-        for step in estimator.named_steps.values() if is_pipeline else [estimator]:
+    for layer in layers(estimator):
+        is_pipeline = isinstance(layer, Pipeline)
+        for step in layer.named_steps.values() if is_pipeline else [layer]:
             if isinstance(step, WindowedDetector | SlidingWindow):
                 return step.window_length
-        estimator = inside(estimator)
     return None
 
 

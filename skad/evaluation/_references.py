@@ -6,11 +6,12 @@ from sklearn.ensemble import IsolationForest
 from sklearn.neighbors import NearestNeighbors
 from sklearn.pipeline import Pipeline
 
+from skad._base import ThresholdMixin
+from skad._nesting import inside
 from skad._validation import check_random_state, num_samples, safe_indexing
 from skad.detectors._linear import LinearAutoencoder
 from skad.series._windowed import WindowedDetector
 from skad.thresholds._detectors import TunedThresholdDetector
-from skad.thresholds._mixin import ThresholdMixin
 from skad.thresholds._unlabelled import QuantileThreshold
 
 
@@ -70,20 +71,6 @@ def make_references(estimator) -> dict:
     """Make the references that take the place of the detector inside an estimator."""
     behind = {name: replace_core(estimator, core()) for name, core in _CORES.items()}
     return {**behind, "random": RandomDetector()}
-
-
-def inside(estimator):
-    """Return the estimator that a pipeline ends in or a detector wraps, or None."""
-    if isinstance(estimator, Pipeline):
-        return estimator[-1]
-    return estimator.get_params(deep=False).get("estimator")
-
-
-def core_of(estimator):
-    """Return the innermost detector."""
-    while (inner := inside(estimator)) is not None:
-        estimator = inner
-    return estimator
 
 
 def replace_core(estimator, core):

@@ -10,9 +10,10 @@ from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from skad._validation import find_detector, safe_indexing
+from skad._nesting import core_of, find_layer, layers
+from skad._validation import safe_indexing
 from skad.evaluation._parts import Part
-from skad.evaluation._references import FLAG_ALL, core_of, inside, make_references
+from skad.evaluation._references import FLAG_ALL, make_references
 from skad.metrics._event_scores import (
     detection_delay,
     event_fbeta_score,
@@ -113,7 +114,7 @@ def _judge(detector, task) -> tuple[Any, dict[str, float]]:
         detector = TunedThresholdDetector(detector, task.rule, cv="prefit")
         detector.fit(task.val.X, task.val.y)
     scores = detector.score_samples(task.test.X)
-    threshold = float(np.squeeze(find_detector(detector, "offset_")[0].offset_))
+    threshold = float(np.squeeze(find_layer(detector, "offset_").offset_))
     if task.rule is None and _brings_threshold(detector):
         _check_threshold(threshold, scores)
     figures = _figures(task, scores, scores - threshold < 0)
@@ -146,11 +147,10 @@ def _figures(task, scores, is_flagged) -> dict[str, float]:
 
 def _brings_threshold(detector) -> bool:
     """Whether a threshold comes with the detector, not from the training part."""
-    while detector is not None:
-        if isinstance(detector, FixedThresholdDetector | FrozenEstimator):
-            return True
-        detector = inside(detector)
-    return False
+    return any(
+        isinstance(layer, FixedThresholdDetector | FrozenEstimator)
+        for layer in layers(detector)
+    )
 
 
 def _check_threshold(threshold, scores) -> None:

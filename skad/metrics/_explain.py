@@ -4,8 +4,9 @@ import re
 from typing import Any
 
 import pandas as pd
+from sklearn.pipeline import Pipeline
 
-from skad._validation import find_detector
+from skad._nesting import find_layer, input_of, layers
 from skad.metrics._events import index_of
 
 __all__ = ["explain"]
@@ -105,8 +106,8 @@ def explain(estimator, X, *, timesteps=False):
 
 def find_explainer(estimator, X) -> tuple[Any, Any]:
     """Return the detector with `explain`, and X as it reaches the detector."""
-    find_detector(estimator, "explain")  # or says so, whatever cuts windows
-    return find_detector(estimator, "explain", X)
+    detector = find_layer(estimator, "explain")
+    return detector, input_of(detector, estimator, X)
 
 
 def channel_names(estimator, detector, X, inner, shape) -> list | None:
@@ -141,15 +142,12 @@ def _names_of_channels(names, shape) -> list[str] | None:
 
 def _names_of_steps(estimator, detector, names) -> Any:
     """Follow names through the pipelines on the way to the detector."""
-    while estimator is not detector:
-        try:
-            pipeline, _ = find_detector(estimator, "steps")
-        except TypeError:  # no further pipeline
+    for layer in layers(estimator):
+        if layer is detector:
             break
-        try:
-            if len(pipeline.steps) > 1:
-                names = pipeline[:-1].get_feature_names_out(names)
-        except (AttributeError, ValueError):  # a step that names nothing
-            return None
-        estimator = pipeline[-1]
+        if isinstance(layer, Pipeline) and len(layer) > 1:
+            try:
+                names = layer[:-1].get_feature_names_out(names)
+            except (AttributeError, ValueError):  # a step that names nothing
+                return None
     return names

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from skad._versions import current_versions, warn_of_other_versions
+from skad._base import current_versions, warn_of_other_versions
 from skad.persistence._files import pack, unpack, write_atomically
 from skad.persistence._names import OBJECT, Names, is_unchecked
 from skad.persistence._values import Decoder, Encoder, read_arrays, used_names

@@ -5,7 +5,8 @@ from typing import Any
 
 import pandas as pd
 
-from skad._validation import check_consistent_length, find_detector
+from skad._nesting import find_layer
+from skad._validation import check_consistent_length
 from skad.metrics._events import index_of
 from skad.plotting._style import (
     add_legend,
@@ -152,7 +153,7 @@ class DetectorComparisonDisplay:
         """
         import_pyplot(f"{cls.__name__}.from_estimators")
         thresholds = {
-            name: find_detector(estimator, "offset_")[0].offset_
+            name: find_layer(estimator, "offset_").offset_
             for name, estimator in estimators.items()
         }
         scores = {name: e.score_samples(X) for name, e in estimators.items()}

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from skad._nesting import find_layer
 from skad._validation import (
     check_array,
     check_outlier_labels,
-    find_detector,
     num_samples,
     safe_indexing,
 )
@@ -212,7 +212,7 @@ class ContributionDisplay:
             order.
         """
         import_pyplot(f"{cls.__name__}.from_estimator")
-        threshold = find_detector(estimator, "offset_")[0].offset_
+        threshold = find_layer(estimator, "offset_").offset_
         detector, inner = find_explainer(estimator, X)
         tables = {"index": index_of(X), "y_true": y, "series": series}
         if num_samples(inner) == 0:

@@ -5,7 +5,8 @@ from numbers import Integral
 import numpy as np
 import pandas as pd
 
-from skad._validation import check_consistent_length, find_detector
+from skad._nesting import find_layer
+from skad._validation import check_consistent_length
 from skad.plotting._style import (
     drawable,
     get_axes,
@@ -101,7 +102,7 @@ class TrainingHistoryDisplay:
             none.
         """
         import_pyplot(f"{cls.__name__}.from_estimator")
-        detector, _ = find_detector(estimator, "history_")
+        detector = find_layer(estimator, "history_")
         return cls.from_history(
             detector.history_,
             best_epoch=getattr(detector, "best_epoch_", "auto"),

@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
+from skad._nesting import find_layer, input_of
 from skad._validation import (
     check_consistent_length,
     check_outlier_labels,
-    find_detector,
 )
 from skad.plotting._style import (
     LARGEST,
@@ -165,7 +165,8 @@ class ReconstructionDisplay:
         is_anomaly = _read_labels(y, X)
         windows = _choose_windows(windows, X, is_anomaly)
         X = X.iloc[windows] if hasattr(X, "iloc") else X[windows]
-        detector, seen = find_detector(estimator, "reconstruct", X)
+        detector = find_layer(estimator, "reconstruct")
+        seen = input_of(detector, estimator, X)
         shape = (len(windows), detector.window_length_, detector.n_channels_)
         display = cls(
             signal=_as_float(seen).reshape(shape),

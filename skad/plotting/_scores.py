@@ -5,7 +5,8 @@ from numbers import Integral
 import numpy as np
 import pandas as pd
 
-from skad._validation import check_consistent_length, find_detector, num_samples
+from skad._nesting import find_layer
+from skad._validation import check_consistent_length, num_samples
 from skad.metrics._events import in_ranges, index_of
 from skad.plotting._event_labels import EventLabels, events_in
 from skad.plotting._style import (
@@ -198,7 +199,7 @@ class AnomalyScoreDisplay:
             If a column or a series is not in `X`, or time is out of order.
         """
         import_pyplot(f"{cls.__name__}.from_estimator")
-        detector, _ = find_detector(estimator, "offset_")
+        detector = find_layer(estimator, "offset_")
         return cls.from_predictions(
             estimator.score_samples(X),
             index=index_of(X),

@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
+from skad._nesting import find_layer
 from skad._validation import (
     check_consistent_length,
     check_outlier_labels,
-    find_detector,
 )
 from skad.metrics._event_scores import count_rows_per_day
 from skad.metrics._events import index_of, read_rows
@@ -197,7 +197,7 @@ class ThresholdDisplay:
             If labels are in neither coding, or time is out of order.
         """
         import_pyplot(f"{cls.__name__}.from_estimator")
-        detector, _ = find_detector(estimator, "offset_")
+        detector = find_layer(estimator, "offset_")
         return cls.from_predictions(
             y,
             estimator.score_samples(X),

@@ -1,12 +1,13 @@
 """Raw tables: numbers, timestamps, and each row once."""
 
 import re
-import warnings
 
 import numpy as np
 import pandas as pd
 from pandas.api import types
 from pandas.tseries.api import guess_datetime_format
+
+from skad._validation import warn
 
 __all__ = ["clean_table"]
 
@@ -194,14 +195,12 @@ def _read_numbers(table):
             n_unreadable[name] = len(lost)
             shown.append(f"{name!r}: {len(lost)} of {len(column)}, {lost.iloc[0]!r}")
     if shown:
-        warnings.warn(
+        warn(
             "Some values are no numbers and became missing (column: how many of its "
             f"rows, the first of them): {'; '.join(shown)}. Labels must be mapped to "
             "numbers first, the column of timestamps be named, timestamp=..., decimal "
             "commas be told to pd.read_csv, decimal=','. The counts stand in "
-            "attrs['n_unreadable'].",
-            UserWarning,
-            stacklevel=3,
+            "attrs['n_unreadable']."
         )
     return n_unreadable
 

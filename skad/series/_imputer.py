@@ -1,7 +1,6 @@
 """Missing values of tables of timestamps."""
 
 import datetime
-import warnings
 from numbers import Integral, Real
 from typing import Any, ClassVar, NamedTuple
 
@@ -9,6 +8,7 @@ import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, TransformerMixin
 
+from skad._base import VersionedMixin
 from skad._validation import (
     Interval,
     StrOptions,
@@ -17,8 +17,8 @@ from skad._validation import (
     feature_names_in,
     fit_context,
     validate_data,
+    warn,
 )
-from skad._versions import VersionedMixin
 from skad.series._segments import find_segments, index_as_numbers, learn_max_gap
 
 __all__ = ["TimeSeriesImputer"]
@@ -181,7 +181,7 @@ class TimeSeriesImputer(VersionedMixin, TransformerMixin, BaseEstimator):
             column would be dropped.
         """
         values, rows = self._read(X, reset=True)
-        self.max_gap_ = learn_max_gap(rows, max_gap=self.max_gap, stacklevel=4)
+        self.max_gap_ = learn_max_gap(rows, max_gap=self.max_gap, warns=True)
         bounds = find_segments(rows, max_gap=self.max_gap_)
         self.statistics_ = self._learn_statistics(values)
         self._learn_columns(np.isnan(values))
@@ -280,13 +280,11 @@ class TimeSeriesImputer(VersionedMixin, TransformerMixin, BaseEstimator):
             )
         unasked = drop & ~too_many
         if unasked.any():
-            warnings.warn(
+            warn(
                 f"Columns without any observed value are dropped: "
                 f"{', '.join(map(repr, names[unasked]))}. There is no "
                 f"{self.fallback} to fill them with; max_missing < 1 drops them without"
-                " this warning, a number as fallback keeps them.",
-                UserWarning,
-                stacklevel=5,
+                " this warning, a number as fallback keeps them."
             )
         self.dropped_ = names[drop].tolist()
         self._kept = np.flatnonzero(~drop)

@@ -1,6 +1,5 @@
 """Where a table of timestamps may not be bridged: other series, and gaps in time."""
 
-import warnings
 from contextlib import suppress
 from numbers import Real
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from skad._validation import check_consistent_length, column_or_1d, num_samples
+from skad._validation import check_consistent_length, column_or_1d, num_samples, warn
 
 # A step in time longer than so many usual ones is a gap; jitter is none.
 _GAP_IN_STEPS = 5
@@ -18,7 +17,7 @@ _NOT_DRAWN = (
 )
 
 
-def learn_max_gap(X, series=None, max_gap=None, *, stacklevel=None) -> Any:
+def learn_max_gap(X, series=None, max_gap=None, *, warns=False) -> Any:
     """Longest step in time that is no gap; None where the rows have no time.
 
     Parameters
@@ -29,14 +28,13 @@ def learn_max_gap(X, series=None, max_gap=None, *, stacklevel=None) -> Any:
         Series that each row belongs to.
     max_gap : None, number or timedelta-like
         None: 5 times the median step.
-    stacklevel : int or None
-        Where to warn of an index that tells no time, or of a `max_gap` without effect,
-        as of `warnings.warn` in the caller; None does not warn.
+    warns : bool, default=False
+        Whether to warn of an index that is no time, or of a `max_gap` without effect.
     """
     time, ids = _time_and_series(X, series)
     if time is None:
-        if stacklevel is not None:
-            _warn_of_no_time(X, max_gap, stacklevel + 2)
+        if warns:
+            _warn_of_no_time(X, max_gap)
         return None
     if max_gap is None:
         steps = np.diff(time)[_same(ids)]
@@ -44,23 +42,19 @@ def learn_max_gap(X, series=None, max_gap=None, *, stacklevel=None) -> Any:
     return _check_max_gap(max_gap, of_time=time.dtype.kind == "m")
 
 
-def _warn_of_no_time(X, max_gap, stacklevel):
+def _warn_of_no_time(X, max_gap):
     """Warn where the user seems to think that the rows have a time."""
     index = getattr(X, "index", None)
     if isinstance(index, pd.Index) and len(index):
-        warnings.warn(
+        warn(
             f"The index of X, of dtype {index.get_level_values(-1).dtype}, tells no "
             "time, so gaps are not seen. Make it one of times, e.g. with "
-            "skad.clean_table or pd.to_datetime, or drop it.",
-            UserWarning,
-            stacklevel=stacklevel,
+            "skad.clean_table or pd.to_datetime, or drop it."
         )
     elif max_gap is not None:
-        warnings.warn(
+        warn(
             f"max_gap={max_gap!r} has no effect: X has no time index. In a pipeline "
-            'set_output(transform="pandas") keeps it.',
-            UserWarning,
-            stacklevel=stacklevel,
+            'set_output(transform="pandas") keeps it.'
         )
 
 

@@ -1,6 +1,5 @@
 """Any detector of windows as a detector of the rows of a table."""
 
-import warnings
 from numbers import Integral, Real
 from typing import ClassVar
 
@@ -14,6 +13,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import InputTags
 from sklearn.utils.metaestimators import available_if
 
+from skad._base import MetaDetector, ThresholdMixin, inner_explains
 from skad._validation import (
     HasMethods,
     Interval,
@@ -25,6 +25,7 @@ from skad._validation import (
     column_or_1d,
     fit_context,
     validate_data,
+    warn,
 )
 from skad.series._aggregate import (
     aggregate_shares,
@@ -39,8 +40,6 @@ from skad.series._windows import (
     window_starts,
     windows_view,
 )
-from skad.thresholds._meta import MetaDetector, inner_explains
-from skad.thresholds._mixin import ThresholdMixin
 from skad.thresholds._unlabelled import QuantileThreshold
 
 # Values of windows that are scored at once; detectors of others copy them.
@@ -207,10 +206,10 @@ class WindowedDetector(ThresholdMixin, MetaDetector):
             )
         table = self._check_table(X, reset=True)
         is_normal = self._normal_rows(table, y)
-        self.max_gap_ = learn_max_gap(X, series, self.max_gap, stacklevel=5)
+        self.max_gap_ = learn_max_gap(X, series, self.max_gap, warns=True)
         bounds = find_segments(X, series, self.max_gap_)
         check_long_enough(bounds, self.window_length)
-        self._warn_of_short_segments(bounds, "not learnt from", 6)
+        self._warn_of_short_segments(bounds, "not learnt from")
         starts = window_starts(bounds, self.window_length, self.stride)
         starts = starts[~any_in_window(~is_normal, starts, self.window_length)]
         if len(starts) < 2:
@@ -259,16 +258,14 @@ class WindowedDetector(ThresholdMixin, MetaDetector):
         check_consistent_length(table, y)
         return y == self.normal_label
 
-    def _warn_of_short_segments(self, bounds, consequence, stacklevel):
+    def _warn_of_short_segments(self, bounds, consequence):
         lengths = np.diff(bounds, axis=1).ravel()
         short = lengths[lengths < self.window_length]
         if len(short):
-            warnings.warn(
+            warn(
                 f"{len(short)} of {len(bounds)} segments, {short.sum()} of "
                 f"{lengths.sum()} rows, are shorter than window_length="
-                f"{self.window_length} and are {consequence}.",
-                UserWarning,
-                stacklevel=stacklevel,
+                f"{self.window_length} and are {consequence}."
             )
 
     def _refuse(self, starts, is_normal, y):
@@ -314,13 +311,11 @@ class WindowedDetector(ThresholdMixin, MetaDetector):
             train.append(own[own + self.window_length <= held_out[-1][0]])
         n_train = sum(map(len, train))
         if 2 * n_train < len(starts) or n_train < 2:
-            warnings.warn(
+            warn(
                 f"Only {n_train} of {len(starts)} windows would remain to train on, "
                 f"beside the tails to validate on and the {self.window_length - 1} "
                 "windows before each that overlap them; training on all of them, "
-                "without early stopping.",
-                UserWarning,
-                stacklevel=5,
+                "without early stopping."
             )
             detector.set_params(early_stopping=False)
             return starts, starts[:0]
@@ -384,7 +379,7 @@ class WindowedDetector(ThresholdMixin, MetaDetector):
         check_is_fitted(self)
         table = self._check_table(X, reset=False)
         bounds = find_segments(X, series, self.max_gap_)
-        self._warn_of_short_segments(bounds, "padded: their scores tell little", 3)
+        self._warn_of_short_segments(bounds, "padded: their scores tell little")
         return self._score_table(table, bounds)
 
     def decision_function(self, X, *, series=None):

@@ -6,6 +6,7 @@ from typing import ClassVar
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 
+from skad._base import VersionedMixin
 from skad._validation import (
     Interval,
     StrOptions,
@@ -18,7 +19,6 @@ from skad._validation import (
     fit_context,
     validate_data,
 )
-from skad._versions import VersionedMixin
 from skad.series._segments import find_segments, learn_max_gap
 
 
@@ -126,7 +126,7 @@ def sliding_windows(X, y=None, *, window_length, stride=1, series=None, max_gap=
     for name, value in {"window_length": window_length, "stride": stride}.items():
         if not isinstance(value, Integral) or value < 1:
             raise ValueError(f"{name}={value!r}; expected an int >= 1.")
-    max_gap = learn_max_gap(X, series, max_gap, stacklevel=2)
+    max_gap = learn_max_gap(X, series, max_gap, warns=True)
     bounds = find_segments(X, series, max_gap)
     check_long_enough(bounds, window_length)
     starts = window_starts(bounds, window_length, stride)
@@ -240,7 +240,7 @@ class SlidingWindow(VersionedMixin, TransformerMixin, BaseEstimator):
             The fitted transformer.
         """
         validate_data(self, X, ensure_all_finite=False, dtype="numeric")
-        self.max_gap_ = learn_max_gap(X, max_gap=self.max_gap, stacklevel=4)
+        self.max_gap_ = learn_max_gap(X, max_gap=self.max_gap, warns=True)
         return self
 
     def transform(self, X):

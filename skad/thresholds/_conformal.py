@@ -1,6 +1,5 @@
 """A rule with a guarantee on false alarms."""
 
-import warnings
 from numbers import Real
 from typing import ClassVar
 
@@ -8,7 +7,7 @@ import numpy as np
 from scipy.stats import false_discovery_control
 from sklearn.base import BaseEstimator
 
-from skad._validation import Interval, check_is_fitted, fit_context
+from skad._validation import Interval, check_is_fitted, fit_context, warn
 from skad.thresholds._cuts import check_scores
 
 
@@ -124,12 +123,10 @@ class ConformalThreshold(BaseEstimator):
         ranks = np.arange(1, len(ordered) + 1) / (len(ordered) + 1)
         n_below = int(np.searchsorted(ranks, self.alpha, side="right"))
         if n_below == 0:
-            warnings.warn(
+            warn(
                 f"{len(ordered)} calibration scores are too few for alpha={self.alpha}:"
                 " nothing will be flagged. At least "
-                f"{np.ceil(round(1 / self.alpha, 9)) - 1:.0f} are needed.",
-                UserWarning,
-                stacklevel=3,
+                f"{np.ceil(round(1 / self.alpha, 9)) - 1:.0f} are needed."
             )
         self.threshold_ = float(ordered[n_below - 1]) if n_below else -np.inf
         self.calibration_scores_ = ordered

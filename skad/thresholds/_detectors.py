@@ -1,6 +1,5 @@
 """Detectors with another threshold, and detectors as classifiers."""
 
-import warnings
 from numbers import Integral, Real
 from typing import ClassVar
 
@@ -17,6 +16,8 @@ from sklearn.utils import assert_all_finite, indexable
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 
+from skad._base import MetaDetector, ThresholdMixin, VersionedMixin
+from skad._nesting import find_layer, parts
 from skad._validation import (
     HasMethods,
     Interval,
@@ -27,15 +28,12 @@ from skad._validation import (
     check_outlier_labels,
     check_random_state,
     column_or_1d,
-    find_detector,
     fit_context,
     num_samples,
     safe_indexing,
+    warn,
 )
-from skad._versions import VersionedMixin
 from skad.thresholds._labelled import FBetaThreshold
-from skad.thresholds._meta import MetaDetector
-from skad.thresholds._mixin import ThresholdMixin
 
 
 def _rule_has_p_values(tuner):
@@ -277,7 +275,7 @@ class TunedThresholdDetector(ThresholdMixin, MetaDetector):
             check_is_fitted(self.estimator)
             self._keep(self.estimator)
             return
-        self._fit_one(X, y)
+        self._fit_clone(X, y)
 
     def _apply(self, rule, scores, y):
         self.rule_ = rule.fit(scores, y)
@@ -286,13 +284,9 @@ class TunedThresholdDetector(ThresholdMixin, MetaDetector):
     def _keep_offset(self, problem):
         """Keep the threshold of the inner detector; warn of a problem, if any."""
         if problem:
-            warnings.warn(
-                f"{problem.rstrip('.')}; the threshold of the inner detector is kept.",
-                UserWarning,
-                stacklevel=6,
-            )
+            warn(f"{problem.rstrip('.')}; the threshold of the inner detector is kept.")
         vars(self).pop("rule_", None)
-        detector, _ = find_detector(self.estimator_, "offset_")
+        detector = find_layer(self.estimator_, "offset_")
         self.offset_ = float(np.squeeze(detector.offset_))
 
     @available_if(_rule_has_p_values)
@@ -378,7 +372,7 @@ class FixedThresholdDetector(ThresholdMixin, MetaDetector):
         self : object
             The fitted detector.
         """
-        self._fit_one(X, y)
+        self._fit_clone(X, y)
         self.offset_ = float(self.threshold)
         return self
 
@@ -480,18 +474,16 @@ class DetectorClassifier(VersionedMixin, ClassifierMixin, MetaDetector):
         if outlier_label is None:
             outlier_label = classes[0 if set(classes.tolist()) == {-1, 1} else 1]
             if set(classes.tolist()) not in ({-1, 1}, {0, 1}):
-                warnings.warn(
+                warn(
                     f"{classes.tolist()[1]!r} of {classes.tolist()} is taken as the "
-                    "anomaly, the greater one; set outlier_label to choose.",
-                    UserWarning,
-                    stacklevel=5,
+                    "anomaly, the greater one; set outlier_label to choose."
                 )
         elif outlier_label not in classes:
             raise ValueError(
                 f"outlier_label={outlier_label!r} is not a label of y, which holds "
                 f"{classes.tolist()}."
             )
-        self._fit_one(X, y)
+        self._fit_clone(X, y)
         self.classes_ = classes
         self.outlier_label_ = outlier_label
         return self
@@ -552,8 +544,7 @@ def _read_labels(y):
 
 def _scores_in_order(estimator):
     """Whether a row is scored with its neighbours, somewhere inside."""
-    parts = [estimator, *estimator.get_params().values()]
-    return any(getattr(part, "needs_order", False) for part in parts)
+    return any(getattr(part, "needs_order", False) for part in parts(estimator))
 
 
 def _needs_labels(rule):

@@ -1,13 +1,12 @@
 """Rules that find a threshold from scores and labels."""
 
-import warnings
 from numbers import Real
 from typing import ClassVar
 
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from skad._validation import Interval, fit_context
+from skad._validation import Interval, fit_context, warn
 from skad.thresholds._cuts import (
     alarm_counts,
     check_labelled_scores,
@@ -186,11 +185,9 @@ class PrecisionFloorThreshold(BaseEstimator):
         precision = n_detected / n_flagged
         is_allowed = precision >= self.min_precision
         if not is_allowed.any():
-            warnings.warn(
+            warn(
                 f"No threshold reaches min_precision={self.min_precision}; the one "
-                f"with the best precision, {precision.max():.3g}, is taken.",
-                UserWarning,
-                stacklevel=3,
+                f"with the best precision, {precision.max():.3g}, is taken."
             )
             is_allowed = precision == precision.max()
         best = int(np.argmax(np.where(is_allowed, n_detected, -1)))

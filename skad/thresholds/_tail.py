@@ -1,6 +1,5 @@
 """A rule that extrapolates the tail of the scores."""
 
-import warnings
 from numbers import Real
 from typing import ClassVar
 
@@ -8,7 +7,7 @@ import numpy as np
 from scipy.stats import genpareto
 from sklearn.base import BaseEstimator
 
-from skad._validation import Interval, fit_context
+from skad._validation import Interval, fit_context, warn
 from skad.thresholds._cuts import check_scores, from_units, in_units
 
 # Below this many different excesses a shape cannot be told from them.
@@ -153,12 +152,10 @@ class POTThreshold(BaseEstimator):
     def _fit_tail(self, excesses, n_scores):
         """Shape and scale of the excesses; scale 0 if there are none."""
         if len(np.unique(excesses)) < _MIN_EXCESSES:
-            warnings.warn(
+            warn(
                 f"The {len(excesses)} excesses of {n_scores} scores over level="
                 f"{self.level} are too few, or tie too much, to fit their shape; an "
-                "exponential tail is assumed. Fit on more scores, or lower the level.",
-                UserWarning,
-                stacklevel=4,
+                "exponential tail is assumed. Fit on more scores, or lower the level."
             )
             return 0.0, float(excesses.mean()) if len(excesses) else 0.0
         # The search of scipy starts from, and stops at, sizes around 1.

@@ -1,6 +1,5 @@
 """Rules that find a threshold from scores alone."""
 
-import warnings
 from math import floor, pi, sqrt
 from numbers import Real
 from typing import ClassVar
@@ -9,7 +8,7 @@ import numpy as np
 from scipy.stats import median_abs_deviation
 from sklearn.base import BaseEstimator
 
-from skad._validation import Interval, StrOptions, fit_context
+from skad._validation import Interval, StrOptions, fit_context, warn
 from skad.thresholds._cuts import (
     check_scores,
     from_units,
@@ -188,12 +187,10 @@ class AlertBudgetThreshold(BaseEstimator):
         # rounded, as 0.29 * 100 falls short of 29
         n_allowed = floor(round(self.budget / self.per * len(scores), 9))
         if n_allowed == 0:
-            warnings.warn(
+            warn(
                 f"budget={self.budget} per {self.per} rows allows no alert in "
                 f"{len(scores)} rows; the threshold is put below all scores. Fit on at "
-                f"least {np.ceil(self.per / self.budget):.0f} rows.",
-                UserWarning,
-                stacklevel=3,
+                f"least {np.ceil(self.per / self.budget):.0f} rows."
             )
         distinct = np.unique(scores)
         n_rows, n_events = _count_alerts(scores, distinct)

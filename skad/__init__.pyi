@@ -1,0 +1,65 @@
+"""Every public name, and where it lives; read at import, and by type checkers."""
+
+from .datasets._heartbeats import load_heartbeats as load_heartbeats
+from .datasets._heartbeats import make_heartbeats as make_heartbeats
+from .datasets._sensors import load_keogh_discords as load_keogh_discords
+from .datasets._sensors import load_pump_sensors as load_pump_sensors
+from .datasets._sensors import load_skab as load_skab
+from .datasets._sensors import make_sensors as make_sensors
+from .detectors._conv import ConvAutoencoder as ConvAutoencoder
+from .detectors._custom import Autoencoder as Autoencoder
+from .detectors._encdec_ad import EncDecAD as EncDecAD
+from .detectors._linear import LinearAutoencoder as LinearAutoencoder
+from .detectors._lstm import LSTMAutoencoder as LSTMAutoencoder
+from .detectors._mlp import MLPAutoencoder as MLPAutoencoder
+from .error_models._models import BaseErrorModel as BaseErrorModel
+from .error_models._models import HybridErrors as HybridErrors
+from .error_models._models import MahalanobisErrors as MahalanobisErrors
+from .error_models._models import MeanAbsoluteErrors as MeanAbsoluteErrors
+from .error_models._models import MeanSquaredErrors as MeanSquaredErrors
+from .error_models._models import StandardizedErrors as StandardizedErrors
+from .evaluation._compare import evaluate as evaluate
+from .metrics._event_scores import detection_delay as detection_delay
+from .metrics._event_scores import event_fbeta_score as event_fbeta_score
+from .metrics._event_scores import event_precision_score as event_precision_score
+from .metrics._event_scores import event_recall_score as event_recall_score
+from .metrics._event_scores import false_alarms_per_day as false_alarms_per_day
+from .metrics._event_scores import (
+    point_adjusted_fbeta_score as point_adjusted_fbeta_score,
+)
+from .metrics._events import find_events as find_events
+from .metrics._events import merge_events as merge_events
+from .metrics._explain import explain as explain
+from .metrics._report import DetectionReport as DetectionReport
+from .metrics._report import detection_report as detection_report
+from .metrics._scorers import make_outlier_scorer as make_outlier_scorer
+from .persistence._onnx import to_onnx as to_onnx
+from .persistence._save_load import load as load
+from .persistence._save_load import save as save
+from .plotting._comparison import DetectorComparisonDisplay as DetectorComparisonDisplay
+from .plotting._contributions import ContributionDisplay as ContributionDisplay
+from .plotting._history import TrainingHistoryDisplay as TrainingHistoryDisplay
+from .plotting._reconstruction import ReconstructionDisplay as ReconstructionDisplay
+from .plotting._scores import AnomalyScoreDisplay as AnomalyScoreDisplay
+from .plotting._threshold import ThresholdDisplay as ThresholdDisplay
+from .series._clean import clean_table as clean_table
+from .series._imputer import TimeSeriesImputer as TimeSeriesImputer
+from .series._roles import split_roles as split_roles
+from .series._windowed import WindowedDetector as WindowedDetector
+from .series._windows import SlidingWindow as SlidingWindow
+from .series._windows import sliding_windows as sliding_windows
+from .thresholds._conformal import ConformalThreshold as ConformalThreshold
+from .thresholds._detectors import DetectorClassifier as DetectorClassifier
+from .thresholds._detectors import FixedThresholdDetector as FixedThresholdDetector
+from .thresholds._detectors import TunedThresholdDetector as TunedThresholdDetector
+from .thresholds._labelled import CostThreshold as CostThreshold
+from .thresholds._labelled import FBetaThreshold as FBetaThreshold
+from .thresholds._labelled import PrecisionFloorThreshold as PrecisionFloorThreshold
+from .thresholds._tail import POTThreshold as POTThreshold
+from .thresholds._unlabelled import AlertBudgetThreshold as AlertBudgetThreshold
+from .thresholds._unlabelled import IQRThreshold as IQRThreshold
+from .thresholds._unlabelled import MADThreshold as MADThreshold
+from .thresholds._unlabelled import QuantileThreshold as QuantileThreshold
+from .thresholds._unlabelled import SigmaThreshold as SigmaThreshold
+
+__version__: str

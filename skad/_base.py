@@ -1,0 +1,190 @@
+"""What every detector is: scores become labels, pickles carry versions."""
+
+from functools import cache
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, OutlierMixin, clone
+from sklearn.callback import CallbackSupportMixin
+from sklearn.utils import get_tags
+from sklearn.utils.metaestimators import available_if
+
+from skad._validation import check_is_fitted, warn
+from skad._version import __version__
+
+# Versions ---------------------------------------------------------------------------
+
+
+@cache
+def current_versions() -> dict[str, str]:
+    """Look up the versions of what computes a score, without importing it.
+
+    What follows a plus sign tells how torch was built ("+cpu", "+cu128"); a model may
+    move between the two.
+    """
+    others = {name: version(name).split("+")[0] for name in ("scikit-learn", "torch")}
+    return {"skad": __version__} | others
+
+
+def warn_of_other_versions(saved: dict[str, str], what: str) -> None:
+    """Warn if `what` was made with versions other than those of today."""
+    now = current_versions()
+    others = [
+        f"{name} {then} (now {now[name]})"
+        for name, then in saved.items()
+        if name in now and then != now[name]
+    ]
+    if others:
+        warn(
+            f"{what} was made with {', '.join(others)}. Its scores may differ from "
+            "those it gave then; fit it again, or install those versions."
+        )
+
+
+class VersionedMixin:
+    """Mixin for estimators: pickles carry versions, and warn if opened with others.
+
+    scikit-learn's `BaseEstimator` does so for its own classes only.
+    """
+
+    def __getstate__(self):
+        return dict(super().__getstate__()) | {"_skad_versions": current_versions()}
+
+    def __setstate__(self, state):
+        state = dict(state)
+        versions = state.pop("_skad_versions", {})  # a copy in memory has none
+        warn_of_other_versions(versions, f"This {type(self).__name__}")
+        super().__setstate__(state)
+
+
+# Detectors --------------------------------------------------------------------------
+
+
+class ThresholdMixin(VersionedMixin, OutlierMixin):
+    """`decision_function` and `predict` from ``score_samples`` and ``offset_``."""
+
+    def decision_function(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Score rows, shifted so that anomalies are below zero.
+
+        Parameters
+        ----------
+        X : array-like
+            Rows, as for `score_samples`.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples,), dtype float64
+            ``score_samples(X) - offset_``; higher = more normal.
+        """
+        return self.score_samples(X) - self.offset_
+
+    def predict(self, X: ArrayLike) -> NDArray[np.int64]:
+        """Label rows.
+
+        Parameters
+        ----------
+        X : array-like
+            Rows, as for `score_samples`.
+
+        Returns
+        -------
+        labels : ndarray of shape (n_samples,), dtype int
+            -1 for anomalies, where `decision_function` is below zero; else +1.
+        """
+        return np.where(self.decision_function(X) < 0, -1, 1)
+
+    def fit_predict(
+        self, X: ArrayLike, y: ArrayLike | None = None, **params: Any
+    ) -> NDArray[np.int64]:
+        """Fit, then label the same rows.
+
+        Parameters
+        ----------
+        X : array-like
+            Rows, as for `fit`.
+        y : array-like of shape (n_samples,), default=None
+            Passed to `fit`.
+        **params : dict
+            Passed to `fit`.
+
+        Returns
+        -------
+        labels : ndarray of shape (n_samples,), dtype int
+            +1 for normal rows, -1 for anomalies.
+        """
+        return self.fit(X, y, **params).predict(X)
+
+
+def inner_explains(detector) -> bool:
+    """Whether the detector inside a meta-detector has `explain`."""
+    return hasattr(getattr(detector, "estimator_", detector.estimator), "explain")
+
+
+class MetaDetector(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator):
+    """Base of detectors around another detector, `estimator`."""
+
+    def _fit_inner(self, context, task_name, detector, X, y=None, **params) -> Any:
+        """Fit an inner detector, which inherits our scikit-learn callbacks."""
+        task = context.subcontext(task_name=task_name)
+        with task.propagate_callback_context(detector):
+            task.call_on_fit_task_begin(estimator=self, X=X, y=y)
+            detector.fit(X, y, **params)
+            task.call_on_fit_task_end(estimator=self, X=X, y=y)
+        return detector
+
+    def _fit_clone(self, X, y) -> None:
+        """Fit a clone of `estimator` and keep it."""
+        context = self._init_callback_context(max_subtasks=1)
+        context.call_on_fit_task_begin(estimator=self)
+        detector = clone(self.estimator)
+        self._keep(self._fit_inner(context, "fit-estimator", detector, X, y))
+        context.call_on_fit_task_end(estimator=self)
+
+    def _keep(self, detector) -> None:
+        """Take over a fitted inner detector."""
+        self.estimator_ = detector
+        for name in ("n_features_in_", "feature_names_in_"):
+            self.__dict__.pop(name, None)
+            if hasattr(detector, name):
+                setattr(self, name, getattr(detector, name))
+
+    def score_samples(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Score rows with the inner detector.
+
+        Parameters
+        ----------
+        X : array-like
+            Rows, as the inner detector takes them.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples,)
+            Higher = more normal.
+        """
+        check_is_fitted(self)
+        return self.estimator_.score_samples(X)
+
+    @available_if(inner_explains)
+    def explain(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Share out the scores of rows with the inner detector, if it can.
+
+        Parameters
+        ----------
+        X : array-like
+            Rows, as the inner detector takes them.
+
+        Returns
+        -------
+        contributions : ndarray
+            Parts of the errors, in the shape that the inner detector gives them; higher
+            = more anomalous. Those of a row add up to ``-score_samples(X)``.
+        """
+        check_is_fitted(self)
+        return self.estimator_.explain(X)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags = get_tags(self.estimator).input_tags
+        return tags

@@ -1,0 +1,78 @@
+"""The way inwards: through pipelines, searches and wrappers to the detector."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from sklearn.pipeline import Pipeline
+
+from skad._validation import check_is_fitted
+
+
+def layers(estimator) -> Iterator[Any]:
+    """Yield an estimator and what it contains, from the outermost to the detector.
+
+    A pipeline contains its last step. A search or a wrapper contains the estimator that
+    it has fitted or, before fit, the one that it was given; so does FrozenEstimator.
+    """
+    while estimator is not None:
+        yield estimator
+        estimator = inside(estimator)
+
+
+def inside(estimator) -> Any:
+    """Return the next layer, or None for a detector that wraps nothing."""
+    if isinstance(estimator, Pipeline):
+        return estimator.steps[-1][1]
+    names = ("best_estimator_", "estimator_", "estimator")
+    found = (getattr(estimator, name, None) for name in names)
+    return next((inner for inner in found if inner is not None), None)
+
+
+def core_of(estimator) -> Any:
+    """Return the innermost layer, the detector itself."""
+    *_, core = layers(estimator)
+    return core
+
+
+def find_layer(estimator, attribute) -> Any:
+    """Return the outermost layer of a fitted estimator with an attribute.
+
+    Raises
+    ------
+    TypeError
+        If no layer has it.
+    """
+    check_is_fitted(estimator)
+    for layer in layers(estimator):
+        if hasattr(layer, attribute):
+            return layer
+    raise TypeError(
+        f"{type(estimator).__name__} has no `{attribute}`, nor has any estimator "
+        "inside it."
+    )
+
+
+def input_of(layer, estimator, X) -> Any:
+    """Transform X by all steps of pipelines on the way to a layer.
+
+    Raises
+    ------
+    TypeError
+        If a layer on the way cuts windows, which is no transformation of X.
+    """
+    for outer in layers(estimator):
+        if outer is layer:
+            break
+        if isinstance(outer, Pipeline):
+            X = outer[:-1].transform(X) if len(outer) > 1 else X
+        elif hasattr(outer, "window_length"):
+            raise TypeError(
+                f"{type(outer).__name__} cuts windows itself. Cut them first, and pass "
+                "the windows together with its inner detector, `estimator_`."
+            )
+    return X
+
+
+def parts(estimator) -> list[Any]:
+    """List an estimator and the values of all its parameters, at any depth."""
+    return [estimator, *estimator.get_params().values()]

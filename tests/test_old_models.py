@@ -1,0 +1,36 @@
+"""What skad 0.1.0 wrote opens, and answers as it did then."""
+
+import numpy as np
+import old_models
+import pytest
+
+STORED = old_models.stored_answers()
+
+# float32 nets are rounded differently by other processors
+CLOSE = {"rtol": 1e-4, "atol": 1e-6}
+
+
+def assert_answers_as_before(name, model):
+    said = old_models.answers(name, model)
+    assert said.keys() == STORED[name].keys()
+    for asked, values in STORED[name].items():
+        if asked != "label":
+            np.testing.assert_allclose(said[asked], values, **CLOSE, err_msg=asked)
+
+
+@pytest.mark.parametrize("name", old_models.models())
+def test_old_files__open_and_answer_alike(name):
+    kinds = [kind for kind, _ in old_models.load_kinds(name)]
+    assert len(kinds) == 2 + (name not in old_models.NOT_IN_MODEL_FILES)
+    for _, model in old_models.load_kinds(name):
+        assert_answers_as_before(name, model)
+
+
+@pytest.mark.parametrize("name", old_models.models())
+def test_old_pipelines__fitted_anew_answer_alike(name):
+    assert_answers_as_before(name, old_models.fit_one(name))
+
+
+def test_generators__make_what_they_made():
+    lines = (old_models.FOLDER / "digests.txt").read_text().split("\n")[:-1]
+    assert dict(line.split() for line in lines) == old_models.digests()
