@@ -67,6 +67,10 @@ def beats(seed):
     return X[:, ::4], y
 
 
+def _mlp():
+    return skad.MLPAutoencoder((8,), 2, **FAST)
+
+
 def _in_pandas(*steps):
     return make_pipeline(*steps).set_output(transform="pandas")
 
@@ -78,7 +82,6 @@ def _windows(error_model="hybrid", **params):
 
 def models():
     """Unfitted pipelines by name, each with the kind of data that it takes."""
-    mlp = skad.MLPAutoencoder((8,), 2, **FAST)
     searched = GridSearchCV(
         make_pipeline(StandardScaler(), skad.LinearAutoencoder()),
         {"linearautoencoder__latent_dim": [2, 0.8]},
@@ -98,8 +101,8 @@ def models():
             "beats",
         ),
         "linear-hybrid": (skad.LinearAutoencoder(error_model="hybrid"), "beats"),
-        "mlp": (mlp, "beats"),
-        "mlp-scaled": (make_pipeline(MinMaxScaler(), mlp), "beats"),
+        "mlp": (_mlp(), "beats"),
+        "mlp-scaled": (make_pipeline(MinMaxScaler(), _mlp()), "beats"),
         "mlp-study": (
             skad.MLPAutoencoder(
                 (8,),
@@ -144,7 +147,7 @@ def models():
         "encdec-ad": (skad.EncDecAD(4, **FAST), "beats"),
         "custom": (skad.Autoencoder(Bottleneck, error_model="std", **FAST), "beats"),
         "tuned-fbeta": (
-            skad.TunedThresholdDetector(mlp, skad.FBetaThreshold(0.5), cv=2),
+            skad.TunedThresholdDetector(_mlp(), skad.FBetaThreshold(0.5), cv=2),
             "labelled beats",
         ),
         "tuned-conformal": (
@@ -181,7 +184,7 @@ def models():
             "table",
         ),
         "windowed-series": (_windows("mahalanobis", contamination=0.1), "series"),
-        "windowed-net": (skad.WindowedDetector(mlp, 6, aggregate="max"), "table"),
+        "windowed-net": (skad.WindowedDetector(_mlp(), 6, aggregate="max"), "table"),
         "windowed-encdec": (
             skad.WindowedDetector(skad.EncDecAD(3, **FAST), 6, aggregate="last"),
             "array",
@@ -210,7 +213,7 @@ def models():
         ),
         "tuned-sigma-net": (
             skad.TunedThresholdDetector(
-                skad.WindowedDetector(mlp, 6), skad.SigmaThreshold(2.0), cv=0.3
+                skad.WindowedDetector(_mlp(), 6), skad.SigmaThreshold(2.0), cv=0.3
             ),
             "table",
         ),
