@@ -125,12 +125,12 @@ def inner_explains(detector) -> bool:
 class MetaDetector(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator):
     """Base of detectors around another detector, `estimator`."""
 
-    def _fit_inner(self, context, task_name, detector, X, y=None, **params) -> Any:
+    def _fit_inner(self, context, task_name, detector, X, y=None) -> Any:
         """Fit an inner detector, which inherits our scikit-learn callbacks."""
         task = context.subcontext(task_name=task_name)
         with task.propagate_callback_context(detector):
             task.call_on_fit_task_begin(estimator=self, X=X, y=y)
-            detector.fit(X, y, **params)
+            detector.fit(X, y)
             task.call_on_fit_task_end(estimator=self, X=X, y=y)
         return detector
 

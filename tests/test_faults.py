@@ -37,7 +37,7 @@ from skad import (
     sliding_windows,
 )
 from skad.series._segments import find_segments, learn_max_gap
-from skad.training import _settings
+from skad.training import _private, _torch_state
 
 pytestmark = [pytest.mark.faults, pytest.mark.filterwarnings("ignore::UserWarning")]
 
@@ -75,10 +75,11 @@ def is_reached(frame):
     """Whether a line is of skad, and such that a signal could come there.
 
     A tracer comes between `try` and what is tried too, where no signal is delivered;
-    in `_settings` that would matter. Its own Ctrl-C comes by the alarm below.
+    in `_torch_state` that would matter. Its own Ctrl-C comes by the alarm below.
     """
     name = frame.f_code.co_filename
-    return name.startswith(HOME) and name != _settings.__file__
+    left_out = (_private.__file__, _torch_state.__file__)
+    return name.startswith(HOME) and name not in left_out
 
 
 def press_ctrl_c():
@@ -135,8 +136,8 @@ def assert_as_before(estimator, before, threads):
     assert torch.is_grad_enabled()
     assert not torch.is_inference_mode_enabled()
     assert not _get_current_dispatch_mode_stack()
-    assert not _settings._inside
-    assert not _settings._lock.locked()
+    assert not _torch_state._inside
+    assert not _torch_state._lock.locked()
 
 
 @pytest.mark.parametrize("name", INTERRUPTED)

@@ -28,7 +28,7 @@ from skad import (
     MLPAutoencoder,
 )
 from skad.training._random import torch_generator
-from skad.training._settings import training_settings
+from skad.training._torch_state import training_state
 
 
 @pytest.fixture(scope="module")
@@ -530,14 +530,14 @@ def test_loss_sum__is_the_mean_times_the_number_of_values(X):
 # Threads ------------------------------------------------------------------------------
 
 
-def test_training_settings__one_thread__set_and_restored_by_concurrent_fits():
+def test_training_state__one_thread__set_and_restored_by_concurrent_fits():
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     barrier = threading.Barrier(3)
     seen = []
 
     def fit():
-        with training_settings():
+        with training_state():
             seen.append(torch.get_num_threads())
             barrier.wait()
 

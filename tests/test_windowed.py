@@ -1,5 +1,6 @@
 """WindowedDetector: one score for each row."""
 
+import copy
 import pickle
 import tracemalloc
 from unittest import mock
@@ -35,6 +36,7 @@ from skad import (
 from skad._nesting import find_layer
 from skad.series import _aggregate
 from skad.series._aggregate import aggregate_timesteps, aggregate_windows
+from skad.series._table_windows import TableWindows
 
 HOW = ["mean", "median", "max", "last"]
 
@@ -337,17 +339,21 @@ def test_view_and_copy__teach_the_same():
 
 def test_validation__is_the_tail_of_each_series_and_shares_no_row():
     series = np.repeat([0, 1], [150, 250])
-    detector = WindowedDetector(MLPAutoencoder((8,), 2, **FAST), 10)
     starts = np.concatenate([np.arange(141), np.arange(150, 391)])
-    train, held_out = detector._hold_out(clone(detector.estimator), starts, series)
+    bounds = np.array([[0, 150], [150, 400]])
+    is_judged = np.ones(400, dtype=bool)
+    windows = TableWindows(cycle(400), bounds, series, 10, starts, is_judged)
+    train, tails = windows.split_off_tails(0.1)
+    assert np.flatnonzero(tails.judged).tolist() == [*range(127, 150), *range(367, 400)]
+    train, held_out = train.starts, tails.starts
     assert [np.sum(series[held_out] == s) for s in (0, 1)] == [14, 24]
     for one in (0, 1):
         tail = held_out[series[held_out] == one]
         own = train[series[train] == one]
         assert tail.max() == starts[series[starts] == one].max()
         assert own.max() + 10 <= tail.min()
-    detector.estimator.set_params(refit=False)
-    detector.fit(cycle(400), series=series)
+    net = MLPAutoencoder((8,), 2, refit=False, **FAST)
+    detector = WindowedDetector(net, 10).fit(cycle(400), series=series)
     assert detector.estimator_.best_epoch_ is not None
 
 
@@ -356,13 +362,12 @@ def test_refit__learns_all_windows_and_keeps_the_threshold(error_model):
     table = cycle(300)
     net = MLPAutoencoder((8,), 2, error_model=error_model, **FAST)
     detector = WindowedDetector(net, 10).fit(table)
-    assert not detector.estimator_.early_stopping
     # by hand: in-sample units in both fits, as refit=True asks for
     windows = sliding_windows(table, window_length=10)
     first = clone(net).set_params(n_channels=table.shape[1])
     first.fit(windows[:-38], X_val=windows[-29:])
-    whole = clone(first).set_params(early_stopping=False, max_epochs=first.best_epoch_)
-    whole.fit(windows)
+    whole = copy.deepcopy(first)
+    whole._refit_positions(windows, np.arange(len(windows)))
     np.testing.assert_allclose(
         detector.estimator_.score_samples(windows), whole.score_samples(windows)
     )

@@ -1,9 +1,12 @@
-"""The scikit-learn contract of every detector, once."""
+"""The scikit-learn contract of every autoencoder."""
 
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from numbers import Integral, Real
-from typing import ClassVar
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import (
     BaseEstimator,
     ClassNamePrefixFeaturesOutMixin,
@@ -21,30 +24,41 @@ from skad._validation import (
     check_consistent_length,
     check_finite,
     check_is_fitted,
-    check_outlier_labels,
     column_or_1d,
     fit_context,
     validate_data,
-    warn,
 )
+from skad.calibration._held_out import HeldOutThreshold
+from skad.detectors._checks import check_outputs, normal_validation_rows
 from skad.detectors._windows import Windows, all_windows
 from skad.error_models._models import ERROR_MODELS, BaseErrorModel
-from skad.thresholds._unlabelled import QuantileThreshold
 
 # Rows a model sees at once when it scores. Always exactly so many, the last block
 # padded with zeros: matrix products round by the shape of the whole product, so only
 # then does the score of a row not depend on the rows beside it.
 BLOCK = 64
 
+ErrorModel = Literal["mse", "mae", "std", "mahalanobis", "hybrid"] | BaseErrorModel
 
+
+@dataclass(eq=False, repr=False, kw_only=True)
 class BaseAutoencoder(
-    ClassNamePrefixFeaturesOutMixin, TransformerMixin, ThresholdMixin, BaseEstimator
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    HeldOutThreshold,
+    ThresholdMixin,
+    BaseEstimator,
 ):
-    """Base of all detectors: windows in, errors, scores and labels out.
+    """Base of all autoencoders: windows in, errors, scores and labels out.
 
-    A subclass learns in `_fit_model` and reconstructs one block in
-    `_reconstruct_block`; everything else is here.
+    A subclass learns in `_learn` and reconstructs one block in `_reconstruct_block`;
+    everything else is here. It is a dataclass, whose fields are its parameters.
     """
+
+    n_channels: int = 1
+    error_model: ErrorModel = "mse"
+    contamination: Literal["auto"] | float = "auto"
+    normal_label: Any = None
 
     _parameter_constraints: ClassVar[dict] = {
         "n_channels": [Interval(Integral, 1, None, closed="left")],
@@ -56,39 +70,36 @@ class BaseAutoencoder(
         "normal_label": "no_validation",
     }
 
-    def __init__(
-        self,
-        *,
-        n_channels=1,
-        error_model="mse",
-        contamination="auto",
-        normal_label=None,
-    ):
-        self.n_channels = n_channels
-        self.error_model = error_model
-        self.contamination = contamination
-        self.normal_label = normal_label
-
     # What a subclass writes -----------------------------------------------------------
 
-    def _fit_model(self, windows, held_out):
-        """Learn to reconstruct windows.
+    def _learn(self, windows, held_out) -> Windows | None:
+        """Fit model and error model; return what was held out, see `HeldOutThreshold`.
 
-        `held_out` is None if the caller gave no validation windows. Returns the windows
-        that were trained on and those that were held out (may be none: None).
+        Positions of windows come in, as `Windows`.
         """
-        raise NotImplementedError(f"{type(self).__name__} lacks _fit_model.")
+        raise NotImplementedError(f"{type(self).__name__} lacks _learn.")
 
-    def _reconstruct_block(self, block):
+    def _reconstruct_block(self, block) -> tuple[np.ndarray, np.ndarray | None]:
         """Reconstruct (BLOCK, window_length, n_channels); return it and the codes."""
         raise NotImplementedError(f"{type(self).__name__} lacks _reconstruct_block.")
+
+    def _learning(self) -> AbstractContextManager:
+        """Enter what surrounds `_learn` and the threshold."""
+        return nullcontext()
 
     # fit ------------------------------------------------------------------------------
 
     @all_or_nothing
     @with_callbacks
     @fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y=None, *, X_val=None, y_val=None):
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike | None = None,
+        *,
+        X_val: ArrayLike | None = None,
+        y_val: ArrayLike | None = None,
+    ) -> Self:
         """Learn to reconstruct normal windows.
 
         Parameters
@@ -103,9 +114,9 @@ class BaseAutoencoder(
         X_val : array-like like `X`, default=None
             Normal windows for early stopping, the threshold and, unless the detector
             has ``refit=True``, the error model. Without it a part of `X` is held out,
-            where the detector has use for one. In a pipeline nothing
-            transforms it unless metadata routing says so; GridSearchCV cuts it like `X`
-            if it has as many rows.
+            if the detector has a use for one. In a pipeline no step transforms it
+            unless metadata routing says so; GridSearchCV cuts it like `X` if it has as
+            many rows.
         y_val : array-like of shape (n_val,), default=None
             Labels of `X_val`, {-1 = anomaly, +1} or {0, 1 = anomaly}; its anomalies are
             left out.
@@ -122,27 +133,40 @@ class BaseAutoencoder(
             labels cannot be read, or if training diverges. A detector that was fitted
             before is left as it was.
         """
-        X = self._check_windows(X, reset=True)
-        windows = Windows(X, self._normal_rows(X, y))
+        checked = self._check_windows(X, reset=True)
+        windows = Windows(checked, self._normal_rows(checked, y))
         held_out = None
         if X_val is None and y_val is not None:
             raise ValueError(
                 "y_val was given without X_val, the windows it belongs to."
             )
         if X_val is not None:
-            X_val = self._check_windows(X_val, reset=False, name="X_val")
-            held_out = Windows(X_val, _normal_validation_rows(X_val, y_val))
-        self._learn(windows, held_out)
+            checked = self._check_windows(X_val, reset=False, name="X_val")
+            held_out = Windows(checked, normal_validation_rows(checked, y_val))
+        with self._learning():
+            self._fit_and_find_threshold(windows, held_out)
         return self
 
-    def _learn(self, windows, held_out):
-        """Fit model, error model and threshold."""
-        error_model = self._new_error_model()
-        trained_on, held_out = self._fit_model(windows, held_out)
-        self._fit_error_model(error_model, trained_on, held_out)
-        self._fit_offset(windows, held_out)
+    @with_callbacks
+    @fit_context(prefer_skip_nested_validation=False)
+    def _fit_positions(self, X, positions, held_out) -> None:
+        """Fit on the windows at some positions of X, without learning those held out.
 
-    def _check_windows(self, X, *, reset, name="X"):
+        For a detector around this one, which calls `_refit_positions` afterwards if
+        `_refits`, and finds a threshold of its own.
+        """
+        X = self._check_windows(X, reset=True)
+        held_out = None if held_out is None else Windows(X, held_out)
+        with self._learning():
+            self._fit_and_find_threshold(Windows(X, positions), held_out)
+
+    @with_callbacks
+    def _refit_positions(self, X, positions) -> None:
+        """Learn again, from all windows at some positions of X."""
+        with self._learning():
+            self._fit_again(Windows(X, positions))
+
+    def _check_windows(self, X, *, reset, name="X") -> np.ndarray:
         """Windows as a finite 2-D array; sets the shape of a window if `reset`."""
         n_channels = self.n_channels
         if isinstance(X, list | tuple) and np.ndim(X[:1]) == 3:
@@ -171,8 +195,8 @@ class BaseAutoencoder(
                     f"X has {X.shape[1]} values a row, which n_channels={n_channels} "
                     "does not divide; a row holds window_length * n_channels values."
                 )
-            self.window_length_ = X.shape[1] // n_channels
-            self.n_channels_ = n_channels
+            self.window_length_: int = X.shape[1] // n_channels
+            self.n_channels_: int = n_channels
         return X
 
     def _normal_rows(self, X, y):
@@ -215,19 +239,6 @@ class BaseAutoencoder(
             train_codes = self._collect_codes(trained_on.sample())
         self.error_model_ = model.fit(residuals, codes, train_codes)
 
-    def _fit_offset(self, windows, held_out):
-        """Put the threshold where `contamination` says."""
-        auto = self.contamination == "auto"
-        scores = self._score(held_out if auto and held_out else windows)
-        if not np.isfinite(scores).all():
-            raise ValueError(
-                f"{np.count_nonzero(~np.isfinite(scores))} of {len(scores)} scores are "
-                "not finite: the training has diverged. Use a smaller lr, set "
-                "max_grad_norm, or scale the data first, e.g. with StandardScaler."
-            )
-        rule = QuantileThreshold() if auto else QuantileThreshold(self.contamination)
-        self.offset_ = rule.fit(scores).threshold_
-
     # Blocks ---------------------------------------------------------------------------
 
     def _blocks(self, windows):
@@ -245,10 +256,10 @@ class BaseAutoencoder(
             reconstruction, codes = self._reconstruct_block(block)
             # Cast after the subtraction: casting inside it takes twice as long.
             residuals = np.subtract(block, reconstruction)
-            _check_outputs(residuals, codes, at)
+            check_outputs(residuals, codes, at)
             yield at, residuals.astype(np.float64, copy=False), codes
 
-    def _score(self, windows):
+    def _scores_of(self, windows) -> NDArray[np.float64]:
         scores = np.empty(len(windows))
         for at, residuals, codes in self._blocks(windows):
             errors = self.error_model_.window_errors(residuals, codes)
@@ -277,7 +288,7 @@ class BaseAutoencoder(
         check_is_fitted(self)
         return all_windows(self._check_windows(X, reset=False))
 
-    def reconstruct(self, X):
+    def reconstruct(self, X: ArrayLike) -> NDArray[np.float64]:
         """Reconstruct windows.
 
         Parameters
@@ -296,7 +307,7 @@ class BaseAutoencoder(
         reconstruction = windows.X - residuals.reshape(windows.X.shape)
         return reconstruction.reshape(np.shape(X))
 
-    def reconstruction_errors(self, X):
+    def reconstruction_errors(self, X: ArrayLike) -> NDArray[np.float64]:
         """Absolute error of every value.
 
         Parameters
@@ -312,7 +323,7 @@ class BaseAutoencoder(
         """
         return np.abs(self._collect(self._fitted_windows(X))[0])
 
-    def score_timesteps(self, X):
+    def score_timesteps(self, X: ArrayLike) -> NDArray[np.float64]:
         """Score of every timestep, before it is averaged to that of the window.
 
         Parameters
@@ -333,7 +344,7 @@ class BaseAutoencoder(
             scores[at] = -errors[: at.stop - at.start]
         return scores
 
-    def explain(self, X):
+    def explain(self, X: ArrayLike) -> NDArray[np.float64]:
         """Share out the score of every window to its timesteps and channels.
 
         Parameters
@@ -356,7 +367,7 @@ class BaseAutoencoder(
             shares[at] = part[: at.stop - at.start] / self.window_length_
         return shares
 
-    def score_samples(self, X):
+    def score_samples(self, X: ArrayLike) -> NDArray[np.float64]:
         """Score windows.
 
         Parameters
@@ -371,9 +382,9 @@ class BaseAutoencoder(
             Negative errors in the unit of the error model; higher = more normal. The
             score of a window does not depend on the windows it is scored with.
         """
-        return self._score(self._fitted_windows(X))
+        return self._scores_of(self._fitted_windows(X))
 
-    def transform(self, X):
+    def transform(self, X: ArrayLike) -> NDArray[np.float64]:
         """Encode windows.
 
         Parameters
@@ -397,48 +408,3 @@ class BaseAutoencoder(
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         return tags
-
-
-def _check_outputs(residuals, codes, at):
-    """Refuse windows of which a net makes NaN or infinity, and say which.
-
-    A code may overflow and the reconstruction not, behind an activation such as tanh.
-    """
-    n_windows = at.stop - at.start  # the rest is padding
-    outputs = [residuals[:n_windows].reshape(n_windows, -1)]
-    if codes is not None:
-        outputs.append(codes[:n_windows])
-    if all(np.isfinite(output).all() for output in outputs):
-        return
-    is_finite = [np.isfinite(output).all(axis=1) for output in outputs]
-    rows = at.start + np.flatnonzero(~np.all(is_finite, axis=0))
-    raise ValueError(
-        f"The code or reconstruction of {len(rows)} windows is not finite, the first "
-        f"of them is window {rows[0]}: their values are so large that float32 in the "
-        "net overflows, or its training has diverged. Scale X first, e.g. with "
-        "StandardScaler, clip what is far from the data of fit, or use a smaller lr."
-    )
-
-
-def _normal_validation_rows(X, y):
-    """Positions of the validation windows, without those labelled as anomalies."""
-    if y is None:
-        return np.arange(len(X))
-    is_anomaly = check_outlier_labels(y, name="y_val")
-    check_consistent_length(X, is_anomaly)
-    if is_anomaly.all():
-        raise ValueError(
-            f"All {len(X)} windows of X_val are labelled as anomalies in y_val; normal "
-            "ones are needed to stop training and to fit the error model."
-        )
-    return np.flatnonzero(~is_anomaly)
-
-
-def warn_if_not_narrower(latent_dim, n_inputs):
-    """Warn of a code that can simply copy its input."""
-    if latent_dim >= n_inputs:
-        warn(
-            f"latent_dim={latent_dim} is not below the {n_inputs} values of a window: "
-            "the autoencoder can copy its input, anomalies included. Use a smaller "
-            "latent_dim."
-        )

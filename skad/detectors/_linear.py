@@ -1,15 +1,18 @@
 """The closed-form autoencoder: principal components, no training, no torch."""
 
+from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import ClassVar
 
 import numpy as np
 
 from skad._validation import Interval
-from skad.detectors._base import BaseAutoencoder, warn_if_not_narrower
+from skad.detectors._base import BaseAutoencoder
+from skad.detectors._checks import warn_if_not_narrower
 from skad.detectors._windows import principal_components
 
 
+@dataclass(eq=False, repr=False)
 class LinearAutoencoder(BaseAutoencoder):
     """Linear autoencoder in closed form: the reference that every net must beat.
 
@@ -21,7 +24,7 @@ class LinearAutoencoder(BaseAutoencoder):
     ----------
     latent_dim : int or float, default=0.9
         Number of components, or, for a float in (0, 1), the share of variance that
-        they shall explain.
+        they explain.
     n_channels : int, default=1
         Channels of a 2-D row, see `fit`.
     error_model : {"mse", "mae", "std", "mahalanobis", "hybrid"} or object, \
@@ -78,6 +81,8 @@ class LinearAutoencoder(BaseAutoencoder):
     (5,)
     """
 
+    latent_dim: int | float = 0.9
+
     _parameter_constraints: ClassVar[dict] = {
         **BaseAutoencoder._parameter_constraints,
         "latent_dim": [
@@ -86,31 +91,16 @@ class LinearAutoencoder(BaseAutoencoder):
         ],
     }
 
-    def __init__(
-        self,
-        latent_dim=0.9,
-        *,
-        n_channels=1,
-        error_model="mse",
-        contamination="auto",
-        normal_label=None,
-    ):
-        super().__init__(
-            n_channels=n_channels,
-            error_model=error_model,
-            contamination=contamination,
-            normal_label=normal_label,
-        )
-        self.latent_dim = latent_dim
-
-    def _fit_model(self, windows, held_out):
+    def _learn(self, windows, held_out):
+        error_model = self._new_error_model()
         pca = principal_components(windows, self.latent_dim)
         self.latent_dim_ = int(pca.n_components_)
         warn_if_not_narrower(self.latent_dim_, self.n_features_in_)
         self.mean_ = pca.mean_
         self.components_ = pca.components_
         self.explained_variance_ = pca.explained_variance_
-        return windows, held_out
+        self._fit_error_model(error_model, windows, held_out)
+        return held_out
 
     def _reconstruct_block(self, block):
         flat = block.reshape(len(block), -1)

@@ -1,49 +1,169 @@
-"""What all trained autoencoders share: from parameters to a trained skorch net."""
+"""What all trained autoencoders share: parameters, and the way to a trained net."""
 
-import copy
-from inspect import signature
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
 from numbers import Integral, Real
-from typing import ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 import torch
-from sklearn.base import clone
 from sklearn.callback import CallbackSupportMixin
-from skorch.callbacks import Callback, GradientNormClipping, LRScheduler
 
+from skad._docs import inherit_sections
 from skad._validation import Interval, StrOptions, warn
-from skad.detectors._base import BaseAutoencoder, warn_if_not_narrower
+from skad.detectors._base import BaseAutoencoder
+from skad.detectors._checks import warn_if_not_narrower
 from skad.detectors._modules import OUTPUT_RANGES
 from skad.detectors._windows import Windows, principal_components
-from skad.training._callbacks import BestWeights, EpochTasks, FiniteLossGuard
-from skad.training._net import ReconstructionNet, resolve_device
+from skad.training._fit import OPTIMIZERS, build_net, continue_net, train
+from skad.training._net import ReconstructionNet
 from skad.training._random import draw_seed, make_generator
-from skad.training._settings import training_settings
+from skad.training._torch_state import training_state
 
-OPTIMIZERS = {
-    "adam": torch.optim.Adam,
-    "adamw": torch.optim.AdamW,
-    "nadam": torch.optim.NAdam,
-    "rmsprop": torch.optim.RMSprop,
-    "sgd": torch.optim.SGD,
-}
-
-# What fit decides itself; everything else of skorch's is open to net_params.
-_RESERVED = (
-    *("callbacks", "criterion", "dataset", "generator", "module", "random_module"),
-    *("settings", "train_split", "warm_start"),
-)
+if TYPE_CHECKING:
+    import pandas as pd
 
 # Fewer windows than this and none is held out.
 _MIN_TO_HOLD_OUT = 10
 
+LATENT_DIM = [
+    Interval(Integral, 1, None, closed="left"),
+    Interval(Real, 0, 1, closed="neither"),
+]
 
+
+@dataclass(eq=False, repr=False, kw_only=True)
 class BaseNeuralAutoencoder(CallbackSupportMixin, BaseAutoencoder):
-    """Base of the detectors that are trained.
+    """Base of the autoencoders that are trained.
 
-    A subclass names its module in `_architecture`. Each documents the parameters that
-    all of them share once more, as scikit-learn does.
+    A subclass names its module in `_architecture`, and documents its own parameters:
+    those below are added to its docstring when the class is made.
+
+    Parameters
+    ----------
+    n_channels : int, default=1
+        Channels of a 2-D row, see `fit`.
+    error_model : {"mse", "mae", "std", "mahalanobis", "hybrid"} or object, \
+            default="mse"
+        How residuals become errors: `MeanSquaredErrors`, `MeanAbsoluteErrors`,
+        `StandardizedErrors`, `MahalanobisErrors`, `HybridErrors`, or an object with
+        their methods. Fitted on the held-out windows; with `refit`, or if none are held
+        out, on the training windows.
+    loss_reduction : {"mean", "sum"}, default="mean"
+        Whether the training loss averages the squared errors over all values of a
+        batch, or adds them up as the ECG study does. `kl_weight`, `weight_decay` and
+        `max_grad_norm` are relative to it: ``weight_decay=1e-2`` is mild with "sum" and
+        lets the net collapse with "mean".
+    kl_weight : float, default=0.0
+        Weight of a penalty that draws the softmax of the latent code towards a prior.
+        1.0 with ``loss_reduction="sum"`` is the ECG study's.
+    kl_prior : {"uniform", "random"}, default="uniform"
+        "uniform": the Kullback-Leibler divergence KL(u || p) between equal shares u and
+        the softmax p. "random", the study's: fresh uniform noise in the place of u at
+        every step; its expected gradient is latent_dim / 2 times that of "uniform".
+        Neither is a divergence from a normal distribution.
+    optimizer : {"adam", "adamw", "nadam", "rmsprop", "sgd"} or callable, default="adam"
+        Optimizer, or a class of torch.optim.
+    lr : float, default=1e-3
+        Learning rate.
+    lr_schedule : {"cosine"} or None, default="cosine"
+        "cosine" lowers the learning rate to zero over `max_epochs`, batch by batch.
+    weight_decay : float, default=0.0
+        Weight decay of the optimizer; see `loss_reduction`.
+    input_noise : float, default=0.0
+        Standard deviation of the normal noise on the input in training, in units of the
+        input; the target stays clean.
+    max_grad_norm : float or None, default=None
+        Longer gradients are cut to this norm; see `loss_reduction`.
+    max_epochs : int, default=100
+        Most passes over the training windows.
+    batch_size : int, default=64
+        Windows a training step.
+    early_stopping : bool, default=True
+        Whether to hold out windows, to stop when the loss on them has not improved for
+        `n_iter_no_change` epochs, and to keep the weights that were best on them. Fewer
+        than 10 windows hold none out.
+    validation_fraction : float, default=0.1
+        Share of the windows that is held out, in (0, 1), drawn at random; unused if
+        ``early_stopping=False`` or `fit` is given `X_val`.
+    n_iter_no_change : int, default=10
+        Epochs without improvement after which training stops.
+    refit : bool, default=True
+        Whether to train anew on all windows, the held-out ones too, for as many epochs
+        as were best on these; the threshold found on them stays. It doubles the time
+        of fit, and counts where windows are few. Not done without early stopping, if
+        `fit` is given `X_val` (which is never trained on), or with `warm_start`; the
+        error model is fitted on the training windows even so.
+    contamination : "auto" or float, default="auto"
+        Where the threshold lies. "auto": 1 % of the scores of the held-out windows, one
+        of them at least, are below (of all windows if none are held out). A float in
+        (0, 0.5]: that share of the scores of all windows is.
+    normal_label : object, default=None
+        Label in `y` of the windows to learn from; None learns from all of them.
+    callbacks : list of skorch callbacks, default=None
+        Cloned for each fit. scikit-learn's own callbacks are set by `set_callbacks`.
+    net_params : dict, default=None
+        Arguments for the skorch net, such as ``{"optimizer__betas": (0.9, 0.99)}``.
+    warm_start : bool, default=False
+        Whether `fit` trains the net of the fit before further. Its held-out windows
+        stay the same if `X` is; its architecture, optimizer and device cannot change.
+    device : str, default="auto"
+        Torch device; "auto" takes CUDA, then MPS, then the CPU.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the held-out part, initial weights, order of batches, noise and dropout.
+        None takes a fresh seed from the operating system, an int repeats bit for bit
+        (on the CPU). Global random states are never touched.
+    verbose : int, default=0
+        Whether to print a line an epoch.
+
+    Attributes
+    ----------
+    net_ : ReconstructionNet
+        The trained skorch net; ``net_.module_`` is the torch module. Weights copied
+        into it count at the next score; an error model that learns stays as it was.
+    history_ : DataFrame
+        Losses and duration (seconds) of every epoch; those of `refit` are not in it.
+    n_iter_ : int
+        Number of epochs trained.
+    best_epoch_ : int or None
+        Best epoch on the held-out windows; None without early stopping.
+    latent_dim_, window_length_, n_channels_ : int
+        Latent units, timesteps and channels.
+    error_model_ : object
+        The fitted error model.
+    offset_ : float
+        A score below it is an anomaly.
+    n_features_in_ : int
+        Values of a row, ``window_length_ * n_channels_``.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns, where `X` has them.
     """
+
+    loss_reduction: Literal["mean", "sum"] = "mean"
+    kl_weight: float = 0.0
+    kl_prior: Literal["uniform", "random"] = "uniform"
+    optimizer: (
+        Literal["adam", "adamw", "nadam", "rmsprop", "sgd"]
+        | Callable[..., torch.optim.Optimizer]
+    ) = "adam"
+    lr: float = 1e-3
+    lr_schedule: Literal["cosine"] | None = "cosine"
+    weight_decay: float = 0.0
+    input_noise: float = 0.0
+    max_grad_norm: float | None = None
+    max_epochs: int = 100
+    batch_size: int = 64
+    early_stopping: bool = True
+    validation_fraction: float = 0.1
+    n_iter_no_change: int = 10
+    refit: bool = True
+    callbacks: Sequence[Any] | None = None
+    net_params: dict[str, Any] | None = None
+    warm_start: bool = False
+    device: str | torch.device = "auto"
+    random_state: int | np.random.RandomState | None = None
+    verbose: int = 0
 
     _parameter_constraints: ClassVar[dict] = {
         **BaseAutoencoder._parameter_constraints,
@@ -70,69 +190,16 @@ class BaseNeuralAutoencoder(CallbackSupportMixin, BaseAutoencoder):
         "verbose": ["verbose"],
     }
 
-    def __init__(
-        self,
-        *,
-        n_channels,
-        error_model,
-        loss_reduction,
-        kl_weight,
-        kl_prior,
-        optimizer,
-        lr,
-        lr_schedule,
-        weight_decay,
-        input_noise,
-        max_grad_norm,
-        max_epochs,
-        batch_size,
-        early_stopping,
-        validation_fraction,
-        n_iter_no_change,
-        refit,
-        contamination,
-        normal_label,
-        callbacks,
-        net_params,
-        warm_start,
-        device,
-        random_state,
-        verbose,
-    ):
-        super().__init__(
-            n_channels=n_channels,
-            error_model=error_model,
-            contamination=contamination,
-            normal_label=normal_label,
-        )
-        self.loss_reduction = loss_reduction
-        self.kl_weight = kl_weight
-        self.kl_prior = kl_prior
-        self.optimizer = optimizer
-        self.lr = lr
-        self.lr_schedule = lr_schedule
-        self.weight_decay = weight_decay
-        self.input_noise = input_noise
-        self.max_grad_norm = max_grad_norm
-        self.max_epochs = max_epochs
-        self.batch_size = batch_size
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.n_iter_no_change = n_iter_no_change
-        self.refit = refit
-        self.callbacks = callbacks
-        self.net_params = net_params
-        self.warm_start = warm_start
-        self.device = device
-        self.random_state = random_state
-        self.verbose = verbose
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        inherit_sections(cls, BaseNeuralAutoencoder)
 
     # What a subclass writes -----------------------------------------------------------
 
     # Whether the module draws random numbers in training, see `ReconstructionNet`.
-    _random_module = False
+    _random_module: ClassVar[bool] = False
 
-    def _architecture(self, windows):
+    def _architecture(self, windows) -> tuple[Any, dict[str, Any], Any]:
         """Choose module class, its arguments, and a PCA to start from (or None).
 
         The class is called with window_length, n_channels and the arguments.
@@ -141,60 +208,54 @@ class BaseNeuralAutoencoder(CallbackSupportMixin, BaseAutoencoder):
 
     # fit ------------------------------------------------------------------------------
 
-    def _learn(self, windows, held_out):
-        error_model = self._new_error_model()
+    @contextmanager
+    def _learning(self) -> Iterator[None]:
         context = self._init_callback_context(max_subtasks=None)
         context.call_on_fit_task_begin(estimator=self)
-        with training_settings():
-            refits = self.refit and held_out is None and not self.warm_start
-            trained_on, held_out = self._train_first(windows, held_out, context)
-            # With refit, as it will be done then: the threshold has to fit its units.
-            by = None if self.refit else held_out
-            self._fit_error_model(error_model, trained_on, by)
-            self._fit_offset(windows, held_out)
-            if refits and held_out:
-                self._refit(windows, context)
+        with training_state():
+            yield
         context.call_on_fit_task_end(estimator=self)
 
-    def _train_first(self, windows, held_out, context):
-        """Train, stopping on held-out windows; return both kinds of windows."""
-        go_on = self.warm_start and hasattr(self, "net_")
-        generator = None if go_on else make_generator(self.random_state)
-        # A fit that goes on holds out the same windows: none that were trained on.
-        seed = self.net_.settings["split_seed"] if go_on else draw_seed(generator)
+    def _learn(self, windows, held_out) -> Windows | None:
+        """Train, stopping on held-out windows; return those."""
+        error_model = self._new_error_model()
+        previous: ReconstructionNet | None = getattr(self, "net_", None)
+        if self.warm_start and previous is not None:
+            # The same windows are held out again: none that were trained on.
+            generator, seed = previous.generator, previous.made_with["split_seed"]
+        else:
+            previous, generator = None, make_generator(self.random_state)
+            seed = draw_seed(generator)
         if held_out is None:
             windows, held_out = self._hold_out(windows, make_generator(seed))
-            if go_on and held_out and self.net_.settings.get("has_learnt_all"):
-                raise ValueError(
-                    "warm_start would go on from a net that was trained anew on all "
-                    "windows (refit=True), and has learnt those to validate on. Set "
-                    "warm_start=True or refit=False before the first fit, or give "
-                    "X_val."
-                )
-        net = self._known_net() if go_on else self._new_net(windows, generator, seed)
-        if not go_on:
+            if previous is not None and held_out is not None:
+                _refuse_to_validate_on_learnt_windows(previous)
+        if previous is not None:
+            net = self._continued_net(previous)
+        else:
+            net = self._new_net(windows, generator, seed)
             self._warn_of_traps(windows)
-        self.best_epoch_ = self._train(net, windows, held_out, context)
+        self.best_epoch_ = train(self, net, windows, held_out)
         self.net_ = net
-        return windows, held_out
+        # With refit, as it will be done then: the threshold has to fit its units.
+        self._fit_error_model(error_model, windows, None if self.refit else held_out)
+        return held_out
 
-    def _refit(self, windows, context):
-        """Train anew on all windows, for as many epochs as were best.
+    def _refits(self) -> bool:
+        return self.refit and not self.warm_start
 
-        The threshold of the held-out windows stays: the new net has learnt them too.
-        """
+    def _learn_again(self, windows) -> None:
+        """Train anew on all windows, for as many epochs as were best."""
         first = self.net_
-        net = self._new_net(windows, first.generator, first.settings["split_seed"])
+        net = self._new_net(windows, first.generator, first.made_with["split_seed"])
         net.max_epochs = self.best_epoch_
-        net.settings["has_learnt_all"] = True
-        self._train(net, windows, None, context)
+        net.made_with["has_learnt_all"] = True
+        train(self, net, windows, None)
         net.history_ = first.history_
         self.net_ = net
         self._fit_error_model(self._new_error_model(), windows, None)
-        if self.contamination != "auto":
-            self._fit_offset(windows, None)
 
-    def _hold_out(self, windows, generator):
+    def _hold_out(self, windows, generator) -> tuple[Windows, Windows | None]:
         """Split windows at random into those to train on and those to validate on."""
         if not self.early_stopping or len(windows) < _MIN_TO_HOLD_OUT:
             return windows, None
@@ -206,124 +267,66 @@ class BaseNeuralAutoencoder(CallbackSupportMixin, BaseAutoencoder):
             Windows(windows.X, np.sort(rows[:n_held_out])),
         )
 
-    def _new_net(self, windows, generator, split_seed):
+    def _new_net(self, windows, generator, split_seed) -> ReconstructionNet:
         """Build an untrained net."""
         module, params, pca = self._architecture(windows)
         self.latent_dim_ = params.get("latent_dim")
-        net = ReconstructionNet(
+        shape = {
+            "window_length": self.window_length_,
+            "n_channels": self.n_channels_,
+        }
+        provenance = {"split_seed": split_seed, "has_learnt_all": False}
+        net = build_net(
+            self,
             module,
+            shape | params,
             generator=generator,
             random_module=self._random_module,
-            settings=self._lasting_params()
-            | {"split_seed": split_seed, "has_learnt_all": False},
-            module__window_length=self.window_length_,
-            module__n_channels=self.n_channels_,
-            **{f"module__{name}": value for name, value in params.items()},
-            **self._net_options(),
+            made_with=self._lasting_params() | provenance,
         )
-        net.initialize()
         if pca is not None:
             net.module_.start_from(pca)
         return net
 
-    def _net_options(self):
-        """Translate the parameters into skorch's words."""
-        options = {
-            "criterion__reduction": self.loss_reduction,
-            "criterion__kl_weight": self.kl_weight,
-            "criterion__kl_prior": self.kl_prior,
-            "criterion__batch_size": self.batch_size,
-            "optimizer": OPTIMIZERS.get(self.optimizer, self.optimizer),
-            "lr": self.lr,
-            "max_epochs": self.max_epochs,
-            "batch_size": self.batch_size,
-            "input_noise": self.input_noise,
-            "device": resolve_device(self.device),
-            "verbose": int(self.verbose),
-        }
-        if not self.verbose:
-            options["callbacks__print_log"] = None
-        if "weight_decay" in signature(options["optimizer"]).parameters:
-            options["optimizer__weight_decay"] = self.weight_decay
-        elif self.weight_decay:
-            raise ValueError(
-                f"weight_decay={self.weight_decay} has no effect: optimizer="
-                f"{self.optimizer!r} takes none."
-            )
-        expert = self.net_params or {}
-        if taken := [name for name in expert if name.split("__")[0] in _RESERVED]:
-            raise ValueError(
-                f"net_params holds {taken}, which {type(self).__name__} sets itself; "
-                f"leave out {list(_RESERVED)}."
-            )
-        return options | expert
-
-    def _known_net(self):
-        """Copy the net of the fit before, to train it further (`warm_start`)."""
+    def _continued_net(self, previous) -> ReconstructionNet:
+        """Copy the net of the previous fit, if it can be trained further."""
         shape = (self.window_length_, self.n_channels_)
-        trained = self.net_.window_shape
+        trained = previous.window_shape
         if shape != trained:
             raise ValueError(
                 f"X has windows of shape {shape} (timesteps, channels), but warm_start "
                 f"continues a net for windows of shape {trained}; set "
                 "warm_start=False to begin anew."
             )
-        before = self.net_.settings
+        before = previous.made_with
         if changed := [n for n, v in self._lasting_params().items() if v != before[n]]:
             raise ValueError(
-                f"{', '.join(changed)} changed since the fit that warm_start goes on "
-                "from; set warm_start=False to begin anew."
+                f"{', '.join(changed)} changed since the fit that warm_start "
+                "continues; set warm_start=False to begin anew."
             )
-        net = copy.deepcopy(self.net_)
-        options = self._net_options()
-        for name in ("optimizer", "device"):
-            del options[name]
-        net.change(options)
-        return net
+        return continue_net(self)
 
-    def _lasting_params(self):
+    def _lasting_params(self) -> dict[str, str]:
         """Write down the parameters that a trained net cannot change."""
-        shared = set(signature(BaseNeuralAutoencoder.__init__).parameters)
+        shared = {field.name for field in fields(BaseNeuralAutoencoder)}
         shared -= {"optimizer", "device"}
         params = self.get_params(deep=False).items()
         return {name: repr(value) for name, value in params if name not in shared}
 
-    def _train(self, net, windows, held_out, context):
-        """Run the epochs; return the best one, None without early stopping."""
-        callbacks = [_fresh(callback) for callback in self.callbacks or ()]
-        ours = [FiniteLossGuard(), EpochTasks(self, context)]
-        if self.early_stopping and held_out:
-            ours.append(BestWeights(self.n_iter_no_change))
-        if self.max_grad_norm is not None:
-            ours.append(GradientNormClipping(self.max_grad_norm))
-        if self.lr_schedule == "cosine":
-            n_steps = net.max_epochs * -(-len(windows) // net.batch_size)
-            ours.append(
-                LRScheduler(
-                    "CosineAnnealingLR",
-                    T_max=n_steps,
-                    step_every="batch",
-                    last_epoch=-1,  # a fit with warm_start begins its schedule anew
-                )
-            )
-        net.train_on(windows, held_out, callbacks, ours, keep_optimizer=self.warm_start)
-        stopping = next((c for c in ours if isinstance(c, BestWeights)), None)
-        return stopping.best_epoch_ if stopping else None
-
-    def _reconstruct_block(self, block):
+    def _reconstruct_block(self, block) -> tuple[np.ndarray, np.ndarray | None]:
         return self.net_.reconstruct(block)
 
     # After fit ------------------------------------------------------------------------
 
     @property
-    def history_(self):
+    def history_(self) -> "pd.DataFrame":
         """Losses and duration (seconds) of every epoch, a DataFrame."""
         import pandas as pd
 
         return pd.DataFrame(self.net_.history_rows())
 
     @property
-    def n_iter_(self):
+    def n_iter_(self) -> int:
         """Number of epochs trained."""
         return len(self.net_.history)
 
@@ -358,18 +361,14 @@ class BaseNeuralAutoencoder(CallbackSupportMixin, BaseAutoencoder):
             )
 
 
-def _fresh(callback):
-    """Clone a skorch callback: an instance, a class, or (name, one of these)."""
-    if isinstance(callback, tuple):
-        name, callback = callback
-        return name, _fresh(callback)
-    is_class = isinstance(callback, type) and issubclass(callback, Callback)
-    if not is_class and not isinstance(callback, Callback):
+def _refuse_to_validate_on_learnt_windows(net) -> None:
+    # A net of an early skad 0.1.0 does not tell.
+    if net.made_with.get("has_learnt_all"):
         raise ValueError(
-            f"callbacks holds {callback!r}; expected skorch callbacks: instances, "
-            "classes, or (name, one of these)."
+            "warm_start would continue a net that was trained again on all windows "
+            "(refit=True), and so has learnt those to validate on. Set "
+            "warm_start=True or refit=False before the first fit, or pass X_val."
         )
-    return callback() if isinstance(callback, type) else clone(callback, safe=False)
 
 
 def check_dims(dims, name, *, at_least=0):

@@ -1,10 +1,11 @@
 """Any detector of windows as a detector of the rows of a table."""
 
 from numbers import Integral, Real
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike, NDArray
 from sklearn import config_context
 from sklearn.base import OneToOneFeatureMixin, clone
 from sklearn.callback import with_callbacks
@@ -14,6 +15,7 @@ from sklearn.utils import InputTags
 from sklearn.utils.metaestimators import available_if
 
 from skad._base import MetaDetector, ThresholdMixin, inner_explains
+from skad._nesting import layers
 from skad._validation import (
     HasMethods,
     Interval,
@@ -25,28 +27,19 @@ from skad._validation import (
     column_or_1d,
     fit_context,
     validate_data,
-    warn,
 )
-from skad.series._aggregate import (
-    aggregate_shares,
-    aggregate_timesteps,
-    aggregate_windows,
-)
+from skad.calibration._held_out import HeldOutThreshold
+from skad.series._cover import CoveredSegment, cover_segment
 from skad.series._segments import find_segments, learn_max_gap, series_of
+from skad.series._table_windows import TableWindows, warn_of_short_segments
 from skad.series._windows import (
     any_in_window,
-    as_slice,
     check_long_enough,
     window_starts,
-    windows_view,
 )
-from skad.thresholds._unlabelled import QuantileThreshold
-
-# Values of windows that are scored at once; detectors of others copy them.
-_VALUES_AT_ONCE = 2**20
 
 
-class WindowedDetector(ThresholdMixin, MetaDetector):
+class WindowedDetector(HeldOutThreshold, ThresholdMixin, MetaDetector):
     """Detector of windows, applied to a table: one score for each row.
 
     Parameters
@@ -176,7 +169,13 @@ class WindowedDetector(ThresholdMixin, MetaDetector):
     @all_or_nothing
     @with_callbacks
     @fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y=None, *, series=None):
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike | None = None,
+        *,
+        series: ArrayLike | None = None,
+    ) -> Self:
         """Fit the detector on windows.
 
         Parameters
@@ -204,35 +203,28 @@ class WindowedDetector(ThresholdMixin, MetaDetector):
                 f"stride={self.stride} leaves rows between windows without a score; "
                 f"use a stride of at most window_length={self.window_length}."
             )
+        windows = self._cut(X, y, series)
+        self.estimator_ = self._new_detector()
+        context = self._init_callback_context(max_subtasks=None)
+        context.call_on_fit_task_begin(estimator=self)
+        self._fit_and_find_threshold(windows)
+        context.call_on_fit_task_end(estimator=self)
+        return self
+
+    def _cut(self, X, y, series) -> TableWindows:
+        """Find the windows to learn from."""
         table = self._check_table(X, reset=True)
         is_normal = self._normal_rows(table, y)
         self.max_gap_ = learn_max_gap(X, series, self.max_gap, warns=True)
         bounds = find_segments(X, series, self.max_gap_)
         check_long_enough(bounds, self.window_length)
-        self._warn_of_short_segments(bounds, "not learnt from")
+        warn_of_short_segments(bounds, self.window_length, "not learnt from")
         starts = window_starts(bounds, self.window_length, self.stride)
         starts = starts[~any_in_window(~is_normal, starts, self.window_length)]
         if len(starts) < 2:
             self._refuse(starts, is_normal, y)
-        detector = self._new_detector()
-        train, held_out = self._hold_out(detector, starts, series_of(X, series))
-        context = self._init_callback_context(max_subtasks=None)
-        context.call_on_fit_task_begin(estimator=self)
-        self.estimator_ = self._fit_windows(context, detector, table, train, held_out)
-        self._fit_offset(table, bounds, is_normal, held_out)
-        if len(held_out) and getattr(detector, "refit", False):
-            again = clone(detector).set_params(
-                early_stopping=False, max_epochs=detector.best_epoch_
-            )
-            none = starts[:0]
-            self.estimator_ = self._fit_windows(context, again, table, starts, none)
-            # As where a net refits by itself, the history is that of the first one.
-            again.net_.history_ = detector.net_.history_
-            again.best_epoch_ = detector.best_epoch_
-            if self.contamination != "auto":
-                self._fit_offset(table, bounds, is_normal, none)
-        context.call_on_fit_task_end(estimator=self)
-        return self
+        ids = series_of(X, series)
+        return TableWindows(table, bounds, ids, self.window_length, starts, is_normal)
 
     def _check_table(self, X, *, reset):
         table = validate_data(
@@ -257,16 +249,6 @@ class WindowedDetector(ThresholdMixin, MetaDetector):
         y = column_or_1d(y)
         check_consistent_length(table, y)
         return y == self.normal_label
-
-    def _warn_of_short_segments(self, bounds, consequence):
-        lengths = np.diff(bounds, axis=1).ravel()
-        short = lengths[lengths < self.window_length]
-        if len(short):
-            warn(
-                f"{len(short)} of {len(bounds)} segments, {short.sum()} of "
-                f"{lengths.sum()} rows, are shorter than window_length="
-                f"{self.window_length} and are {consequence}."
-            )
 
     def _refuse(self, starts, is_normal, y):
         """Say why there are too few windows to learn from."""
@@ -299,60 +281,43 @@ class WindowedDetector(ThresholdMixin, MetaDetector):
         _tell_n_channels(detector, self.n_features_in_)
         return detector
 
-    def _hold_out(self, detector, starts, series):
-        """Split windows into those to train on and the tails to validate on."""
-        if not getattr(detector, "early_stopping", False):
-            return starts, starts[:0]
-        train, held_out = [], []
-        for one in np.unique(series[starts]):
-            own = starts[series[starts] == one]
-            n_held_out = max(2, round(detector.validation_fraction * len(own)))
-            held_out.append(own[-n_held_out:])
-            train.append(own[own + self.window_length <= held_out[-1][0]])
-        n_train = sum(map(len, train))
-        if 2 * n_train < len(starts) or n_train < 2:
-            warn(
-                f"Only {n_train} of {len(starts)} windows would remain to train on, "
-                f"beside the tails to validate on and the {self.window_length - 1} "
-                "windows before each that overlap them; training on all of them, "
-                "without early stopping."
-            )
-            detector.set_params(early_stopping=False)
-            return starts, starts[:0]
-        return np.sort(np.concatenate(train)), np.sort(np.concatenate(held_out))
+    # What `HeldOutThreshold` asks ----------------------------------------------------
 
-    def _fit_windows(self, context, detector, table, train, held_out):
-        """Fit on a view with a label for each window, or on an array of windows.
+    def _learn(self, windows, held_out) -> TableWindows | None:
+        """Fit the detector inside; return what was held out to stop its training."""
+        detector, train = self.estimator_, windows
+        if getattr(detector, "early_stopping", False):
+            train, held_out = windows.split_off_tails(detector.validation_fraction)
+            if held_out is None:
+                detector.set_params(early_stopping=False)
+        if hasattr(detector, "_fit_positions"):
+            tail = None if held_out is None else held_out.starts
+            self._call_inner("_fit_positions", windows.view, train.starts, tail)
+        else:
+            self._call_inner("fit", train.gather())
+        return held_out
 
-        A detector with `normal_label` picks the windows by label, so that the view
-        need not be cut into pieces, which would copy it.
-        """
-        view = windows_view(table, self.window_length)
-        with config_context(assume_finite=True):
-            if "normal_label" not in detector.get_params(deep=False):
-                windows = view if len(train) == len(view) else view[train]
-                return self._fit_inner(context, "fit-estimator", detector, windows)
-            detector.set_params(normal_label=1)
-            params = {}
-            if len(held_out):
-                params = {"X_val": view, "y_val": 1 - _marks(held_out, len(view))}
-            marks = _marks(train, len(view))
-            return self._fit_inner(
-                context, "fit-estimator", detector, view, marks, **params
-            )
+    def _refits(self) -> bool:
+        inner = self.estimator_
+        return hasattr(inner, "_refit_positions") and inner._refits()
 
-    def _fit_offset(self, table, bounds, is_normal, held_out):
-        """Put the threshold where `contamination` says, over the scores of rows."""
-        auto = self.contamination == "auto"
-        if auto and len(held_out):
-            edges = np.zeros(len(table) + 1, dtype=int)
-            np.add.at(edges, held_out, 1)
-            np.add.at(edges, held_out + self.window_length, -1)
-            is_normal = is_normal & (np.cumsum(edges[:-1]) > 0)
-        # A window sees the rows around: scored is the whole table, then chosen from.
-        scores = self._score_table(table, bounds)[is_normal]
-        rule = QuantileThreshold() if auto else QuantileThreshold(self.contamination)
-        self.offset_ = rule.fit(scores).threshold_
+    def _learn_again(self, windows) -> None:
+        self._call_inner("_refit_positions", windows.view, windows.starts)
+
+    def _scores_of(self, windows) -> NDArray[np.float64]:
+        # A window sees the rows around: the whole table is scored, then chosen from.
+        return self._score_table(windows.table, windows.bounds)[windows.judged]
+
+    def _call_inner(self, method, X, *positions) -> None:
+        """Have the detector inside learn from windows; it inherits our callbacks."""
+        task = self._callback_fit_ctx.subcontext(task_name="fit-estimator")
+        with (
+            config_context(assume_finite=True),
+            task.propagate_callback_context(self.estimator_),
+        ):
+            task.call_on_fit_task_begin(estimator=self, X=X, y=None)
+            getattr(self.estimator_, method)(X, *positions)
+            task.call_on_fit_task_end(estimator=self, X=X, y=None)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -361,7 +326,9 @@ class WindowedDetector(ThresholdMixin, MetaDetector):
 
     # Scores ---------------------------------------------------------------------------
 
-    def score_samples(self, X, *, series=None):
+    def score_samples(
+        self, X: ArrayLike, *, series: ArrayLike | None = None
+    ) -> NDArray[np.float64]:
         """Score the rows of a table.
 
         Parameters
@@ -379,10 +346,14 @@ class WindowedDetector(ThresholdMixin, MetaDetector):
         check_is_fitted(self)
         table = self._check_table(X, reset=False)
         bounds = find_segments(X, series, self.max_gap_)
-        self._warn_of_short_segments(bounds, "padded: their scores tell little")
+        warn_of_short_segments(
+            bounds, self.window_length, "padded: their scores tell little"
+        )
         return self._score_table(table, bounds)
 
-    def decision_function(self, X, *, series=None):
+    def decision_function(
+        self, X: ArrayLike, *, series: ArrayLike | None = None
+    ) -> NDArray[np.float64]:
         """Score the rows of a table, shifted so that anomalies are below zero.
 
         Parameters
@@ -399,7 +370,9 @@ class WindowedDetector(ThresholdMixin, MetaDetector):
         """
         return self.score_samples(X, series=series) - self.offset_
 
-    def predict(self, X, *, series=None):
+    def predict(
+        self, X: ArrayLike, *, series: ArrayLike | None = None
+    ) -> NDArray[np.int64]:
         """Label the rows of a table.
 
         Parameters
@@ -416,7 +389,13 @@ class WindowedDetector(ThresholdMixin, MetaDetector):
         """
         return np.where(self.decision_function(X, series=series) < 0, -1, 1)
 
-    def fit_predict(self, X, y=None, *, series=None):
+    def fit_predict(  # type: ignore[override]
+        self,
+        X: ArrayLike,
+        y: ArrayLike | None = None,
+        *,
+        series: ArrayLike | None = None,
+    ) -> NDArray[np.int64]:
         """Fit, then label the same rows.
 
         Parameters
@@ -436,7 +415,9 @@ class WindowedDetector(ThresholdMixin, MetaDetector):
         return self.fit(X, y, series=series).predict(X, series=series)
 
     @available_if(inner_explains)
-    def explain(self, X, *, series=None):
+    def explain(
+        self, X: ArrayLike, *, series: ArrayLike | None = None
+    ) -> NDArray[np.float64]:
         """Share out the score of every row to its channels.
 
         Parameters
@@ -456,74 +437,41 @@ class WindowedDetector(ThresholdMixin, MetaDetector):
         table = self._check_table(X, reset=False)
         bounds = find_segments(X, series, self.max_gap_)
         with config_context(assume_finite=True):
-            parts = [self._explain_segment(table[a:b]) for a, b in bounds]
+            parts = [
+                self._cover(table[first:stop]).contributions(
+                    self.estimator_.explain,
+                    self.aggregate,
+                    timesteps=self.level == "timestep",
+                )
+                for first, stop in bounds
+            ]
         return np.concatenate(parts)
 
-    def _score_table(self, table, bounds):
+    def _score_table(self, table, bounds) -> NDArray[np.float64]:
+        timesteps = self.level == "timestep"
+        score = "score_timesteps" if timesteps else "score_samples"
         scores = np.empty(len(table))
         with config_context(assume_finite=True):
             for first, stop in bounds:
-                scores[first:stop] = self._score_segment(table[first:stop])
+                covered = self._cover(table[first:stop])
+                scores[first:stop] = covered.scores(
+                    getattr(self.estimator_, score), self.aggregate, timesteps=timesteps
+                )
         return scores
 
-    def _score_segment(self, rows):
-        """Score one segment."""
-        n_missing, view, shape, block = self._windows_of(rows)
-        starts = shape[0]
-        if self.level == "timestep":
-            score, aggregate = self.estimator_.score_timesteps, aggregate_timesteps
-        else:
-            score, aggregate = self.estimator_.score_samples, aggregate_windows
-
-        def errors_of(i, j):
-            return -score(view[as_slice(starts[i:j])])
-
-        errors = aggregate(errors_of, *shape, block)[n_missing:]
-        return np.negative(errors, out=errors)  # no second array of the table's length
-
-    def _explain_segment(self, rows):
-        """Share out the scores of one segment."""
-        n_missing, view, shape, block = self._windows_of(rows)
-        starts = shape[0]
-
-        def shares_of(i, j):
-            return self.estimator_.explain(view[as_slice(starts[i:j])])
-
-        level = "timestep" if self.level == "timestep" else "window"
-        return aggregate_shares(shares_of, *shape, level, block)[n_missing:]
-
-    def _windows_of(self, rows):
-        """Cut one segment; a short one is padded in front with its first row.
-
-        Returns the number of padded rows, the view of all windows, what aggregation
-        must know, and how many windows to score at once.
-        """
-        n_missing = max(0, self.window_length - len(rows))
-        if n_missing:
-            rows = np.concatenate([np.repeat(rows[:1], n_missing, axis=0), rows])
-        view = windows_view(rows, self.window_length)
-        starts = window_starts([(0, len(rows))], self.window_length, self.stride)
-        # Whole blocks of the detectors of skad, which score 64 windows at once.
-        block = max(64, _VALUES_AT_ONCE // view.shape[1] // 64 * 64)
-        shape = (starts, self.window_length, len(rows), self.aggregate)
-        return n_missing, view, shape, block
+    def _cover(self, rows) -> CoveredSegment:
+        return cover_segment(rows, self.window_length, self.stride)
 
 
 def _tell_n_channels(detector, n_channels):
-    """Set it where there is one that sees the columns of a window as they are."""
-    params = detector.get_params(deep=False)
-    if isinstance(detector, Pipeline):
-        before = [step for _, step in detector.steps[:-1] if step != "passthrough"]
-        if all(isinstance(step, OneToOneFeatureMixin) for step in before):
-            _tell_n_channels(detector[-1], n_channels)
-    elif "n_channels" in params:
-        detector.set_params(n_channels=n_channels)
-    elif "estimator" in params and not isinstance(detector, FrozenEstimator):
-        _tell_n_channels(params["estimator"], n_channels)
-
-
-def _marks(positions, n):
-    """0 and, at the positions, 1."""
-    marks = np.zeros(n, dtype=np.int8)
-    marks[positions] = 1
-    return marks
+    """Set it on the layer that has it, if that sees the columns of a window as is."""
+    for layer in layers(detector):
+        if isinstance(layer, Pipeline):
+            before = [step for _, step in layer.steps[:-1] if step != "passthrough"]
+            if not all(isinstance(step, OneToOneFeatureMixin) for step in before):
+                return
+        elif isinstance(layer, FrozenEstimator):
+            return
+        elif "n_channels" in layer.get_params(deep=False):
+            layer.set_params(n_channels=n_channels)
+            return

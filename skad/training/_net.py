@@ -14,6 +14,7 @@ from skorch.utils import to_tensor
 from skad.training._batches import BatchIterator, WindowDataset
 from skad.training._callbacks import StopTraining
 from skad.training._losses import ReconstructionLoss, split_output
+from skad.training._private import initialize
 from skad.training._random import torch_generator
 
 # Optimizers with a fused step: one call for all parameters, where the default loops
@@ -41,9 +42,9 @@ class ReconstructionNet(NeuralNet):
         Standard deviation of the normal noise added to the input in training.
     random_module : bool, default=False
         Whether the module draws random numbers in training (dropout, noise).
-    settings : dict or None, default=None
-        What must not change between fits with warm start, and the seed of the held-out
-        part.
+    made_with : dict or None, default=None
+        What must not change between fits with warm start, the seed of the held-out
+        part, and whether the net has learnt that part as well.
     **kwargs : dict
         Arguments of `skorch.NeuralNet`.
     """
@@ -55,7 +56,7 @@ class ReconstructionNet(NeuralNet):
         generator,
         input_noise=0.0,
         random_module=False,
-        settings=None,
+        made_with=None,
         **kwargs,
     ):
         options = {
@@ -72,7 +73,7 @@ class ReconstructionNet(NeuralNet):
         self.generator = generator
         self.input_noise = input_noise
         self.random_module = random_module
-        self.settings = settings
+        self.made_with = made_with
 
     def initialize_module(self):
         """Build the module, with its initial weights from our generator."""
@@ -194,7 +195,7 @@ class ReconstructionNet(NeuralNet):
         """Timesteps and channels of a window."""
         return self.module__window_length, self.module__n_channels
 
-    def change(self, options):
+    def update_options(self, options):
         """Apply skorch arguments to a trained net, which keeps its optimizer's state.
 
         `set_params` would build criterion and optimizer anew.
@@ -272,6 +273,7 @@ class ReconstructionNet(NeuralNet):
             name: tensor.cpu().numpy()
             for name, tensor in self.module_.state_dict().items()
         }
+        params["settings"] = params.pop("made_with")  # its name in files
         return {
             "params": params | {"device": str(params["device"])},
             "weights": weights,
@@ -283,13 +285,9 @@ class ReconstructionNet(NeuralNet):
         """Build the net anew from its architecture, on the CPU if need be."""
         params = dict(state["params"])
         params["device"] = _available(params["device"])
+        params["made_with"] = params.pop("settings", None)
         self.__init__(params.pop("module"), generator=torch.Generator(), **params)
-        self._initialize_virtual_params()
-        self._initialize_module()
-        self._initialize_criterion()
-        self._initialize_history()
-        self.callbacks_ = []
-        self.initialized_ = True
+        initialize(self)
         self.history.extend(state["history"])
         self.generator.set_state(torch.from_numpy(state["generator_state"].copy()))
         self.module_.load_state_dict(
@@ -312,8 +310,8 @@ def resolve_device(device) -> str:
             torch.empty(0, device=device)
         except (RuntimeError, AssertionError) as error:
             raise ValueError(
-                f"device={str(device)!r} is not to be had here ({error}); use 'auto', "
-                "or a torch device of this machine such as 'cpu'."
+                f"device={str(device)!r} is not available ({error}); use 'auto', or "
+                "a torch device of this machine such as 'cpu'."
             ) from error
         return str(device)
     if torch.cuda.is_available():

@@ -4,9 +4,9 @@ from functools import cache
 
 import numpy as np
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from skad._validation import check_random_state
+from skad.training._private import TorchDispatchMode
 
 
 def make_generator(random_state) -> torch.Generator:

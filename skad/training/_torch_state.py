@@ -1,11 +1,12 @@
-"""Torch's settings inside fit: one thread and gradients, restored afterwards."""
+"""Torch's global state inside fit: one thread and gradients, restored afterwards."""
 
 import os
 import threading
 from contextlib import contextmanager
 
 import torch
-from torch.utils._python_dispatch import _get_current_dispatch_mode_stack, _pop_mode
+
+from skad.training._private import count_dispatch_modes, leave_modes
 
 _lock = threading.Lock()
 _inside: set[object] = set()
@@ -13,7 +14,7 @@ _threads_outside = 1
 
 
 @contextmanager
-def training_settings():
+def training_state():
     """Run torch on one thread, training on two is slower, and with gradients.
 
     The number of threads is global to the process, so that concurrent fits sign in and
@@ -24,7 +25,7 @@ def training_settings():
     """
     global _threads_outside
     fit = object()
-    n_modes = len(_get_current_dispatch_mode_stack())
+    n_modes = count_dispatch_modes()
     try:
         with _lock:
             if not _inside:
@@ -42,8 +43,7 @@ def training_settings():
 
 
 def _leave(fit, n_modes):
-    while len(_get_current_dispatch_mode_stack()) > n_modes:
-        _pop_mode()
+    leave_modes(n_modes)
     with _lock:
         if fit in _inside:
             torch.set_num_threads(_threads_outside)
@@ -51,7 +51,7 @@ def _leave(fit, n_modes):
 
 
 def _begin_in_forked_child():
-    """Make torch work there: it would wait for ever for threads no fork copies."""
+    """Let torch work there: it would wait forever for threads that no fork copies."""
     global _lock
     _lock = threading.Lock()
     _inside.clear()

@@ -1,0 +1,1 @@
+"""From scores of windows that were not learnt to a threshold."""

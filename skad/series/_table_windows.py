@@ -1,0 +1,92 @@
+"""Windows of a table that a detector learns from, by the positions of their rows."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from skad._validation import warn
+from skad.series._windows import windows_view
+
+
+@dataclass(frozen=True, eq=False)
+class TableWindows:
+    """Windows of a table, by their first rows.
+
+    Attributes
+    ----------
+    table : ndarray of shape (n_timestamps, n_channels)
+        The rows.
+    bounds : ndarray of shape (n_segments, 2)
+        First row of each segment, and the row after its last.
+    series : ndarray of shape (n_timestamps,)
+        Number of the series of each row.
+    window_length : int
+        Rows a window.
+    starts : ndarray of shape (n_windows,)
+        First rows of the windows, ascending.
+    judged : ndarray of shape (n_timestamps,), dtype bool
+        Rows whose scores place a threshold.
+    """
+
+    table: np.ndarray
+    bounds: np.ndarray
+    series: np.ndarray
+    window_length: int
+    starts: np.ndarray
+    judged: np.ndarray
+
+    @property
+    def view(self) -> np.ndarray:
+        """All windows of the table, one from every row on, without a copy."""
+        return windows_view(self.table, self.window_length)
+
+    def gather(self) -> np.ndarray:
+        """Windows as rows of an array: a view if they are all windows of the table."""
+        view = self.view
+        return view if len(self.starts) == len(view) else view[self.starts]
+
+    def split_off_tails(self, fraction) -> "tuple[TableWindows, TableWindows | None]":
+        """Split into windows to train on and the last ones of each series.
+
+        No row is in both: windows between them are dropped. If that leaves too few to
+        train on, none are split off, with a warning.
+        """
+        train, tails = [], []
+        series = self.series[self.starts]
+        for one in np.unique(series):
+            own = self.starts[series == one]
+            tails.append(own[-max(2, round(fraction * len(own))) :])
+            train.append(own[own + self.window_length <= tails[-1][0]])
+        n_train = sum(map(len, train))
+        if 2 * n_train < len(self.starts) or n_train < 2:
+            warn(
+                f"Only {n_train} of {len(self.starts)} windows would remain to train "
+                f"on, beside the tails to validate on and the {self.window_length - 1} "
+                "windows before each that overlap them; training on all of them, "
+                "without early stopping."
+            )
+            return self, None
+        return (
+            replace(self, starts=np.sort(np.concatenate(train))),
+            self._only(np.sort(np.concatenate(tails))),
+        )
+
+    def _only(self, starts) -> "TableWindows":
+        """Keep some of the windows, and judge the rows that they cover."""
+        edges = np.zeros(len(self.table) + 1, dtype=int)
+        np.add.at(edges, starts, 1)
+        np.add.at(edges, starts + self.window_length, -1)
+        is_covered = np.cumsum(edges[:-1]) > 0
+        return replace(self, starts=starts, judged=self.judged & is_covered)
+
+
+def warn_of_short_segments(bounds, window_length, consequence) -> None:
+    """Warn of segments shorter than a window, and say what becomes of them."""
+    lengths = np.diff(bounds, axis=1).ravel()
+    short = lengths[lengths < window_length]
+    if len(short):
+        warn(
+            f"{len(short)} of {len(bounds)} segments, {short.sum()} of "
+            f"{lengths.sum()} rows, are shorter than window_length="
+            f"{window_length} and are {consequence}."
+        )
