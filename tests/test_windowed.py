@@ -560,3 +560,11 @@ def test_roles__whole_series():
 def test_roles__impossible_requests_are_refused(params, message):
     with pytest.raises(ValueError, match=message):
         split_roles(**params)
+
+
+def test_fit__changes_no_parameter_of_the_inner_detector():
+    net = MLPAutoencoder((8,), 2, **FAST)
+    fitted = WindowedDetector(net, 10).fit(cycle(300)).estimator_
+    assert fitted.early_stopping
+    assert fitted.max_epochs == net.max_epochs
+    assert fitted.normal_label is None
