@@ -6,9 +6,9 @@ from skad._validation import check_consistent_length, check_outlier_labels, warn
 
 
 def check_outputs(residuals, codes, at) -> None:
-    """Refuse windows of which a net makes NaN or infinity, and say which.
+    """Refuse windows that a net turns into NaN or infinity, and say which.
 
-    A code may overflow and the reconstruction not, behind an activation such as tanh.
+    A code may overflow while the reconstruction does not, behind a tanh for instance.
     """
     n_windows = at.stop - at.start  # the rest is padding
     outputs = [residuals[:n_windows].reshape(n_windows, -1)]

@@ -21,11 +21,11 @@ class ConvModule(CodeModule):
     """(B, T, C) -> (B, T, C) by way of (B, D); B windows, T timesteps, C channels.
 
     Each convolution halves the number of timesteps; a dense layer makes the code, so
-    that it knows where in the window a pattern stands.
+    that it knows where in the window a pattern is.
 
-    Convolutions are of two dimensions, the first of size one: (B, T, C) is then how
-    torch stores "channels last", which nothing has to turn about, and which it scores
-    in half of the time.
+    Convolutions have two dimensions, the first of size one: (B, T, C) is then torch's
+    own "channels last" layout, which needs no transposition and is scored in half of
+    the time.
     """
 
     def __init__(
@@ -100,20 +100,20 @@ class ConvAutoencoder(BaseNeuralAutoencoder):
         Channels of the encoder's convolutions, each of which halves the number of
         timesteps; the decoder mirrors them.
     kernel_size : int, default=7
-        Timesteps that a convolution sees.
+        Timesteps that a convolution covers.
     latent_dim : int or float, default=0.9
         Latent units; a float in (0, 1) takes as many as principal components are
         needed to explain that share of variance.
     linear_path : "pca" or None, default="pca"
         "pca" puts a linear encoder and decoder, which start as the PCA of the training
         windows, beside the convolutions, whose output starts at zero; all of it is
-        trained. It keeps small data from falling far below PCA. None has the
+        trained. It keeps nets on small data from scoring far below PCA. None leaves the
         convolutions alone.
 
     See Also
     --------
     MLPAutoencoder : Dense layers.
-    Autoencoder : Brings a module of your own.
+    Autoencoder : For a module of your own.
 
     Notes
     -----

@@ -28,7 +28,7 @@ class Autoencoder(BaseNeuralAutoencoder):
         with the latent code (B, D) before its activation. It must not be random in
         evaluation mode. Pickling needs a callable that can be imported.
     module_params : dict, default=None
-        More arguments for `module`, by name.
+        Further arguments of `module`, by name.
 
     See Also
     --------
@@ -43,8 +43,8 @@ class Autoencoder(BaseNeuralAutoencoder):
     `transform`, ``kl_weight > 0`` and ``error_model="hybrid"`` need a module that
     returns its latent code.
 
-    The last batch of an epoch holds what is left, one window perhaps, of which batch
-    normalisation makes an error: choose another `batch_size` then, or layer
+    The last batch of an epoch holds the remaining windows, perhaps a single one, which
+    batch normalisation refuses: choose another `batch_size` then, or layer
     normalisation.
 
     Examples

@@ -29,9 +29,10 @@ class EncDecAD(BaseNeuralAutoencoder):
 
     Notes
     -----
-    The decoder starts from the encoder's last state, writes the window backwards, and
-    gets the true values before in training (teacher forcing), its own outputs in
-    scoring. Its first output is linear in the encoder's last hidden state.
+    The decoder starts from the encoder's last state and reconstructs the window
+    backwards. It is fed the true previous values in training (teacher forcing) and its
+    own outputs in scoring. Its first output is linear in the encoder's last hidden
+    state.
 
     Errors are e = abs(x - x') a timestep, and the error of a timestep is
     (e - mu)^T Sigma^-1 (e - mu), mu and Sigma from the windows that were held out to

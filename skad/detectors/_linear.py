@@ -17,8 +17,8 @@ class LinearAutoencoder(BaseAutoencoder):
     """Linear autoencoder in closed form: the reference that every net must beat.
 
     The best linear autoencoder under squared error spans the principal components, so
-    that no training is needed. Its error is what PCA leaves over. Of more than 2**22
-    values it learns from evenly spaced windows.
+    that no training is needed. Its error is the residual of PCA. Given more than 2**22
+    values, it learns from evenly spaced windows.
 
     Parameters
     ----------
@@ -34,14 +34,14 @@ class LinearAutoencoder(BaseAutoencoder):
         their methods. Fitted on `X_val`, or on the training windows without it.
     contamination : "auto" or float, default="auto"
         Where the threshold lies. "auto": 1 % of the scores of `X_val` (of `X` without
-        it) are below. A float in (0, 0.5]: that share of the scores of `X` is.
+        it) are below it. A float in (0, 0.5]: that share of the scores of `X` is.
     normal_label : object, default=None
         Label in `y` of the windows to learn from; None learns from all of them.
 
     Attributes
     ----------
     components_ : ndarray of shape (latent_dim_, window_length_ * n_channels_)
-        Principal components, by falling variance.
+        Principal components, by decreasing variance.
     mean_ : ndarray of shape (window_length_ * n_channels_,)
         Mean window.
     explained_variance_ : ndarray of shape (latent_dim_,)

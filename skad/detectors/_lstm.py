@@ -20,7 +20,7 @@ class LSTMModule(nn.Module):
     The encoder's last state starts the decoder, whose next inputs are its own outputs
     (or, with teacher forcing in training, the windows). Its first output comes from a
     step with the input zero or, with `starts_from_state`, from the encoder's state.
-    Parameters stand in data-flow order: encoder, decoder, output layer.
+    Parameters are in data-flow order: encoder, decoder, output layer.
     """
 
     def __init__(
@@ -67,9 +67,9 @@ class LSTMModule(nn.Module):
     def forward(self, X):
         """Reconstruct."""
         _, state = self.encoder(X)
-        return self._write(state, X), state[0][0]
+        return self._decode_from(state, X), state[0][0]
 
-    def _write(self, state, X=None):
+    def _decode_from(self, state, X=None):
         """Decode from a state (h, c) of (1, B, H) each; X is for teacher forcing."""
         hidden = state[0].transpose(0, 1)  # (B, 1, H)
         if not self.starts_from_state:
@@ -77,7 +77,7 @@ class LSTMModule(nn.Module):
             hidden, state = self.decoder(zeros, state)
         outputs = self._output(hidden)
         if self.window_length > 1:
-            rest = self._write_on(X, outputs, state)
+            rest = self._decode_rest(X, outputs, state)
             outputs = torch.cat([outputs, rest], dim=1)
         return self._in_time(outputs)
 
@@ -91,7 +91,7 @@ class LSTMModule(nn.Module):
         outputs = self.output_layer(hidden.transpose(0, 1))
         return self.output_activation(outputs).transpose(0, 1)
 
-    def _write_on(self, X, first, state):
+    def _decode_rest(self, X, first, state):
         """Make the outputs after the first, (B, T - 1, C)."""
         if self.teacher_forcing and self.training:
             hidden, _ = self.decoder(self._in_time(X)[:, :-1], state)
@@ -101,7 +101,7 @@ class LSTMModule(nn.Module):
         if self.elementwise:
             layers = (self.decoder, self.output_layer, self.output_activation)
             return feed_back(*layers, first, state, self.window_length - 1)
-        return self._write_by_steps(first, state)
+        return self._decode_by_steps(first, state)
 
     def _run_folded(self, state):
         """Feed linear outputs back in one call of torch's LSTM."""
@@ -127,7 +127,7 @@ class LSTMModule(nn.Module):
             decoder.bias_hh_l0,
         ]
 
-    def _write_by_steps(self, step, state):
+    def _decode_by_steps(self, step, state):
         """Feed outputs back one timestep after the other, whatever their activation."""
         outputs = []
         for _ in range(self.window_length - 1):
@@ -156,7 +156,7 @@ class LSTMCodeModule(CodeModule, LSTMModule):
     def decode(self, code):
         """(B, D) -> (B, T, C)."""
         hidden = self.expand(code)[None]
-        return self._write((hidden, torch.zeros_like(hidden)))
+        return self._decode_from((hidden, torch.zeros_like(hidden)))
 
 
 def lstm_with_linear_path(window_length, n_channels, latent_dim, **params):
@@ -179,35 +179,35 @@ class LSTMAutoencoder(BaseNeuralAutoencoder):
     linear_path : "pca" or None, default="pca"
         "pca" puts a linear encoder and decoder, which start as the PCA of the training
         windows, beside the LSTMs, whose output starts at zero; all of it is trained.
-        It keeps the detector from falling far below PCA, as LSTMs alone may.
-        None has the LSTMs alone: the decoder starts from the encoder's last state,
+        It keeps the detector from scoring far below PCA, as LSTMs alone may. None
+        leaves the LSTMs alone: the decoder starts from the encoder's last state,
         whose hidden part is the latent code.
     teacher_forcing : bool, default=False
-        Whether the decoder is trained on the true values before, instead of its own
-        outputs. In validation and scoring it always gets its own outputs. Needs
-        ``linear_path=None``, or its outputs are no windows.
+        Whether the decoder is fed the true previous values in training, instead of its
+        own outputs. In validation and scoring it is always fed its own outputs. Needs
+        ``linear_path=None``: beside a linear path its outputs are not windows.
     reverse : bool, default=True
-        Whether the decoder writes the window backwards, beginning with what the encoder
-        saw last.
+        Whether the decoder reconstructs the window backwards, beginning with what the
+        encoder saw last.
     feedback : {"output", "logit"}, default="output"
-        What the decoder gets back: its outputs, or those before their activation. The
-        same with ``output_activation="identity"``. With another activation "output" is
-        the ECG study's, and takes about 1.5 times as long as "logit".
+        What is fed back to the decoder: its outputs, or these before their activation.
+        Equal with ``output_activation="identity"``. With another activation "output" is
+        that of the ECG study, and takes about 1.5 times as long as "logit".
     output_activation : str, default="identity"
         Activation of the output, one of those of `MLPAutoencoder`; "identity" with a
-        linear path. One whose range does not cover the data cannot reconstruct it,
-        which a warning says.
+        linear path. If its range does not cover the data, the net cannot reconstruct
+        it, and a warning says so.
 
     See Also
     --------
-    MLPAutoencoder : Faster, and better where windows are aligned.
+    MLPAutoencoder : Faster, and better on aligned windows.
 
     Notes
     -----
     The decoder's first input is zero. The LSTM of the ECG study is
     ``LSTMAutoencoder(20, linear_path=None, output_activation="sigmoid",
-    loss_reduction="sum", error_model="mse")``, and with ``kl_weight=1.0,
-    kl_prior="random"`` its regularised form.
+    loss_reduction="sum", error_model="mse")``, and its regularised form has
+    ``kl_weight=1.0, kl_prior="random"`` too.
 
     References
     ----------
@@ -262,8 +262,8 @@ class LSTMAutoencoder(BaseNeuralAutoencoder):
         if self.teacher_forcing or self.output_activation != "identity":
             raise ValueError(
                 f"teacher_forcing={self.teacher_forcing} and output_activation="
-                f"{self.output_activation!r} cannot go beside PCA; they must be False "
-                "and 'identity' with linear_path='pca', or set linear_path=None."
+                f"{self.output_activation!r} do not work with linear_path='pca'; use "
+                "False and 'identity', or set linear_path=None."
             )
         pca, latent_dim = self._pca_and_latent_dim(windows)
         params = {

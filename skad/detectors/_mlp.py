@@ -16,7 +16,7 @@ from skad.detectors._neural import LATENT_DIM, BaseNeuralAutoencoder, check_dims
 class MLPModule(CodeModule):
     """(B, T, C) -> (B, T, C) by way of (B, D); B windows, T timesteps, C channels.
 
-    Parameters stand in data-flow order: encoder, then decoder.
+    Parameters are in data-flow order: encoder, then decoder.
     """
 
     def __init__(
@@ -82,22 +82,22 @@ class MLPAutoencoder(BaseNeuralAutoencoder):
     linear_path : "pca" or None, default="pca"
         "pca" puts a linear encoder and decoder, which start as the PCA of the training
         windows, beside the dense layers, whose output starts at zero; all of it is
-        trained. It keeps small data from falling far below PCA. None has the dense
-        layers alone.
+        trained. It keeps nets on small data from scoring far below PCA. None leaves
+        the dense layers alone.
     activation : str or tuple of str, default="relu"
-        Activation of the hidden layers, one for all or one for each in data-flow order,
-        encoder then decoder: "relu", "leaky_relu", "elu", "gelu", "silu", "tanh",
-        "sigmoid", "softmax" or "identity".
+        Activation of the hidden layers, one for all or one for each, those of the
+        encoder first: "relu", "leaky_relu", "elu", "gelu", "silu", "tanh", "sigmoid",
+        "softmax" or "identity".
     latent_activation : str, default="identity"
         Activation of the code before it is decoded; "identity" with a linear path.
     output_activation : str, default="identity"
-        Activation of the output; "identity" with a linear path. One whose range does
-        not cover the data cannot reconstruct it, which a warning says.
+        Activation of the output; "identity" with a linear path. If its range does
+        not cover the data, the net cannot reconstruct it, and a warning says so.
 
     See Also
     --------
     LinearAutoencoder : The closed form, to compare with.
-    ConvAutoencoder : For patterns that may stand anywhere in a window.
+    ConvAutoencoder : For patterns that may occur anywhere in a window.
 
     Notes
     -----
@@ -107,8 +107,8 @@ class MLPAutoencoder(BaseNeuralAutoencoder):
 
     The dense net of the ECG study is ``MLPAutoencoder((500, 100), 32, linear_path=None,
     activation=("relu", "softmax", "relu", "relu"), latent_activation="softmax",
-    output_activation="sigmoid", loss_reduction="sum")``, and with ``kl_weight=1.0,
-    kl_prior="random"`` its regularised form.
+    output_activation="sigmoid", loss_reduction="sum")``, and its regularised form has
+    ``kl_weight=1.0, kl_prior="random"`` too.
 
     References
     ----------

@@ -61,10 +61,10 @@ class BaseNeuralAutoencoder(CallbackSupportMixin, BaseAutoencoder):
     kl_prior : {"uniform", "random"}, default="uniform"
         "uniform": the Kullback-Leibler divergence KL(u || p) between equal shares u and
         the softmax p. "random", the study's: fresh uniform noise in the place of u at
-        every step; its expected gradient is latent_dim / 2 times that of "uniform".
+        every step, whose expected gradient is latent_dim / 2 times that of "uniform".
         Neither is a divergence from a normal distribution.
     optimizer : {"adam", "adamw", "nadam", "rmsprop", "sgd"} or callable, default="adam"
-        Optimizer, or a class of torch.optim.
+        Name of an optimizer, or a class of torch.optim.
     lr : float, default=1e-3
         Learning rate.
     lr_schedule : {"cosine"} or None, default="cosine"
@@ -77,45 +77,46 @@ class BaseNeuralAutoencoder(CallbackSupportMixin, BaseAutoencoder):
     max_grad_norm : float or None, default=None
         Longer gradients are cut to this norm; see `loss_reduction`.
     max_epochs : int, default=100
-        Most passes over the training windows.
+        Maximum number of passes over the training windows.
     batch_size : int, default=64
-        Windows a training step.
+        Windows in a training step.
     early_stopping : bool, default=True
         Whether to hold out windows, to stop when the loss on them has not improved for
-        `n_iter_no_change` epochs, and to keep the weights that were best on them. Fewer
-        than 10 windows hold none out.
+        `n_iter_no_change` epochs, and to keep the weights that were best on them. Of
+        fewer than 10 windows none are held out.
     validation_fraction : float, default=0.1
-        Share of the windows that is held out, in (0, 1), drawn at random; unused if
-        ``early_stopping=False`` or `fit` is given `X_val`.
+        Share of the windows that is held out, in (0, 1), drawn at random; unused with
+        ``early_stopping=False`` or if `X_val` is passed to `fit`.
     n_iter_no_change : int, default=10
         Epochs without improvement after which training stops.
     refit : bool, default=True
-        Whether to train anew on all windows, the held-out ones too, for as many epochs
-        as were best on these; the threshold found on them stays. It doubles the time
-        of fit, and counts where windows are few. Not done without early stopping, if
-        `fit` is given `X_val` (which is never trained on), or with `warm_start`; the
-        error model is fitted on the training windows even so.
+        Whether to train again from scratch on all windows, the held-out ones too, for
+        as many epochs as were best on these; the threshold found on them is kept. It
+        doubles the time of fit, and pays where windows are few. Not done without early
+        stopping, if `X_val` is passed to `fit` (which is never trained on), or with
+        `warm_start`; the error model is fitted on the training windows even then.
     contamination : "auto" or float, default="auto"
         Where the threshold lies. "auto": 1 % of the scores of the held-out windows, one
-        of them at least, are below (of all windows if none are held out). A float in
-        (0, 0.5]: that share of the scores of all windows is.
+        of them at least, are below it (of all windows if none are held out). A float
+        in (0, 0.5]: that share of the scores of all windows is.
     normal_label : object, default=None
         Label in `y` of the windows to learn from; None learns from all of them.
     callbacks : list of skorch callbacks, default=None
-        Cloned for each fit. scikit-learn's own callbacks are set by `set_callbacks`.
+        Cloned for each fit. For scikit-learn's own callbacks, see `set_callbacks`.
     net_params : dict, default=None
         Arguments for the skorch net, such as ``{"optimizer__betas": (0.9, 0.99)}``.
     warm_start : bool, default=False
-        Whether `fit` trains the net of the fit before further. Its held-out windows
-        stay the same if `X` is; its architecture, optimizer and device cannot change.
+        Whether `fit` continues to train the net of the previous fit. The same windows
+        are held out if `X` is the same; architecture, optimizer and device cannot
+        change.
     device : str, default="auto"
-        Torch device; "auto" takes CUDA, then MPS, then the CPU.
+        Torch device; "auto" is CUDA if available, else MPS, else the CPU.
     random_state : int, RandomState instance or None, default=None
         Seed of the held-out part, initial weights, order of batches, noise and dropout.
-        None takes a fresh seed from the operating system, an int repeats bit for bit
-        (on the CPU). Global random states are never touched.
+        None takes a fresh seed from the operating system; an int gives the same bits
+        every time (on the CPU). Global random states are never touched.
     verbose : int, default=0
-        Whether to print a line an epoch.
+        Whether to print a line for each epoch.
 
     Attributes
     ----------
@@ -123,7 +124,8 @@ class BaseNeuralAutoencoder(CallbackSupportMixin, BaseAutoencoder):
         The trained skorch net; ``net_.module_`` is the torch module. Weights copied
         into it count at the next score; an error model that learns stays as it was.
     history_ : DataFrame
-        Losses and duration (seconds) of every epoch; those of `refit` are not in it.
+        Losses and duration (seconds) of every epoch of the first training, not of that
+        of `refit`.
     n_iter_ : int
         Number of epochs trained.
     best_epoch_ : int or None
@@ -355,7 +357,7 @@ class BaseNeuralAutoencoder(CallbackSupportMixin, BaseAutoencoder):
         if least < low - rounding or most > high + rounding:
             warn(
                 f"output_activation={output_activation!r} gives values in "
-                f"[{low:g}, {high:g}], but X reaches from {least:g} to {most:g}: the "
+                f"[{low:g}, {high:g}], but X ranges from {least:g} to {most:g}: the "
                 "net cannot reconstruct it. Scale X to that range (MinMaxScaler), or "
                 'use output_activation="identity".'
             )
