@@ -27,8 +27,7 @@ from skad import (
     merge_events,
     point_adjusted_fbeta_score,
 )
-from skad.metrics._events import read_rows
-from skad.series._segments import find_segments, learn_max_gap
+from skad.series._rows import read_index, read_rows
 
 METRICS = [
     event_precision_score,
@@ -126,9 +125,9 @@ def test_events_are_those_of_a_loop(table, merge_gap, min_length):
 def test_borders_are_those_of_the_detectors(table):
     flags, _, index, max_gap, _ = table
     X = pd.DataFrame({"x": np.zeros(len(flags))}, index=index)
-    bounds = find_segments(X, None, learn_max_gap(X, None, max_gap))
+    bounds = read_rows(X, max_gap=max_gap).bounds
     expected = np.repeat(np.arange(len(bounds)), np.diff(bounds).ravel())
-    found = read_rows(index, len(flags), max_gap).segments
+    found = read_index(index, len(flags), max_gap).segments
     assert found.tolist() == expected.tolist()
 
 
@@ -564,8 +563,12 @@ def test_metrics_refuse(metric, y_true, y_pred, message):
         (detection_delay, {"average": "max"}, "average='max'; expected 'median'"),
         (detection_delay, {"unit": "min"}, "unit='min' needs an index of dates"),
         (detection_delay, {"unit": "min", "index": [1, 2]}, "unit='min' needs"),
-        (false_alarms_per_day, {}, "How many rows a day has"),
-        (false_alarms_per_day, {"index": in_series(1, 1)}, "How many rows a day has"),
+        (false_alarms_per_day, {}, "number of rows per day is only"),
+        (
+            false_alarms_per_day,
+            {"index": in_series(1, 1)},
+            "number of rows per day is only",
+        ),
         (false_alarms_per_day, {"rows_per_day": 0}, "rows_per_day=0; expected"),
         (false_alarms_per_day, {"rows_per_day": "a"}, "rows_per_day='a'"),
     ],

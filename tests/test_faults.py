@@ -36,7 +36,7 @@ from skad import (
     make_outlier_scorer,
     sliding_windows,
 )
-from skad.series._segments import find_segments, learn_max_gap
+from skad.series._rows import read_rows
 from skad.training import _private, _torch_state
 
 pytestmark = [pytest.mark.faults, pytest.mark.filterwarnings("ignore::UserWarning")]
@@ -579,8 +579,7 @@ def test_change_of_clocks__is_no_border(name, freq):
     in_utc = table.tz_convert("UTC")
     with case("faults"):
         for X in (table, in_utc):
-            gap = learn_max_gap(X)
-            np.testing.assert_array_equal(find_segments(X, max_gap=gap), [[0, 200]])
+            np.testing.assert_array_equal(read_rows(X).bounds, [[0, 200]])
             assert len(sliding_windows(X, window_length=5)) == 196
         for estimator in (
             WindowedDetector(LinearAutoencoder(2), 5),
@@ -636,8 +635,7 @@ def test_autumn_without_a_zone__is_refused_and_spring_is_bridged():
             with pytest.raises(ValueError, match="2024-10-27 02:00:00"):
                 call(autumn)
         spring = night("spring").tz_localize(None)
-        gap = learn_max_gap(spring)
-        np.testing.assert_array_equal(find_segments(spring, max_gap=gap), [[0, 48]])
+        np.testing.assert_array_equal(read_rows(spring).bounds, [[0, 48]])
 
 
 # What a program that uses skad may rely on --------------------------------------------

@@ -241,7 +241,7 @@ def test_time__knows_every_index_of_time(index):
     assert filled(imputer, table([NAN], index[-1:])) == [0.0]
 
 
-@pytest.mark.filterwarnings("ignore:.*tells no time:UserWarning")
+@pytest.mark.filterwarnings("ignore:.*is no time:UserWarning")
 def test_index_without_time__is_one_contiguous_series():
     X = table([3.0, NAN, NAN, 6.0], list("abba"))
     assert fit_filled(TimeSeriesImputer("time"), X) == [3.0, 4.0, 5.0, 6.0]

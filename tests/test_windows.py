@@ -17,7 +17,7 @@ from skad import (
     sliding_windows,
     split_roles,
 )
-from skad.series._segments import find_segments, learn_max_gap
+from skad.series._rows import read_rows
 
 
 def minutes(n_rows, start="2024-03-01", **options):
@@ -25,8 +25,7 @@ def minutes(n_rows, start="2024-03-01", **options):
 
 
 def segments_of(table, series=None, max_gap=None):
-    gap = learn_max_gap(table, series, max_gap, warns=True)
-    return find_segments(table, series, gap).tolist()
+    return read_rows(table, series, max_gap=max_gap, warns=True).bounds.tolist()
 
 
 # Borders ------------------------------------------------------------------------------
@@ -140,7 +139,7 @@ def test_max_gap__of_the_wrong_kind_is_refused(index, max_gap):
 def test_index_of_another_kind_than_in_fit__is_refused(indexes):
     first, second = (pd.DataFrame({"flow": np.arange(4.0)}, index=i) for i in indexes)
     transformer = SlidingWindow(2).fit(first)
-    with pytest.raises(ValueError, match="that of the table of fit told"):
+    with pytest.raises(ValueError, match="that of the table given to fit held"):
         transformer.transform(second)
 
 
@@ -149,7 +148,7 @@ def test_unsigned_and_bool_index():
     with pytest.raises(ValueError, match="3 in row 1 is out of order"):
         segments_of(table)
     table.index = [True, False, True]
-    with pytest.warns(UserWarning, match="dtype bool, tells no time"):
+    with pytest.warns(UserWarning, match="dtype bool, is no time"):
         assert segments_of(table) == [[0, 3]]
 
 
@@ -164,7 +163,7 @@ def test_index_of_texts__is_no_time_which_a_warning_says(index):
         WindowedDetector(LinearAutoencoder(1), 2).fit,
         lambda X: sliding_windows(X, window_length=2),
     ):
-        with pytest.warns(UserWarning, match="tells no time, so gaps are not se") as w:
+        with pytest.warns(UserWarning, match="is no time, so gaps are not se") as w:
             fit(table)
         assert w[0].filename == __file__
 

@@ -12,7 +12,7 @@ from skad.evaluation._protocol import describe, find_doubts, find_windows, needs
 from skad.evaluation._references import REFERENCES
 from skad.evaluation._report import FIGURES, EvaluationReport
 from skad.evaluation._runs import Task, run_all
-from skad.metrics._events import index_of
+from skad.series._rows import index_of
 from skad.thresholds._labelled import FBetaThreshold
 
 __all__ = ["evaluate"]

@@ -11,7 +11,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from sklearn.utils import gen_batches
 
 from skad._validation import check_consistent_length, column_or_1d, num_samples
-from skad.metrics._events import read_rows
+from skad.series._rows import read_rows
 
 # Rows in a row that are compared as one: single values repeat in many series, so many
 # of them in the same order hardly ever do.
@@ -291,9 +291,7 @@ def _find_seams(one, other) -> list[Finding]:
     if index.has_duplicates:
         return []
     order = index.argsort()
-    rows = read_rows(index[order], len(index))
-    if rows.time is None:
-        return []
+    rows = read_rows(index[order])
     is_other = order >= len(one)
     n_seams = int((np.diff(is_other) & (np.diff(rows.segments) == 0)).sum())
     if not n_seams:

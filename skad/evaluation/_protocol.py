@@ -6,7 +6,8 @@ from sklearn.pipeline import Pipeline
 
 from skad._nesting import core_of, layers
 from skad._validation import check_outlier_labels
-from skad.metrics._events import find_ranges, read_rows
+from skad.metrics._events import find_ranges
+from skad.series._rows import read_index
 from skad.series._windowed import WindowedDetector
 from skad.series._windows import SlidingWindow
 
@@ -44,7 +45,7 @@ def _describe_part(part, task) -> str:
     if part is not task.test:
         return text
     if task.is_series:
-        segments = read_rows(task.index, len(part)).segments
+        segments = read_index(task.index, len(part)).segments
         text += f" in {_count(len(find_ranges(is_anomaly, segments)[0]), 'event')}"
     flag_all = f1_score(is_anomaly, np.ones(len(part)), zero_division=np.nan)
     return f"{text}; flagging all rows has F1 {flag_all:.3f}"

@@ -19,8 +19,8 @@ from skad.metrics._event_scores import (
     event_fbeta_score,
     false_alarms_per_day,
 )
-from skad.metrics._events import read_rows
 from skad.metrics._report import detection_report
+from skad.series._rows import read_index
 from skad.thresholds._cuts import threshold_between
 from skad.thresholds._detectors import FixedThresholdDetector, TunedThresholdDetector
 
@@ -138,7 +138,7 @@ def _figures(task, scores, is_flagged) -> dict[str, float]:
         of_rows = (task.truth, is_flagged)
         figures["event_f1"] = event_fbeta_score(*of_rows, index=task.index)
         figures["delay"] = detection_delay(*of_rows, index=task.index)
-        rows = read_rows(task.index, len(task.truth))
+        rows = read_index(task.index, len(task.truth))
         if rows.has_dates and rows.step is not None:
             rate = false_alarms_per_day(*of_rows, index=task.index)
             figures["false_alarms_per_day"] = rate

@@ -7,7 +7,8 @@ import pandas as pd
 from sklearn.metrics import fbeta_score
 
 from skad._validation import check_consistent_length, check_outlier_labels
-from skad.metrics._events import find_ranges, index_of, read_rows
+from skad.metrics._events import find_ranges
+from skad.series._rows import index_of, read_index
 
 __all__ = [
     "detection_delay",
@@ -340,7 +341,7 @@ def false_alarms_per_day(
     """
     truth, judged, rows = _read(y_true, y_pred, index, max_gap)
     if rows_per_day is None:
-        rows_per_day = count_rows_per_day(rows)
+        rows_per_day = rows.rows_per_day()
     elif not isinstance(rows_per_day, Real) or not 0 < rows_per_day < np.inf:
         raise ValueError(f"rows_per_day={rows_per_day!r}; expected a number > 0.")
     n_normals = int((~truth).sum())
@@ -449,7 +450,7 @@ def _read(y_true, y_pred, index, max_gap):
     judged = check_outlier_labels(y_pred, name="y_pred")
     check_consistent_length(truth, judged)
     index = index_of(y_true) if index is None else index
-    return truth, judged, read_rows(index, len(truth), max_gap)
+    return truth, judged, read_index(index, len(truth), max_gap)
 
 
 def _check_beta(beta) -> None:
@@ -482,14 +483,3 @@ def _in_unit(rows, unit) -> tuple[np.ndarray, float]:
     time = np.asarray((rows.time - rows.time[0]) / size, dtype=float)
     step = rows.step
     return time, 0.0 if step is None else float(step / size)
-
-
-def count_rows_per_day(rows) -> float:
-    """Divide a day by the median step of the rows."""
-    step = rows.step
-    if step is None:
-        raise ValueError(
-            "How many rows a day has is only known from an index of dates or durations "
-            "with two rows or more; pass that of the table as index, or rows_per_day."
-        )
-    return float(pd.Timedelta(1, "D") / step)

@@ -1,6 +1,5 @@
 """Rows judged anomalous to events: ranges of rows, and what each is about."""
 
-from dataclasses import dataclass
 from numbers import Integral
 from typing import Any
 
@@ -13,7 +12,7 @@ from skad._validation import (
     check_outlier_labels,
     column_or_1d,
 )
-from skad.series._segments import find_segments, learn_max_gap
+from skad.series._rows import index_of, read_index
 
 __all__ = ["find_events", "merge_events"]
 
@@ -144,7 +143,7 @@ def find_events(
     elif parts is not None:
         scores = -parts.sum(axis=1)
     check_consistent_length(flags, scores, parts)
-    rows = read_rows(index, len(flags), max_gap)
+    rows = read_index(index, len(flags), max_gap)
 
     first, last = _merged_ranges(flags, rows, merge_gap, min_length)
     columns = _places(rows, first, last)
@@ -207,7 +206,7 @@ def merge_events(y, *, merge_gap=0, min_length=1, index=None, max_gap=None):
     1.0
     """
     flags = check_outlier_labels(y)
-    rows = read_rows(index_of(y) if index is None else index, len(flags), max_gap)
+    rows = read_index(index_of(y) if index is None else index, len(flags), max_gap)
     first, last = _merged_ranges(flags, rows, merge_gap, min_length)
     return np.where(in_ranges(first, last, len(flags)), -1, 1)
 
@@ -253,8 +252,7 @@ def _places(rows, first, last) -> dict[str, Any]:
         columns["series"] = rows.series[first]
     columns["start"], columns["end"] = rows.labels[first], rows.labels[last]
     if rows.has_dates:
-        time = rows.time
-        columns["duration"] = time[last] - time[first]
+        columns["duration"] = rows.time[last] - rows.time[first]
     n_rows = last - first + 1
     return columns | {"start_row": first, "end_row": last, "n_rows": n_rows}
 
@@ -283,74 +281,7 @@ def _sensors(parts, names, n_sensors, first, last) -> dict[str, Any]:
     return columns
 
 
-# What events, their metrics and their pictures share ---------------------------------
-
-
-@dataclass(frozen=True, eq=False)
-class Rows:
-    """Rows of a table, as its index tells them.
-
-    Attributes
-    ----------
-    series : Index or None
-        Name of the series of each row.
-    labels : Index
-        Label of each row; its number where there is no index.
-    segments : ndarray of shape (n_rows,), dtype int
-        Ascending numbers of the stretches that neither series nor gaps part.
-    """
-
-    series: pd.Index | None
-    labels: pd.Index
-    segments: np.ndarray
-
-    @property
-    def time(self) -> pd.Index:
-        """Labels, periods as their starts, which can be subtracted."""
-        is_period = isinstance(self.labels, pd.PeriodIndex)
-        return self.labels.to_timestamp() if is_period else self.labels
-
-    @property
-    def has_dates(self) -> bool:
-        """Whether the time has a unit."""
-        return isinstance(self.time, pd.DatetimeIndex | pd.TimedeltaIndex)
-
-    @property
-    def step(self) -> pd.Timedelta | None:
-        """Median step in time within the series; None if there is none with a unit."""
-        if not self.has_dates:
-            return None
-        steps = pd.Series(self.time).diff()
-        if self.series is not None:
-            codes = pd.factorize(self.series)[0]
-            steps = steps[np.diff(codes, prepend=-1) == 0]
-        steps = steps.dropna()
-        return steps.median() if len(steps) else None
-
-
-def index_of(*tables) -> pd.Index | None:
-    """Return the index of the first pandas object."""
-    indexes = (getattr(table, "index", None) for table in tables)  # lists have a method
-    return next((index for index in indexes if isinstance(index, pd.Index)), None)
-
-
-def read_rows(index, n_rows, max_gap=None) -> Rows:
-    """Read series, times and borders from an index, as the detectors do."""
-    if n_rows == 0:
-        raise ValueError("There are no rows; at least one is needed.")
-    labels = pd.RangeIndex(n_rows) if index is None else index
-    if not isinstance(labels, pd.Index):
-        labels = pd.Index(labels)
-    if len(labels) != n_rows:
-        raise ValueError(
-            f"index has {len(labels)} entries; expected {n_rows}, one for each row."
-        )
-    table = pd.DataFrame(index=labels)
-    bounds = find_segments(table, max_gap=learn_max_gap(table, max_gap=max_gap))
-    segments = np.repeat(np.arange(len(bounds)), np.diff(bounds, axis=1).ravel())
-    if not isinstance(labels, pd.MultiIndex):
-        return Rows(None, labels, segments)
-    return Rows(labels.droplevel(-1), labels.get_level_values(-1), segments)
+# Ranges ------------------------------------------------------------------------------
 
 
 def find_ranges(flags, segments, merge_gap=0) -> tuple[np.ndarray, np.ndarray]:

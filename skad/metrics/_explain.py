@@ -7,7 +7,7 @@ import pandas as pd
 from sklearn.pipeline import Pipeline
 
 from skad._nesting import find_layer, input_of, layers
-from skad.metrics._events import index_of
+from skad.series._rows import index_of
 
 __all__ = ["explain"]
 

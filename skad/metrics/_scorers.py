@@ -24,7 +24,7 @@ from skad.metrics._event_scores import (
     event_recall_score,
     false_alarms_per_day,
 )
-from skad.metrics._events import index_of
+from skad.series._rows import index_of
 
 __all__ = ["make_outlier_scorer"]
 

@@ -7,7 +7,6 @@ import pandas as pd
 
 from skad._nesting import find_layer
 from skad._validation import check_consistent_length
-from skad.metrics._events import index_of
 from skad.plotting._style import (
     add_legend,
     divide,
@@ -35,6 +34,7 @@ from skad.plotting._timeline import (
     read_labels,
     set_name,
 )
+from skad.series._rows import index_of
 from skad.thresholds._cuts import check_scores
 
 __all__ = ["DetectorComparisonDisplay"]

@@ -10,8 +10,6 @@ from skad._validation import (
     check_consistent_length,
     check_outlier_labels,
 )
-from skad.metrics._event_scores import count_rows_per_day
-from skad.metrics._events import index_of, read_rows
 from skad.plotting._style import (
     LARGEST,
     add_legend,
@@ -34,6 +32,7 @@ from skad.plotting._style import (
     with_defaults,
 )
 from skad.plotting._timeline import figure_size, find_peaks
+from skad.series._rows import index_of, read_index
 from skad.thresholds._cuts import (
     alarm_counts,
     check_scores,
@@ -268,7 +267,7 @@ class ThresholdDisplay:
             if 0 < is_anomaly.sum() < len(scores):
                 curves = _label_curves(scores, is_anomaly, beta)
         if index is not None:
-            curves |= _alert_curve(scores, read_rows(index, len(scores)))
+            curves |= _alert_curve(scores, read_index(index, len(scores)))
         display = cls(
             scores=scores,
             is_anomaly=is_anomaly,
@@ -572,7 +571,7 @@ def _alert_curve(scores, rows) -> dict[str, np.ndarray]:
     together = np.diff(rows.segments) == 0
     followers = np.sort(np.maximum(scores[:-1], scores[1:])[together])
     n_alerts = n_rows - np.searchsorted(followers, distinct, side="right")
-    n_days = len(scores) / count_rows_per_day(rows)
+    n_days = len(scores) / rows.rows_per_day()
     return {
         "thresholds": np.append(distinct, threshold_above(distinct, len(distinct) - 1)),
         "alerts_per_day": np.append(0, n_alerts) / n_days,

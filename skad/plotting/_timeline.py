@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from skad._validation import check_consistent_length, check_outlier_labels
-from skad.metrics._events import find_ranges, read_rows
+from skad.metrics._events import find_ranges
 from skad.plotting._style import (
     LARGEST,
     SMALLEST,
@@ -24,6 +24,7 @@ from skad.plotting._style import (
     tidy,
     with_defaults,
 )
+from skad.series._rows import read_index as read_rows
 
 # Columns into which long series are thinned: more than a screen or a page shows.
 _N_COLUMNS = 4000
@@ -58,7 +59,8 @@ def read_index(index, n_rows, series=None) -> tuple[Any, pd.Index, Any]:
         chosen, name = _find_series(rows.series, series)
     elif series is not None:
         raise ValueError(f"series={series!r}, but the index names no series.")
-    time = rows.time[chosen]
+    labels: Any = rows.time if rows.has_dates else rows.labels
+    time = labels[chosen]
     # what is no time is numbered
     return chosen, time if _is_time(time) else pd.RangeIndex(len(time)), name
 

@@ -19,7 +19,7 @@ from skad._validation import (
     validate_data,
     warn,
 )
-from skad.series._segments import find_segments, index_as_numbers, learn_max_gap
+from skad.series._rows import read_rows
 
 __all__ = ["TimeSeriesImputer"]
 
@@ -180,12 +180,12 @@ class TimeSeriesImputer(VersionedMixin, TransformerMixin, BaseEstimator):
             If values are infinite, time does not increase within a series, or every
             column would be dropped.
         """
-        values, rows = self._read(X, reset=True)
-        self.max_gap_ = learn_max_gap(rows, max_gap=self.max_gap, warns=True)
-        bounds = find_segments(rows, max_gap=self.max_gap_)
+        values = self._read(X, reset=True)
+        rows = read_rows(X, max_gap=self.max_gap, warns=True)
+        self.max_gap_ = rows.max_gap
         self.statistics_ = self._learn_statistics(values)
         self._learn_columns(np.isnan(values))
-        self._tails = _find_tails(values[:, self._kept], rows, bounds)
+        self._tails = _find_tails(values[:, self._kept], rows)
         return self
 
     def fit_transform(self, X, y=None):
@@ -248,7 +248,7 @@ class TimeSeriesImputer(VersionedMixin, TransformerMixin, BaseEstimator):
         return np.array([*names[self._kept], *indicators], dtype=object)
 
     def _read(self, X, *, reset):
-        """Values, NaN where missing, and the rows that `find_segments` can read."""
+        """Check a table and return its values, NaN where they are missing."""
         values = validate_data(
             self,
             X,
@@ -257,7 +257,7 @@ class TimeSeriesImputer(VersionedMixin, TransformerMixin, BaseEstimator):
             ensure_all_finite=False,
         )
         _check_not_infinite(values, getattr(self, "feature_names_in_", None))
-        return values, X if isinstance(X, pd.DataFrame) else values
+        return values
 
     def _learn_statistics(self, values):
         if self.fallback in ("median", "mean"):
@@ -292,51 +292,48 @@ class TimeSeriesImputer(VersionedMixin, TransformerMixin, BaseEstimator):
         self._indicated = np.flatnonzero(indicated)
 
     def _impute(self, X, carry_tail):
-        values, rows = self._read(X, reset=False)
-        bounds = find_segments(rows, max_gap=self.max_gap_)
+        values = self._read(X, reset=False)
+        rows = read_rows(X, max_gap=self.max_gap_, learn=False)
         n_kept, n_indicated = len(self._kept), len(self._indicated)
         # written into, as numpy would stack by column what comes from pandas by column
         result = np.empty((len(values), n_kept + n_indicated), values.dtype)
         result[:, n_kept:] = np.isnan(values[:, self._indicated])
         values = values[:, self._kept]  # a copy, by its list of columns
         missing = np.isnan(values)
-        filled = self._fill(values, missing, rows, bounds)
+        filled = self._fill(values, missing, rows)
         if carry_tail:
-            self._carry_tails(filled, missing, rows, bounds)
+            self._carry_tails(filled, missing, rows)
         np.copyto(filled, self.statistics_[self._kept], where=np.isnan(filled))
         result[:, :n_kept] = filled
         return result
 
-    def _fill(self, values, missing, rows, bounds):
+    def _fill(self, values, missing, rows):
         """Fill within segments, by the method alone; may write into `values`."""
-        lengths = bounds[:, 1] - bounds[:, 0]
-        segments = np.repeat(np.arange(len(bounds)), lengths)
         if self.method in ("ffill", "bfill"):
-            groups = pd.DataFrame(values).groupby(segments, sort=False)
+            groups = pd.DataFrame(values).groupby(rows.segments, sort=False)
             return getattr(groups, self.method)(limit=self.limit).to_numpy(copy=True)
         numbers = np.where(missing, np.nan, np.arange(len(values))[:, np.newaxis])
-        groups = pd.DataFrame(numbers).groupby(segments, sort=False)
+        groups = pd.DataFrame(numbers).groupby(rows.segments, sort=False)
         before = groups.ffill(limit=self.limit).to_numpy()
         behind = groups.bfill().to_numpy()
         # Where a row is to be filled, the rows of the two values that it lies between.
         between = missing & ~np.isnan(before) & ~np.isnan(behind)
         row, column = np.nonzero(between)
         start, stop = before[between].astype(int), behind[between].astype(int)
-        time = None if self.method == "linear" else _clock(rows)
+        time = None if self.method == "linear" else rows.time
         time = np.arange(len(values)) if time is None else (time - time[0]).to_numpy()
         weights = (time[row] - time[start]) / (time[stop] - time[start])
         first, last = values[start, column], values[stop, column]
         values[between] = first + weights * (last - first)
         return values
 
-    def _carry_tails(self, filled, missing, rows, bounds):
+    def _carry_tails(self, filled, missing, rows):
         """Fill the start of each series that continues one of the training table."""
         limit = np.inf if self.limit is None else self.limit
-        time = _clock(rows)
         # reversed: the first segment of a series is the one that stays
-        for series, (start, stop) in _by_series(rows, bounds[::-1]).items():
+        for series, (start, stop) in _by_series(rows, rows.bounds[::-1]).items():
             tail = self._tails.get(series)
-            if tail is None or not self._follows(tail, time, start):
+            if tail is None or not self._follows(tail, rows.time, start):
                 continue
             block = filled[start:stop]
             leading = np.logical_and.accumulate(missing[start:stop], axis=0)
@@ -367,10 +364,10 @@ class _Tail(NamedTuple):
     time: Any  # of the last row; None where the rows have none
 
 
-def _find_tails(values, rows, bounds):
-    time = _clock(rows)
+def _find_tails(values, rows):
+    time = rows.time
     tails = {}
-    for series, (start, stop) in _by_series(rows, bounds).items():
+    for series, (start, stop) in _by_series(rows, rows.bounds).items():
         block = values[start:stop]
         ages = np.argmax(~np.isnan(block[::-1]), axis=0)
         last = block[len(block) - 1 - ages, np.arange(block.shape[1])]
@@ -380,23 +377,9 @@ def _find_tails(values, rows, bounds):
 
 def _by_series(rows, bounds):
     """Bounds of the segment of each series that comes last."""
-    index = getattr(rows, "index", None)
-    if not isinstance(index, pd.MultiIndex):
+    if rows.series is None:
         return {None: bounds[-1]}
-    return dict(zip(index.droplevel(-1)[bounds[:, 0]], bounds, strict=True))
-
-
-def _clock(rows):
-    """Index of times or numbers, one a row; None where the rows tell no time."""
-    if not isinstance(rows, pd.DataFrame):
-        return None
-    time = rows.index.get_level_values(-1)
-    if isinstance(time, pd.PeriodIndex):
-        return time.to_timestamp()
-    if isinstance(time, pd.DatetimeIndex | pd.TimedeltaIndex):
-        return time
-    numbers = index_as_numbers(time)  # wide enough to be subtracted
-    return None if numbers is None else pd.Index(numbers)
+    return dict(zip(rows.series[bounds[:, 0]], bounds, strict=True))
 
 
 def _check_not_infinite(values, names):

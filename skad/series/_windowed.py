@@ -30,7 +30,7 @@ from skad._validation import (
 )
 from skad.calibration._held_out import HeldOutThreshold
 from skad.series._cover import CoveredSegment, cover_segment
-from skad.series._segments import find_segments, learn_max_gap, series_of
+from skad.series._rows import read_rows
 from skad.series._table_windows import TableWindows, warn_of_short_segments
 from skad.series._windows import (
     any_in_window,
@@ -215,16 +215,17 @@ class WindowedDetector(HeldOutThreshold, ThresholdMixin, MetaDetector):
         """Find the windows to learn from."""
         table = self._check_table(X, reset=True)
         is_normal = self._normal_rows(table, y)
-        self.max_gap_ = learn_max_gap(X, series, self.max_gap, warns=True)
-        bounds = find_segments(X, series, self.max_gap_)
+        rows = read_rows(X, series, max_gap=self.max_gap, warns=True)
+        self.max_gap_, bounds = rows.max_gap, rows.bounds
         check_long_enough(bounds, self.window_length)
         warn_of_short_segments(bounds, self.window_length, "not learnt from")
         starts = window_starts(bounds, self.window_length, self.stride)
         starts = starts[~any_in_window(~is_normal, starts, self.window_length)]
         if len(starts) < 2:
             self._refuse(starts, is_normal, y)
-        ids = series_of(X, series)
-        return TableWindows(table, bounds, ids, self.window_length, starts, is_normal)
+        return TableWindows(
+            table, bounds, rows.series_codes, self.window_length, starts, is_normal
+        )
 
     def _check_table(self, X, *, reset):
         table = validate_data(
@@ -345,7 +346,7 @@ class WindowedDetector(HeldOutThreshold, ThresholdMixin, MetaDetector):
         """
         check_is_fitted(self)
         table = self._check_table(X, reset=False)
-        bounds = find_segments(X, series, self.max_gap_)
+        bounds = read_rows(X, series, max_gap=self.max_gap_, learn=False).bounds
         warn_of_short_segments(
             bounds, self.window_length, "padded: their scores tell little"
         )
@@ -435,7 +436,7 @@ class WindowedDetector(HeldOutThreshold, ThresholdMixin, MetaDetector):
         """
         check_is_fitted(self)
         table = self._check_table(X, reset=False)
-        bounds = find_segments(X, series, self.max_gap_)
+        bounds = read_rows(X, series, max_gap=self.max_gap_, learn=False).bounds
         with config_context(assume_finite=True):
             parts = [
                 self._cover(table[first:stop]).contributions(

@@ -19,7 +19,7 @@ from skad._validation import (
     fit_context,
     validate_data,
 )
-from skad.series._segments import find_segments, learn_max_gap
+from skad.series._rows import read_rows
 
 
 def windows_view(table, window_length) -> np.ndarray:
@@ -126,8 +126,7 @@ def sliding_windows(X, y=None, *, window_length, stride=1, series=None, max_gap=
     for name, value in {"window_length": window_length, "stride": stride}.items():
         if not isinstance(value, Integral) or value < 1:
             raise ValueError(f"{name}={value!r}; expected an int >= 1.")
-    max_gap = learn_max_gap(X, series, max_gap, warns=True)
-    bounds = find_segments(X, series, max_gap)
+    bounds = read_rows(X, series, max_gap=max_gap, warns=True).bounds
     check_long_enough(bounds, window_length)
     starts = window_starts(bounds, window_length, stride)
     windows = windows_view(table, window_length)[as_slice(starts)]
@@ -240,7 +239,7 @@ class SlidingWindow(VersionedMixin, TransformerMixin, BaseEstimator):
             The fitted transformer.
         """
         validate_data(self, X, ensure_all_finite=False, dtype="numeric")
-        self.max_gap_ = learn_max_gap(X, max_gap=self.max_gap, warns=True)
+        self.max_gap_ = read_rows(X, max_gap=self.max_gap, warns=True).max_gap
         return self
 
     def transform(self, X):
@@ -260,9 +259,10 @@ class SlidingWindow(VersionedMixin, TransformerMixin, BaseEstimator):
         table = validate_data(
             self, X, reset=False, ensure_all_finite=False, dtype="numeric"
         )
+        bounds = read_rows(X, max_gap=self.max_gap_, learn=False).bounds
         parts = [
             windows_view(self._padded(table[first:stop]), self.window_length)
-            for first, stop in find_segments(X, max_gap=self.max_gap_)
+            for first, stop in bounds
         ]
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 

@@ -1,0 +1,330 @@
+"""Rows of a table: the series and the time of each, and where the table is cut."""
+
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import cached_property
+from numbers import Real
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from skad._validation import check_consistent_length, column_or_1d, num_samples, warn
+
+# A step in time longer than this many usual ones is a gap; jitter is not.
+_GAP_IN_STEPS = 5
+
+_NOT_DRAWN = (
+    "If a splitter has drawn the rows at random, take KFold or TimeSeriesSplit instead."
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Rows of a table as its index describes them; made by `read_rows`.
+
+    Attributes
+    ----------
+    labels : Index of shape (n_rows,)
+        The index without the levels that name the series; positions if there is none.
+    time : Index of shape (n_rows,) or None
+        The labels as dates, durations, int64 or float64, which can be subtracted;
+        periods as their starts. None if the labels are no time.
+    series : Index of shape (n_rows,) or None
+        Names of the series, from the index; None if it names none.
+    series_codes : ndarray of shape (n_rows,), dtype int
+        A number for the series of each row; zeros if there is only one.
+    max_gap : number, timedelta64 or None
+        A longer step in time is a border; None: no step is.
+    """
+
+    labels: pd.Index
+    time: pd.Index | None
+    series: pd.Index | None
+    series_codes: NDArray[np.int64]
+    max_gap: Any = None
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def has_dates(self) -> bool:
+        """Whether time has a unit."""
+        return isinstance(self.time, pd.DatetimeIndex | pd.TimedeltaIndex)
+
+    @cached_property
+    def steps(self) -> NDArray | None:
+        """Time from each row to the next, (n_rows - 1,); None without time."""
+        time = self.time
+        if isinstance(time, pd.DatetimeIndex):
+            time = time - time[0]
+        return None if time is None else np.diff(time.to_numpy())
+
+    @cached_property
+    def begins_series(self) -> NDArray[np.bool_]:
+        """Whether each row but the first is of another series than the one before."""
+        return np.diff(self.series_codes) != 0
+
+    @cached_property
+    def bounds(self) -> NDArray[np.int64]:
+        """First row of each segment, and the row after its last; (n_segments, 2).
+
+        A segment is a stretch of rows of one series without a gap in time. Raises the
+        errors of `check_order`.
+        """
+        self.check_order()
+        is_border = self.begins_series
+        if self.steps is not None and self.max_gap is not None:
+            is_border = is_border | (self.steps > self.max_gap)
+        at = np.flatnonzero(np.concatenate([[True], is_border, [True]]))
+        return np.column_stack([at[:-1], at[1:]])
+
+    @cached_property
+    def segments(self) -> NDArray[np.int64]:
+        """Number of the segment of each row, ascending; (n_rows,)."""
+        return np.repeat(np.arange(len(self.bounds)), np.diff(self.bounds).ravel())
+
+    @property
+    def step(self) -> pd.Timedelta | None:
+        """Median step in time within the series; None if there is none with a unit."""
+        if not self.has_dates:
+            return None
+        steps = pd.Series(self.time).diff().iloc[1:][~self.begins_series].dropna()
+        return steps.median() if len(steps) else None
+
+    def rows_per_day(self) -> float:
+        """Divide a day by the median step.
+
+        Raises
+        ------
+        ValueError
+            If there is no median step with a unit.
+        """
+        step = self.step
+        if step is None:
+            raise ValueError(
+                "The number of rows per day is only known from an index of dates or "
+                "durations with at least two rows; pass that of the table as index, or "
+                "rows_per_day."
+            )
+        return float(pd.Timedelta(1, "D") / step)
+
+    def check_order(self) -> None:
+        """Refuse interleaved series, and time that does not increase within a series.
+
+        Raises
+        ------
+        ValueError
+            If the rows of a series do not stand together, or timestamps are doubled or
+            out of order within a series.
+        """
+        if self.begins_series.any():
+            self._check_together()
+        if self.steps is not None:
+            self._check_increase(self.steps)
+
+    def _check_together(self) -> None:
+        n_runs = int(self.begins_series.sum()) + 1
+        n_series = len(np.unique(self.series_codes))
+        if n_runs != n_series:
+            raise ValueError(
+                f"The rows of {n_series} series come in {n_runs} runs; the rows of "
+                "each must stand together. Sort by series, then by time. "
+                f"{_NOT_DRAWN}"
+            )
+
+    def _check_increase(self, steps) -> None:
+        wrong = ~self.begins_series & ~(steps > steps.dtype.type(0))
+        if wrong.any():
+            row = int(np.flatnonzero(wrong)[0]) + 1
+            before, after = self.labels[row - 1], self.labels[row]
+            kind = "is there twice" if before == after else "is out of order"
+            raise ValueError(
+                f"The time index of X must increase: {after} in row {row} {kind}, "
+                f"after {before} ({int(wrong.sum())} such rows). Sort the rows and "
+                "drop doubled timestamps, e.g. with skad.clean_table. Several series "
+                "in one table need a MultiIndex (series, time), or series= where "
+                f"there is one. {_NOT_DRAWN}"
+            )
+
+
+def read_rows(
+    X: ArrayLike | pd.Index,
+    series: ArrayLike | None = None,
+    *,
+    max_gap: Any = None,
+    learn: bool = True,
+    warns: bool = False,
+) -> Rows:
+    """Read the series, the time and the borders of the rows of a table.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_rows, n_channels) or Index of shape (n_rows,)
+        Table, or its index. The index of a pandas object tells the time
+        (DatetimeIndex, TimedeltaIndex, PeriodIndex or numbers; the last level of a
+        MultiIndex) and the series (the levels before). Other tables are one series
+        without gaps.
+    series : array-like of shape (n_rows,) or None, default=None
+        Series that each row belongs to, in addition to those of the index.
+    max_gap : number, timedelta-like or None, default=None
+        A longer step in time is a border. If `learn`, it is what the user has given;
+        None: 5 times the median step. Else it is `Rows.max_gap` of earlier rows.
+    learn : bool, default=True
+        Whether `max_gap` is to be checked, or learnt where it is None.
+    warns : bool, default=False
+        Whether to warn of an index that is no time, or of a `max_gap` without effect.
+
+    Returns
+    -------
+    rows : Rows
+        What the table says of its rows.
+
+    Raises
+    ------
+    ValueError
+        If a time is missing or infinite, or `max_gap` does not fit the index.
+    """
+    index = X if isinstance(X, pd.Index) else index_of(X)
+    labels, names = _split_levels(index, num_samples(X))
+    codes = _number_series(names, series, X)
+    time = None if index is None else _read_time(labels)
+    rows = Rows(labels, time, names, codes)
+    if warns and time is None:
+        _warn_of_no_time(index, max_gap)
+    if learn:
+        max_gap = _learn_max_gap(rows, max_gap)
+    else:
+        _check_same_kind(rows, max_gap)
+    return replace(rows, max_gap=max_gap)
+
+
+def read_index(index: ArrayLike | None, n_rows: int, max_gap: Any = None) -> Rows:
+    """Read series, time and borders from labels of rows, which are counted if None."""
+    if n_rows == 0:
+        raise ValueError("There are no rows; at least one is needed.")
+    labels = pd.RangeIndex(n_rows) if index is None else index
+    if not isinstance(labels, pd.Index):
+        labels = pd.Index(labels)
+    if len(labels) != n_rows:
+        raise ValueError(
+            f"index has {len(labels)} entries; expected {n_rows}, one for each row."
+        )
+    rows = read_rows(labels, max_gap=max_gap)
+    rows.check_order()
+    return rows
+
+
+def index_of(*tables: Any) -> pd.Index | None:
+    """Return the index of the first pandas object."""
+    indexes = (getattr(table, "index", None) for table in tables)  # lists have a method
+    return next((index for index in indexes if isinstance(index, pd.Index)), None)
+
+
+# Reading ----------------------------------------------------------------------------
+
+
+def _split_levels(index, n_rows) -> tuple[pd.Index, pd.Index | None]:
+    """Labels of the rows, and names of their series if the index has any."""
+    if index is None:
+        return pd.RangeIndex(n_rows), None
+    if not isinstance(index, pd.MultiIndex):
+        return index, None
+    names = index.droplevel(-1) if index.nlevels > 1 else None
+    return index.get_level_values(-1), names
+
+
+def _number_series(names, series, X) -> NDArray[np.int64]:
+    """Give each row the number of its series, by the index and by `series`."""
+    codes = [] if names is None else [pd.factorize(names)[0]]
+    if series is not None:
+        series = column_or_1d(series)
+        check_consistent_length(X, series)
+        codes.append(pd.factorize(series)[0])
+    if not codes:
+        return np.zeros(num_samples(X), dtype=int)
+    return np.unique(np.column_stack(codes), axis=0, return_inverse=True)[1].ravel()
+
+
+def _read_time(labels) -> pd.Index | None:
+    """Dates, durations, int64 or float64 from labels; None if they are no time."""
+    if isinstance(labels, pd.PeriodIndex):
+        labels = labels.to_timestamp()
+    if isinstance(labels, pd.DatetimeIndex):
+        if labels.hasnans:
+            row = int(np.flatnonzero(labels.isna())[0])
+            raise ValueError(f"The time index of X is missing (NaT) in row {row}.")
+        return labels
+    if isinstance(labels, pd.TimedeltaIndex):
+        return labels
+    if not pd.api.types.is_any_real_numeric_dtype(labels.dtype):
+        return None
+    if not pd.api.types.is_float_dtype(labels.dtype) and not labels.hasnans:
+        return pd.Index(labels.to_numpy(dtype=np.int64))
+    numbers = labels.to_numpy(dtype=float, na_value=np.nan)
+    if not np.isfinite(numbers).all():
+        row = int(np.flatnonzero(~np.isfinite(numbers))[0])
+        raise ValueError(f"The index of X is {numbers[row]} in row {row}.")
+    return pd.Index(numbers)
+
+
+# Gaps -------------------------------------------------------------------------------
+
+
+def _learn_max_gap(rows, max_gap) -> Any:
+    """Longest step in time that is no gap; None if the rows have no time."""
+    if rows.steps is None:
+        return None
+    if max_gap is not None:
+        return _check_max_gap(max_gap, is_time=rows.steps.dtype.kind == "m")
+    steps = rows.steps[~rows.begins_series]
+    return _GAP_IN_STEPS * np.median(steps) if len(steps) else None
+
+
+def _check_max_gap(max_gap, *, is_time) -> Any:
+    """Read a gap in the kind of the index: a timedelta, or a number."""
+    is_number = isinstance(max_gap, Real) and not isinstance(max_gap, np.timedelta64)
+    expected = "a number in its unit"
+    if is_time:
+        expected = "a timedelta such as '10min'"
+        if not is_number:
+            with suppress(ValueError, TypeError, AttributeError):  # the last one: NaT
+                max_gap = pd.Timedelta(max_gap).to_timedelta64()
+    is_right = isinstance(max_gap, np.timedelta64) if is_time else is_number
+    if not is_right or not max_gap >= max_gap * 0:
+        kind = "time" if is_time else "numeric"
+        raise ValueError(
+            f"max_gap={max_gap!r} does not fit the {kind} index of X; expected "
+            f"{expected}, not negative, or None."
+        )
+    return max_gap
+
+
+def _check_same_kind(rows, max_gap) -> None:
+    """Refuse an index of times after one of numbers in fit, or the reverse."""
+    if rows.steps is None or max_gap is None:
+        return
+    is_time = rows.steps.dtype.kind == "m"
+    if isinstance(max_gap, np.timedelta64) != is_time:
+        now, then = ("times", "numbers") if is_time else ("numbers", "times")
+        raise ValueError(
+            f"The index of X holds {now}, but that of the table given to fit held "
+            f"{then}; give an index of the same kind. A table made without one has the "
+            "numbers 0, 1, 2 and so on."
+        )
+
+
+def _warn_of_no_time(index, max_gap) -> None:
+    """Warn where the user seems to think that the rows have a time."""
+    if index is not None and len(index):
+        warn(
+            f"The index of X, of dtype {index.get_level_values(-1).dtype}, is no time, "
+            "so gaps are not seen. Make it one of times, e.g. with skad.clean_table or "
+            "pd.to_datetime, or drop it."
+        )
+    elif max_gap is not None:
+        warn(
+            f"max_gap={max_gap!r} has no effect: X has no time index. In a pipeline "
+            'set_output(transform="pandas") keeps it.'
+        )
