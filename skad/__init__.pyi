@@ -27,9 +27,6 @@ from .metrics._event_scores import false_alarms_per_day as false_alarms_per_day
 from .metrics._event_scores import (
     point_adjusted_fbeta_score as point_adjusted_fbeta_score,
 )
-from .metrics._events import find_events as find_events
-from .metrics._events import merge_events as merge_events
-from .metrics._explain import explain as explain
 from .metrics._report import DetectionReport as DetectionReport
 from .metrics._report import detection_report as detection_report
 from .metrics._scorers import make_outlier_scorer as make_outlier_scorer
@@ -43,6 +40,9 @@ from .plotting._reconstruction import ReconstructionDisplay as ReconstructionDis
 from .plotting._scores import AnomalyScoreDisplay as AnomalyScoreDisplay
 from .plotting._threshold import ThresholdDisplay as ThresholdDisplay
 from .series._clean import clean_table as clean_table
+from .series._events import find_events as find_events
+from .series._events import merge_events as merge_events
+from .series._explain import explain as explain
 from .series._imputer import TimeSeriesImputer as TimeSeriesImputer
 from .series._roles import split_roles as split_roles
 from .series._windowed import WindowedDetector as WindowedDetector

@@ -12,7 +12,13 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 
 # Old module -> name -> the module that has it now, as "module" or "module:new_name".
-MOVED: dict[str, dict[str, str]] = {}
+MOVED: dict[str, dict[str, str]] = {
+    "skad.metrics._events": {
+        "find_events": "skad.series._events",
+        "merge_events": "skad.series._events",
+    },
+    "skad.metrics._explain": {"explain": "skad.series._explain"},
+}
 
 
 class _MovedModules(MetaPathFinder, Loader):

@@ -20,7 +20,7 @@ ROOMS = {
     "metrics": {"series"},
     "evaluation": {"detectors", "metrics", "series", "thresholds"},
     "persistence": set(),
-    "plotting": {"metrics", "series", "thresholds"},
+    "plotting": {"series", "thresholds"},
     "datasets": set(),
 }
 # What every room may import, from the bottom up.

@@ -6,7 +6,7 @@ from sklearn.pipeline import Pipeline
 
 from skad._nesting import core_of, layers
 from skad._validation import check_outlier_labels
-from skad.metrics._events import find_ranges
+from skad.series._events import find_ranges
 from skad.series._rows import read_index
 from skad.series._windowed import WindowedDetector
 from skad.series._windows import SlidingWindow

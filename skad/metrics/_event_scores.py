@@ -7,7 +7,7 @@ import pandas as pd
 from sklearn.metrics import fbeta_score
 
 from skad._validation import check_consistent_length, check_outlier_labels
-from skad.metrics._events import find_ranges
+from skad.series._events import find_ranges
 from skad.series._rows import index_of, read_index
 
 __all__ = [

@@ -50,6 +50,9 @@ _INSIDE_SKLEARN = {
     "sklearn.MethodMetadataRequest": type(metadata_routing.MetadataRequest("").fit),
 }
 
+# Where public functions live that only compute.
+_FUNCTIONS_OF_SKAD = ("skad.metrics.", "skad.series._events", "skad.series._explain")
+
 # Where the steps around a detector live in scikit-learn, splitters, and metrics. It has
 # functions that fetch and read files, too; none of them is here.
 _ESTIMATOR_HOMES = (
@@ -194,8 +197,9 @@ def _known_class(home, attribute):
 def _known_thing(home, attribute):
     if home == "skad":
         known = getattr(skad, attribute) if attribute in skad.__all__ else None
-        is_metric = inspect.isfunction(known) and "skad.metrics." in known.__module__
-        return known if is_metric else None
+        is_function = inspect.isfunction(known)
+        is_safe = is_function and known.__module__.startswith(_FUNCTIONS_OF_SKAD)
+        return known if is_safe else None
     if home in [f"sklearn.{name}" for name in _FUNCTION_HOMES]:
         known = _exported(home, attribute)
         return known if inspect.isfunction(known) else None

@@ -13,8 +13,6 @@ from skad._validation import (
     num_samples,
     safe_indexing,
 )
-from skad.metrics._explain import channel_names as channel_names_of
-from skad.metrics._explain import find_explainer
 from skad.plotting._style import (
     SMALLEST,
     add_legend,
@@ -48,6 +46,8 @@ from skad.plotting._timeline import (
     read_labels,
     set_name,
 )
+from skad.series._explain import channel_names as channel_names_of
+from skad.series._explain import find_explainer
 from skad.series._rows import index_of
 
 __all__ = ["ContributionDisplay"]

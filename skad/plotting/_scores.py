@@ -7,7 +7,6 @@ import pandas as pd
 
 from skad._nesting import find_layer
 from skad._validation import check_consistent_length, num_samples
-from skad.metrics._events import in_ranges
 from skad.plotting._event_labels import EventLabels, events_in
 from skad.plotting._style import (
     add_legend,
@@ -39,6 +38,7 @@ from skad.plotting._timeline import (
     read_labels,
     set_name,
 )
+from skad.series._events import in_ranges
 from skad.series._rows import index_of
 from skad.thresholds._cuts import check_scores
 

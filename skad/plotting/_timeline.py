@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 
 from skad._validation import check_consistent_length, check_outlier_labels
-from skad.metrics._events import find_ranges
 from skad.plotting._style import (
     LARGEST,
     SMALLEST,
@@ -24,6 +23,7 @@ from skad.plotting._style import (
     tidy,
     with_defaults,
 )
+from skad.series._events import find_ranges
 from skad.series._rows import read_index as read_rows
 
 # Columns into which long series are thinned: more than a screen or a page shows.
