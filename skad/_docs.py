@@ -1,9 +1,13 @@
-"""Sections of docstrings that classes share, written once with their base class."""
+"""Sections of docstrings that classes or functions share, written once."""
 
 import ast
 import re
+from collections.abc import Callable
 from dataclasses import Field
-from inspect import cleandoc
+from inspect import cleandoc, signature
+from typing import TypeVar
+
+F = TypeVar("F", bound=Callable)
 
 _HEADING = re.compile(r"^([A-Z][\w ]*)\n-+\n", re.MULTILINE)
 _ENTRY = re.compile(r"^(?=\S)", re.MULTILINE)  # names stand at the margin
@@ -27,6 +31,22 @@ def inherit_sections(cls, base) -> None:
     first = ("", "Parameters", "Attributes")
     titles = [*first, *(title for title in sections if title not in first)]
     cls.__doc__ = "\n\n".join(_section(title, sections[title]) for title in titles)
+
+
+def add_parameters(shared: str) -> Callable[[F], F]:
+    """Decorate a function: add shared entries to the parameters in its docstring."""
+
+    def decorate(function):
+        if function.__doc__:
+            sections = _sections(function.__doc__)
+            entries = _entries(sections["Parameters"]) | _entries(cleandoc(shared))
+            ordered = [entries[name] for name in signature(function).parameters]
+            sections["Parameters"] = "\n".join(ordered)
+            bodies = (_section(title, body) for title, body in sections.items())
+            function.__doc__ = "\n\n".join(bodies)
+        return function
+
+    return decorate
 
 
 def _sections(doc) -> dict[str, str]:

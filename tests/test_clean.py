@@ -188,10 +188,10 @@ def test_file_that_was_appended_twice__is_read_once():
 def test_numbered_rows__are_no_timestamps_unless_they_increase():
     table = pd.concat([raw(a=[1, 2, 3]), raw(a=[4, 5, 6])])[["a"]]
     assert len(clean_table(table.reset_index(drop=True))) == 6
-    message = r"Rows 0 and 3 have the same timestamp, 0, .*name the column that tells"
+    message = r"Rows 0 and 3 have the same timestamp, 0, .*name it with timestamp"
     with pytest.raises(ValueError, match=message):
         clean_table(table)
-    with pytest.raises(ValueError, match=r"Row 1 is out of order.*name the column"):
+    with pytest.raises(ValueError, match=r"Row 1 is out of order.*name it with timestamp"):
         clean_table(table.iloc[[2, 4]])
 
 
@@ -260,7 +260,7 @@ def test_one_row__is_a_table():
 def test_other_things__are_refused():
     with pytest.raises(TypeError, match="of type ndarray; a pandas DataFrame"):
         clean_table(np.zeros((2, 2)))
-    with pytest.raises(ValueError, match=r"'when' is no column .*\['time', 'a'\]"):
+    with pytest.raises(ValueError, match=r"'when' is not a column .*\['time', 'a'\]"):
         clean_table(raw(), timestamp="when")
     with pytest.raises(ValueError, match=r"same name: \['a'\]"):
         clean_table(pd.DataFrame(np.zeros((2, 2)), columns=["a", "a"]))

@@ -1,14 +1,17 @@
 """How well predicted events meet the true ones."""
 
 from numbers import Real
+from typing import Literal
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import fbeta_score
 
+from skad._docs import add_parameters
 from skad._validation import check_consistent_length, check_outlier_labels
 from skad.series._events import find_ranges
-from skad.series._rows import index_of, read_index
+from skad.series._rows import MaxGap, Rows, index_of, read_index
 
 __all__ = [
     "detection_delay",
@@ -19,16 +22,7 @@ __all__ = [
     "point_adjusted_fbeta_score",
 ]
 
-
-def event_precision_score(
-    y_true, y_pred, *, index=None, max_gap=None, zero_division=np.nan
-):
-    """Share of the predicted events that overlap a true one.
-
-    An event is a run of rows that are labelled as anomalies. One common row is enough.
-
-    Parameters
-    ----------
+_SHARED = """
     y_true : array-like of shape (n_timestamps,)
         True labels, either -1 (anomaly) and +1 (normal), or 0 (normal) and 1
         (anomaly). Ones alone are read as normal.
@@ -36,10 +30,29 @@ def event_precision_score(
         Predictions in either of the two codings.
     index : array-like of shape (n_timestamps,), default=None
         Times of the rows: dates, durations or numbers; the last level of a MultiIndex,
-        whose other levels tell the series. If None, the index of `y_true` if it has
+        whose other levels name the series. If None, the index of `y_true` if it has
         one. Events cross neither series nor gaps in time.
     max_gap : number or timedelta-like, default=None
         A longer step in the time index is a gap. None: 5 times the median step.
+"""
+
+
+@add_parameters(_SHARED)
+def event_precision_score(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    *,
+    index: ArrayLike | None = None,
+    max_gap: MaxGap = None,
+    zero_division: float = np.nan,
+) -> float:
+    """Share of the predicted events that overlap a true one.
+
+    An event is a run of rows that are labelled as anomalies. Two events overlap if they
+    have at least one row in common.
+
+    Parameters
+    ----------
     zero_division : float, default=np.nan
         What to return if no event was predicted.
 
@@ -56,14 +69,14 @@ def event_precision_score(
 
     See Also
     --------
-    false_alarms_per_day : Counts the others against time.
+    false_alarms_per_day : How often false alarms occur.
     event_fbeta_score : Precision and recall in one figure.
 
     Notes
     -----
     A single event from the first row to the last overlaps every true one: a detector
-    that flags all rows has precision and recall 1. Read it next to the precision of
-    rows.
+    that flags all rows has precision and recall 1. Report it together with the
+    precision of rows.
 
     Examples
     --------
@@ -77,27 +90,22 @@ def event_precision_score(
     return _share_with_any(judged, truth, rows.segments, zero_division)
 
 
+@add_parameters(_SHARED)
 def event_recall_score(
-    y_true, y_pred, *, index=None, max_gap=None, zero_division=np.nan
-):
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    *,
+    index: ArrayLike | None = None,
+    max_gap: MaxGap = None,
+    zero_division: float = np.nan,
+) -> float:
     """Share of the true events that were detected.
 
     An event is a run of rows that are labelled as anomalies. It is detected if any of
-    its rows was judged anomalous.
+    its rows is predicted to be an anomaly.
 
     Parameters
     ----------
-    y_true : array-like of shape (n_timestamps,)
-        True labels, either -1 (anomaly) and +1 (normal), or 0 (normal) and 1
-        (anomaly). Ones alone are read as normal.
-    y_pred : array-like of shape (n_timestamps,)
-        Predictions in either of the two codings.
-    index : array-like of shape (n_timestamps,), default=None
-        Times of the rows: dates, durations or numbers; the last level of a MultiIndex,
-        whose other levels tell the series. If None, the index of `y_true` if it has
-        one. Events cross neither series nor gaps in time.
-    max_gap : number or timedelta-like, default=None
-        A longer step in the time index is a gap. None: 5 times the median step.
     zero_division : float, default=np.nan
         What to return if there is no true event.
 
@@ -114,7 +122,7 @@ def event_recall_score(
 
     See Also
     --------
-    detection_delay : How late they were detected.
+    detection_delay : How late events were detected.
     event_fbeta_score : Precision and recall in one figure.
 
     Examples
@@ -129,30 +137,26 @@ def event_recall_score(
     return _share_with_any(truth, judged, rows.segments, zero_division)
 
 
+@add_parameters(_SHARED)
 def event_fbeta_score(
-    y_true, y_pred, *, beta=1.0, index=None, max_gap=None, zero_division=np.nan
-):
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    *,
+    beta: float = 1.0,
+    index: ArrayLike | None = None,
+    max_gap: MaxGap = None,
+    zero_division: float = np.nan,
+) -> float:
     """F-beta of events, from their precision and recall.
 
     Parameters
     ----------
-    y_true : array-like of shape (n_timestamps,)
-        True labels, either -1 (anomaly) and +1 (normal), or 0 (normal) and 1
-        (anomaly). Ones alone are read as normal.
-    y_pred : array-like of shape (n_timestamps,)
-        Predictions in either of the two codings.
     beta : float, default=1.0
         Weight of recall against precision: below 1 precision counts more, above 1
         recall does. Above 0.
-    index : array-like of shape (n_timestamps,), default=None
-        Times of the rows: dates, durations or numbers; the last level of a MultiIndex,
-        whose other levels tell the series. If None, the index of `y_true` if it has
-        one. Events cross neither series nor gaps in time.
-    max_gap : number or timedelta-like, default=None
-        A longer step in the time index is a gap. None: 5 times the median step.
     zero_division : float, default=np.nan
         What to return if there is no true event and none was predicted. If only one of
-        them is missing, F-beta is 0.
+        the two holds, F-beta is 0.
 
     Returns
     -------
@@ -163,14 +167,14 @@ def event_fbeta_score(
     ------
     ValueError
         If labels or predictions are in neither coding, there are no rows, lengths
-        differ, `beta` is no number above 0, or the times of a series are missing,
+        differ, `beta` is not a number above 0, or the times of a series are missing,
         doubled or out of order.
 
     See Also
     --------
     event_precision_score : Which predicted events are right.
     event_recall_score : Which true events are detected.
-    point_adjusted_fbeta_score : Often reported, and easily fooled.
+    point_adjusted_fbeta_score : Often reported, but easily fooled.
 
     Notes
     -----
@@ -197,31 +201,26 @@ def event_fbeta_score(
     return (1 + beta**2) * precision * recall / (beta**2 * precision + recall)
 
 
+@add_parameters(_SHARED)
 def detection_delay(
-    y_true, y_pred, *, average="median", unit=None, index=None, max_gap=None
-):
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    *,
+    average: Literal["median", "mean"] | None = "median",
+    unit: str | None = None,
+    index: ArrayLike | None = None,
+    max_gap: MaxGap = None,
+) -> float | NDArray[np.float64]:
     """How long after the start of a true event its first row is flagged.
 
     Parameters
     ----------
-    y_true : array-like of shape (n_timestamps,)
-        True labels, either -1 (anomaly) and +1 (normal), or 0 (normal) and 1
-        (anomaly). Ones alone are read as normal.
-    y_pred : array-like of shape (n_timestamps,)
-        Predictions in either of the two codings.
     average : {"median", "mean"} or None, default="median"
-        How the delays of the events are averaged. In the average an event that was
-        missed counts with its whole length. None returns all of them, nan for missed
-        events.
+        How the delays of the events are averaged. A missed event counts with its whole
+        length. None returns the delay of each event, nan for missed ones.
     unit : str, default=None
-        Unit of time of the delay, such as "s", "min", "h" or "D"; needs an index of
-        dates or durations. If None, rows are counted.
-    index : array-like of shape (n_timestamps,), default=None
-        Times of the rows: dates, durations or numbers; the last level of a MultiIndex,
-        whose other levels tell the series. If None, the index of `y_true` if it has
-        one. Events cross neither series nor gaps in time.
-    max_gap : number or timedelta-like, default=None
-        A longer step in the time index is a gap. None: 5 times the median step.
+        Unit of the delay, such as "s", "min", "h" or "D"; needs an index of dates or
+        durations. If None, the delay is a number of rows.
 
     Returns
     -------
@@ -233,7 +232,7 @@ def detection_delay(
     ------
     ValueError
         If labels or predictions are in neither coding, there are no rows, lengths
-        differ, `average` is not known, `unit` is given but the index holds neither
+        differ, `average` is unknown, `unit` is given but the index holds neither
         dates nor durations, or the times of a series are missing, doubled or out of
         order.
 
@@ -248,8 +247,8 @@ def detection_delay(
     row to its last, plus the median step. For detected events alone:
     ``np.nanmedian(detection_delay(y_true, y_pred, average=None))``.
 
-    A flag before the start that goes on into the event is a delay of 0; one that ends
-    before the start does not count.
+    If an alarm starts before the event and continues into it, the delay is 0; an alarm
+    that ends before the event does not count.
 
     Examples
     --------
@@ -282,53 +281,48 @@ def detection_delay(
     return float(getattr(np, average)(delays + step * is_missed))
 
 
+@add_parameters(_SHARED)
 def false_alarms_per_day(
-    y_true, y_pred, *, rows_per_day=None, index=None, max_gap=None
-):
-    """Count predicted events without a true one, for each day of normal rows.
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    *,
+    rows_per_day: float | None = None,
+    index: ArrayLike | None = None,
+    max_gap: MaxGap = None,
+) -> float:
+    """Count false alarms per day of normal rows.
 
-    An event is a run of rows that are judged anomalous. It is a false alarm if all of
-    its rows are normal.
+    A predicted event is a run of rows that are predicted to be anomalies. It is a false
+    alarm if all of its rows are normal.
 
     Parameters
     ----------
-    y_true : array-like of shape (n_timestamps,)
-        True labels, either -1 (anomaly) and +1 (normal), or 0 (normal) and 1
-        (anomaly). Ones alone are read as normal.
-    y_pred : array-like of shape (n_timestamps,)
-        Predictions in either of the two codings.
     rows_per_day : float, default=None
-        How many rows a day has. If None, a day divided by the median step of the index,
+        Number of rows per day. If None, a day divided by the median step of the index,
         which must hold dates or durations.
-    index : array-like of shape (n_timestamps,), default=None
-        Times of the rows: dates, durations or numbers; the last level of a MultiIndex,
-        whose other levels tell the series. If None, the index of `y_true` if it has
-        one. Events cross neither series nor gaps in time.
-    max_gap : number or timedelta-like, default=None
-        A longer step in the time index is a gap. None: 5 times the median step.
 
     Returns
     -------
     rate : float
-        False alarms a day, lower = better; nan without normal rows.
+        False alarms per day, lower = better; nan without normal rows.
 
     Raises
     ------
     ValueError
         If labels or predictions are in neither coding, there are no rows, lengths
-        differ, `rows_per_day` is not above 0, or missing where the index does not tell
-        it, or the times of a series are missing, doubled or out of order.
+        differ, `rows_per_day` is not above 0, or None although the index has no unit of
+        time, or the times of a series are missing, doubled or out of order.
 
     See Also
     --------
-    event_precision_score : The same events, against all predicted ones.
-    merge_events : Makes one alarm of several that stand close together.
+    event_precision_score : Share of predicted events that are no false alarms.
+    merge_events : Merges alarms that are close together.
 
     Notes
     -----
-    Rows are counted, not the time from first to last, so that gaps and anomalies do not
-    dilute the rate: it is the number of alarms to expect in a day without anomalies.
-    With several series it is a rate for each.
+    Normal rows are counted rather than the time from first to last, so that gaps and
+    anomalies do not dilute the rate: it is the number of alarms to expect on a day
+    without anomalies. With several series it is the rate per series.
 
     Examples
     --------
@@ -351,48 +345,38 @@ def false_alarms_per_day(
     return int((n_hits == 0).sum()) / (n_normals / rows_per_day)
 
 
+@add_parameters(_SHARED)
 def point_adjusted_fbeta_score(
-    y_true,
-    y_pred,
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
     *,
-    beta=1.0,
-    k=0.0,
-    index=None,
-    max_gap=None,
-    zero_division=np.nan,
-):
+    beta: float = 1.0,
+    k: float = 0.0,
+    index: ArrayLike | None = None,
+    max_gap: MaxGap = None,
+    zero_division: float = np.nan,
+) -> float:
     """F-beta of rows after point adjustment (PA), or PA%K with `k` above 0.
 
-    All rows of a true event count as detected if more than `k` percent of them were
-    judged anomalous. False alarms stay as they are.
+    All rows of a true event count as detected if more than `k` percent of them are
+    predicted to be anomalies. False alarms stay as they are.
 
     .. warning::
        With ``k=0``, which is what most papers report, random scores beat honest
-       detectors: one row in a long event is easily hit, and pays for all of them [1]_.
-       Report it only next to a random detector, or not at all.
+       detectors: one row of a long event is easily hit, and then all of them count
+       [1]_. Report it only next to a random detector, or not at all.
 
     Parameters
     ----------
-    y_true : array-like of shape (n_timestamps,)
-        True labels, either -1 (anomaly) and +1 (normal), or 0 (normal) and 1
-        (anomaly). Ones alone are read as normal.
-    y_pred : array-like of shape (n_timestamps,)
-        Predictions in either of the two codings.
     beta : float, default=1.0
         Weight of recall against precision: below 1 precision counts more, above 1
         recall does. Above 0.
     k : float, default=0.0
         Percentage of the rows of an event, in [0, 100]. At 0 a single row is enough
         (PA), at 100 nothing is adjusted, which is F-beta of rows.
-    index : array-like of shape (n_timestamps,), default=None
-        Times of the rows: dates, durations or numbers; the last level of a MultiIndex,
-        whose other levels tell the series. If None, the index of `y_true` if it has
-        one. Events cross neither series nor gaps in time.
-    max_gap : number or timedelta-like, default=None
-        A longer step in the time index is a gap. None: 5 times the median step.
     zero_division : float, default=np.nan
-        What to return if there is no anomaly and no row was judged anomalous. If only
-        one of them is missing, F-beta is 0.
+        What to return if no row is an anomaly and none is predicted to be one. If only
+        one of the two holds, F-beta is 0.
 
     Returns
     -------
@@ -403,16 +387,16 @@ def point_adjusted_fbeta_score(
     ------
     ValueError
         If labels or predictions are in neither coding, there are no rows, lengths
-        differ, `beta` is no number above 0, `k` is not in [0, 100], or the times of
+        differ, `beta` is not a number above 0, `k` is not in [0, 100], or the times of
         a series are missing, doubled or out of order.
 
     See Also
     --------
-    event_fbeta_score : Counts an event once, however long it is.
+    event_fbeta_score : Counts each event once, however long it is.
 
     Notes
     -----
-    Kim et al. sum up all `k` by the area under the curve, which no single `k` decides:
+    Kim et al. use the area under the curve over `k`, which needs no choice of `k`:
     ``np.mean([point_adjusted_fbeta_score(y_true, y_pred, k=k) for k in range(101)])``.
 
     References
@@ -444,8 +428,8 @@ def point_adjusted_fbeta_score(
     return float(fbeta_score(truth, adjusted, beta=beta, zero_division=zero_division))
 
 
-def _read(y_true, y_pred, index, max_gap):
-    """Read labels as booleans, and the rows they are of."""
+def _read(y_true, y_pred, index, max_gap) -> tuple[np.ndarray, np.ndarray, Rows]:
+    """Read labels as booleans, and the rows that they belong to."""
     truth = check_outlier_labels(y_true, name="y_true")
     judged = check_outlier_labels(y_pred, name="y_pred")
     check_consistent_length(truth, judged)
@@ -464,16 +448,16 @@ def _count_inside(flags, first, last) -> np.ndarray:
     return before[last + 1] - before[first]
 
 
-def _share_with_any(events, flags, segments, without) -> float:
-    """Share of the events in which there is a flag; `without` any event."""
+def _share_with_any(events, flags, segments, without_events) -> float:
+    """Share of events that hold a flag; `without_events` if there are none."""
     first, last = find_ranges(events, segments)
     if len(first) == 0:
-        return float(without)
+        return float(without_events)
     return float((_count_inside(flags, first, last) > 0).mean())
 
 
 def _in_unit(rows, unit) -> tuple[np.ndarray, float]:
-    """Express times since the first row, and their median step, in a unit of time."""
+    """Express times since the first row, and the median step, in a unit of time."""
     if not rows.has_dates:
         raise ValueError(
             f"unit={unit!r} needs an index of dates or durations; pass that of the "

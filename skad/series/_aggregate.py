@@ -1,11 +1,11 @@
-"""From windows back to rows: what all windows that cover a row say of it."""
+"""From windows back to rows: each row from all windows that cover it."""
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from sklearn.utils import gen_batches
 
-# What is worked on at once, so that memory stays far below that of the scores and
-# values stay in the cache.
+# Sizes of blocks: memory stays far below that of the scores, and values stay in the
+# cache.
 _ROWS_AT_ONCE = 2**14
 _VALUES_AT_ONCE = 2**15
 _SHIFTS_AT_ONCE = 128
@@ -14,7 +14,7 @@ _SHIFTS_AT_ONCE = 128
 def aggregate_windows(
     score_block, starts, window_length, n_rows, how, block
 ) -> np.ndarray:
-    """Error of each row from one error a window.
+    """Error of each row from one error per window.
 
     Parameters
     ----------
@@ -25,12 +25,12 @@ def aggregate_windows(
         First row of each window: 0, and on in even steps, at most `window_length`; the
         last window ends at the last row and may break the step.
     window_length, n_rows : int
-        Rows a window, and rows in all.
+        Rows per window, and rows in all.
     how : {"mean", "median", "max", "last"}
-        "last" takes the window in which the row stands latest: for stride 1 the one
-        that ends there, so that nothing behind the row counts.
+        "last" takes the earliest window that covers the row: for stride 1 the one that
+        ends there, so that no later row counts.
     block : int
-        Windows asked for at once.
+        Number of windows to ask for at once.
 
     Returns
     -------
@@ -38,22 +38,22 @@ def aggregate_windows(
         Error of each row.
     """
     rows = np.empty(n_rows)
-    # Errors of windows stand where those of rows come: window i starts at row i or
-    # behind, so that from the last row backwards none is overwritten before its use.
+    # Errors of windows share the memory of those of rows: window i starts at row i or
+    # later, so that from the last row backwards none is overwritten before its use.
     errors = rows[: len(starts)]
     for windows in gen_batches(len(starts), block):
         errors[windows] = score_block(windows.start, windows.stop)
     for part in reversed(list(gen_batches(n_rows, _ROWS_AT_ONCE))):
-        first, behind = _covering(part, starts, window_length)
+        first, stop = _covering(part, starts, window_length)
         lowest = first[0]
         rows[part] = _REDUCE[how](
-            errors[lowest : behind[-1]], first - lowest, behind - lowest
+            errors[lowest : stop[-1]], first - lowest, stop - lowest
         )
     return rows
 
 
 def _covering(part, starts, window_length):
-    """Windows ``first[i]`` to ``behind[i]`` cover the rows of a slice."""
+    """For each row of a slice, the range of windows that cover it: first, stop."""
     rows = np.arange(part.start, part.stop)
     last = len(starts) - 1
     stride = starts[1] if last else 1
@@ -61,34 +61,34 @@ def _covering(part, starts, window_length):
     return first, np.minimum(rows // stride + 1, last) + (rows >= starts[-1])
 
 
-def _reduce_ranges(ufunc, errors, first, behind):
-    """``ufunc.reduce(errors[first[i]:behind[i]])`` for each i, exactly so."""
-    bounds = np.column_stack([first, behind]).ravel()
+def _reduce_ranges(ufunc, errors, first, stop):
+    """``ufunc.reduce(errors[first[i]:stop[i]])`` for each i, exactly so."""
+    bounds = np.column_stack([first, stop]).ravel()
     return ufunc.reduceat(np.append(errors, 0.0), bounds)[::2]
 
 
-def _means(errors, first, behind):
-    return _reduce_ranges(np.add, errors, first, behind) / (behind - first)
+def _means(errors, first, stop):
+    return _reduce_ranges(np.add, errors, first, stop) / (stop - first)
 
 
-def _largest(errors, first, behind):
-    return _reduce_ranges(np.maximum, errors, first, behind)
+def _largest(errors, first, stop):
+    return _reduce_ranges(np.maximum, errors, first, stop)
 
 
-def _earliest(errors, first, behind):
+def _earliest(errors, first, stop):
     return errors[first]
 
 
-def _medians(errors, first, behind):
+def _medians(errors, first, stop):
     medians = np.empty(len(first))
-    for at, count in _by_count(first, behind):
+    for at, count in _by_count(first, stop):
         medians[at] = _median(errors[_windows(first[at], count)])
     return medians
 
 
-def _by_count(first, behind):
-    """Yield rows that the same number of windows cover, and this number."""
-    counts = behind - first
+def _by_count(first, stop):
+    """Yield rows covered by the same number of windows, and this number."""
+    counts = stop - first
     for count in np.unique(counts):
         at = np.flatnonzero(counts == count)
         for part in gen_batches(len(at), max(1, _VALUES_AT_ONCE // int(count))):
@@ -96,12 +96,12 @@ def _by_count(first, behind):
 
 
 def _windows(first, count):
-    """Positions of `count` windows from each first one on: (n_rows, count)."""
+    """Positions of `count` windows from each first one: (n_rows, count)."""
     return first[:, None] + np.arange(count)
 
 
 def _median(values):
-    """``np.median(values, axis=1)``: to sort took a sixth to a third of its time."""
+    """``np.median(values, axis=1)``, in a sixth to a third of its time."""
     ordered = np.sort(values, axis=1)
     count = ordered.shape[1]
     medians = ordered[:, (count - 1) // 2 : count // 2 + 1].mean(axis=1)
@@ -142,8 +142,8 @@ def aggregate_timesteps(
             _fold(ufunc, neutral, rows[first_row:], errors[part], stride)
     if how == "mean":
         for part in gen_batches(n_rows, _ROWS_AT_ONCE):
-            first, behind = _covering(part, starts, window_length)
-            rows[part] /= behind - first
+            first, stop = _covering(part, starts, window_length)
+            rows[part] /= stop - first
     return rows
 
 
@@ -161,9 +161,9 @@ def _fold(ufunc, neutral, rows, errors, stride):
     """Fold errors of windows into the rows from the first window on.
 
     Each window is written below the one before and a stride further to the right, so
-    that a column holds the errors of one row: contiguous memory, where a pass over each
-    timestep of all windows would jump from window to window. What the rows held stands
-    above: they are folded window by window, in whatever blocks these come.
+    that a column holds the errors of one row. This reads memory in order, where a pass
+    over each timestep of all windows would jump from window to window. The first line
+    holds what the rows held before, so that blocks of any size give the same result.
     """
     n_windows, window_length = errors.shape
     n_windows = min(n_windows, max(1, _SHIFTS_AT_ONCE // stride))
@@ -197,16 +197,16 @@ def _latest_timesteps(score_block, starts, window_length, n_rows, block):
 
 
 def _timestep_medians(score_block, starts, window_length, n_rows, block):
-    """Medians need all errors of a row at once: those of its windows are kept."""
+    """Medians of the errors of rows, of which all must be kept at once."""
     medians = np.empty(n_rows)
     errors = np.empty((0, window_length))
     done = kept = 0  # rows that have their median, the first window in `errors`
     for new in gen_batches(len(starts), block):
         errors = np.concatenate([errors, score_block(new.start, new.stop)])
-        stop = starts[new.stop] if new.stop < len(starts) else n_rows
-        first, behind = _covering(slice(done, stop), starts, window_length)
-        for at, count in _by_count(first, behind):
-            if count == window_length:  # stride 1: diagonals, read without an index
+        end = starts[new.stop] if new.stop < len(starts) else n_rows
+        first, stop = _covering(slice(done, end), starts, window_length)
+        for at, count in _by_count(first, stop):
+            if count == window_length:  # stride 1: diagonals, without index arrays
                 down, right = errors.strides
                 values = as_strided(
                     errors[first[at[0]] - kept :, -1:],
@@ -218,7 +218,7 @@ def _timestep_medians(score_block, starts, window_length, n_rows, block):
                 steps = done + at[:, None] - starts[windows]
                 values = errors[windows - kept, steps]
             medians[done + at] = _median(values)
-        errors, done, kept = errors[first[-1] - kept :], stop, first[-1]
+        errors, done, kept = errors[first[-1] - kept :], end, first[-1]
     return medians
 
 
@@ -235,9 +235,9 @@ def aggregate_shares(
     starts, window_length, n_rows, how
         See `aggregate_windows`.
     level : {"timestep", "window"}
-        Whether the errors of a row are those of its own timestep or of whole windows.
+        Whether the error of a row comes from its own timestep or from whole windows.
     block : int
-        Rows that are worked on at once.
+        Number of rows to work on at once.
 
     Returns
     -------
@@ -246,12 +246,12 @@ def aggregate_shares(
     """
     result = []
     for part in gen_batches(n_rows, block):
-        first, behind = _covering(part, starts, window_length)
-        shares = shares_of(first[0], behind[-1])
+        first, stop = _covering(part, starts, window_length)
+        shares = shares_of(first[0], stop[-1])
         if level == "window":
             shares = shares.sum(axis=1)
         result.append(np.empty((part.stop - part.start, shares.shape[-1])))
-        for at, count in _by_count(first, behind):
+        for at, count in _by_count(first, stop):
             windows = _windows(first[at], count)
             own = windows - first[0]
             if level == "window":
@@ -264,7 +264,7 @@ def aggregate_shares(
 
 
 def _choose(values, how):
-    """Aggregate (n_rows, n_windows, n_channels) as their sums over channels are."""
+    """Aggregate (n_rows, n_windows, n_channels) so that sums over channels agree."""
     if how == "mean":
         return values.mean(axis=1)
     if how == "last":

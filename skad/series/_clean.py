@@ -1,6 +1,7 @@
 """Raw tables: numbers, timestamps, and each row once."""
 
 import re
+from collections.abc import Hashable
 
 import numpy as np
 import pandas as pd
@@ -15,38 +16,41 @@ _CLOCK = re.compile(r"\d:\d\d")
 _OFFSET = re.compile(r"\d:\d\d\S*?(Z|[+-]\d\d(?::?\d\d)?)$")
 
 
-def clean_table(table, *, timestamp=None):
-    """Turn a raw table into numbers over increasing timestamps.
+def clean_table(
+    table: pd.DataFrame, *, timestamp: Hashable | None = None
+) -> pd.DataFrame:
+    """Turn a raw table into numbers with increasing timestamps.
 
-    For tables as they come from a file, before anything is split: nothing is learnt
-    here. What cannot be read as a number becomes missing, text timestamps become a
-    DatetimeIndex, and rows that are there twice are dropped. Nothing is filled, sorted
-    or averaged.
+    For tables as read from a file, before they are split: it learns nothing. Values
+    that cannot be read as numbers become missing, text timestamps become a
+    DatetimeIndex, and duplicate rows are dropped. Nothing is filled, sorted or
+    averaged.
 
     Parameters
     ----------
     table : DataFrame of shape (n_rows, n_columns)
-        Raw table of one series. Labels of numbers may stay in, and lose the same rows;
-        those of texts are no numbers: map them, ``table["label"] == "BROKEN"``.
+        Raw table of one series. A column of numeric labels may stay in, so that it
+        loses the same rows; map labels that are texts first, for instance
+        ``table["label"] == "BROKEN"``.
     timestamp : str or None, default=None
-        Column that becomes the index. None: the index of the table tells time.
+        Column that becomes the index. None: the index of the table holds the times.
 
     Returns
     -------
     cleaned : DataFrame of shape (n_timestamps, n_channels)
-        A new table in the order of the rows. Columns of numbers keep their dtype, all
-        others are float64. Its ``attrs`` count what was done: ``"n_unreadable"`` is a
-        dict from each column that held some to the number of its values that could not
-        be read, ``"n_doubled"`` the number of rows that were dropped.
+        A new table with the rows in the same order. Columns of numbers keep their
+        dtype, all others are float64. Its ``attrs`` count what was done:
+        ``"n_unreadable"`` is a dict of the number of values that could not be read, for
+        each column that held any; ``"n_doubled"`` is the number of dropped rows.
 
     Raises
     ------
     TypeError
-        If `table` is no DataFrame.
+        If `table` is not a DataFrame.
     ValueError
-        If the table is empty, `timestamp` is no column, a timestamp is missing or
-        cannot be read, stands twice with different values, or is out of order, or
-        numbers are complex. The message names rows, counted from 0, and timestamps.
+        If the table is empty, `timestamp` is not a column, a timestamp is missing,
+        unreadable, out of order, or doubled with different values, or numbers are
+        complex. The message names rows, counted from 0, and timestamps.
 
     Warns
     -----
@@ -55,20 +59,21 @@ def clean_table(table, *, timestamp=None):
 
     See Also
     --------
-    TimeSeriesImputer : Fills what is missing; it learns, so it follows the split.
+    TimeSeriesImputer : Fills missing values; it learns, so use it after the split.
 
     Notes
     -----
-    Rows are dropped if their timestamps and all their values are equal, missing values
-    being equal to each other. Equal values at different times stay, they are what a
-    steady machine measures; dropping them would tear holes into the series.
+    Rows are dropped if their timestamps and all their values are equal to those of an
+    earlier row; missing values count as equal. Equal values at different times stay:
+    that is what a steady machine measures, and dropping them would tear holes into the
+    series.
 
     Timestamps are read as ISO 8601, or else all in the format of the first;
-    ``04/05/2018`` is read month first. Where they tell several offsets from UTC, as
-    over a change of clocks, the index is in UTC. Numbers stay numbers, their unit is
-    not known: for seconds since 1970, give ``pd.to_datetime(seconds, unit="s")``. A
-    file of several series is cleaned series by series, ``pd.concat({name:
-    clean_table(part) for name, part in parts})``.
+    ``04/05/2018`` is read month first. If they hold several offsets from UTC, as around
+    a change of clocks, the index is in UTC. Numbers stay numbers, as their unit is
+    unknown: for seconds since 1970, give ``pd.to_datetime(seconds, unit="s")``. Clean a
+    file of several series one by one, ``pd.concat({name: clean_table(part) for name,
+    part in parts})``.
 
     Examples
     --------
@@ -114,14 +119,14 @@ def _check_table(table, timestamp):
     if isinstance(table.index, pd.MultiIndex):
         raise ValueError(
             f"The index of the table has {table.index.nlevels} levels; clean each "
-            "series alone, then join them with pd.concat({name: table, ...})."
+            "series by itself, then join them with pd.concat({name: table, ...})."
         )
     if not table.columns.is_unique:
         doubled = sorted({str(c) for c in table.columns[table.columns.duplicated()]})
         raise ValueError(f"Several columns have the same name: {doubled}.")
     if timestamp is not None and timestamp not in columns:
         raise ValueError(
-            f"timestamp={timestamp!r} is no column of the table; its columns are "
+            f"timestamp={timestamp!r} is not a column of the table; its columns are "
             f"{columns}. Was the file read with the right separator?"
         )
     n_channels = len(columns) - (timestamp is not None)
@@ -132,39 +137,40 @@ def _check_table(table, timestamp):
 
 
 def _read_timestamps(raw):
-    """Index whose texts are read as timestamps."""
+    """Read the texts of an index as timestamps."""
     index = raw
     if not (types.is_numeric_dtype(raw.dtype) or _is_time(raw)):
-        # Texts, as pandas would take numbers among them for seconds since 1970.
+        # As texts, since pandas would read numbers among them as time since 1970.
         texts = raw.astype(object).map(str)
         utc = _have_several_offsets(texts)
         index = pd.to_datetime(texts, format="ISO8601", errors="coerce", utc=utc)
         if index.isna().all():
-            # Not left to to_datetime alone: it guesses anew for each odd row, and
-            # then takes days for months.
+            # to_datetime alone would guess again for each odd row, and then mistake
+            # days for months.
             style = guess_datetime_format(texts[0])
             if style is not None:
                 index = pd.to_datetime(texts, format=style, errors="coerce")
     unread = np.flatnonzero(index.isna())
     if len(unread):
         raise ValueError(
-            f"Row {unread[0]} has no timestamp that can be read: {raw[unread[0]]!r} "
-            f"({len(unread)} such rows). Drop or mend these rows; was the file cut off?"
+            f"Row {unread[0]} has no readable timestamp: {raw[unread[0]]!r} "
+            f"({len(unread)} such rows). Drop or correct these rows; was the file cut "
+            "off?"
         )
     return index
 
 
 def _have_several_offsets(texts) -> bool:
-    """Whether texts tell several offsets from UTC; all have to tell one, or none."""
+    """Whether texts hold several offsets from UTC; all must hold one, or none."""
     offsets = texts.str.extract(_OFFSET, expand=False)
     if offsets.isna().all():
         return False
     without = np.flatnonzero(offsets.isna() & texts.str.contains(_CLOCK))
     if len(without):
         raise ValueError(
-            f"Row {without[0]} tells no offset from UTC, {texts[without[0]]!r}, but "
-            f"other rows do ({len(without)} of {len(texts)} do not). Write all with "
-            "one, or all without."
+            f"Row {without[0]} has no offset from UTC, {texts[without[0]]!r}, but "
+            f"other rows do ({len(without)} of {len(texts)} do not). Give all of them "
+            "one, or none."
         )
     return offsets.nunique() > 1
 
@@ -174,7 +180,7 @@ def _is_time(index):
 
 
 def _read_numbers(table):
-    """Replace columns of other things by numbers; count what is lost, and warn."""
+    """Turn columns into numbers in place; count the values lost, and warn of them."""
     n_unreadable = {}
     shown = []
     for name, column in list(table.items()):
@@ -183,8 +189,8 @@ def _read_numbers(table):
         numbers = pd.to_numeric(objects, errors="coerce")
         if types.is_complex_dtype(numbers.dtype):
             raise ValueError(
-                f"Column {name!r} holds complex numbers; take it out, or make two "
-                "columns of their real and imaginary parts."
+                f"Column {name!r} holds complex numbers; drop it, or split it into two "
+                "columns, real and imaginary parts."
             )
         if is_numeric:
             continue
@@ -196,17 +202,17 @@ def _read_numbers(table):
             shown.append(f"{name!r}: {len(lost)} of {len(column)}, {lost.iloc[0]!r}")
     if shown:
         warn(
-            "Some values are no numbers and became missing (column: how many of its "
-            f"rows, the first of them): {'; '.join(shown)}. Labels must be mapped to "
-            "numbers first, the column of timestamps be named, timestamp=..., decimal "
-            "commas be told to pd.read_csv, decimal=','. The counts stand in "
+            "Some values are not numbers and became missing (column: how many of its "
+            f"rows, the first of them): {'; '.join(shown)}. Map labels to numbers "
+            "first, name the column of timestamps with timestamp=..., and read decimal "
+            "commas with pd.read_csv(..., decimal=','). The counts are in "
             "attrs['n_unreadable']."
         )
     return n_unreadable
 
 
 def _find_doubled(table):
-    """Mark the rows that are there before, with the same timestamp and values."""
+    """Mark rows that repeat an earlier one, with the same timestamp and values."""
     doubled = table.index.duplicated(keep=False)
     rows = table[doubled]
     rows = rows.set_axis(range(rows.shape[1]), axis=1).assign(time=rows.index)
@@ -215,9 +221,9 @@ def _find_doubled(table):
 
 
 def _check_order(index, rows):
-    """Refuse timestamps that stand still or run backwards; `rows` are their numbers."""
+    """Refuse timestamps that do not increase; `rows` are their numbers in the table."""
     hint = (
-        " The index was read as time; name the column that tells it, timestamp=..."
+        " The index was read as time; if a column holds it, name it with timestamp=..."
         if types.is_numeric_dtype(index.dtype)
         else ""
     )
@@ -236,5 +242,5 @@ def _check_order(index, rows):
         raise ValueError(
             f"Row {rows[row]} is out of order: {index[row]} comes after "
             f"{index[row - 1]} ({len(later)} such rows). Sort the rows by time, or, if "
-            f"these are several series, clean each alone.{hint}"
+            f"these are several series, clean each by itself.{hint}"
         )

@@ -1,10 +1,12 @@
-"""Rows judged anomalous to events: ranges of rows, and what each is about."""
+"""From anomalous rows to events: ranges of rows, and the sensors behind each."""
 
+from collections.abc import Sequence
 from numbers import Integral
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike, NDArray
 
 from skad._validation import (
     check_array,
@@ -12,26 +14,26 @@ from skad._validation import (
     check_outlier_labels,
     column_or_1d,
 )
-from skad.series._rows import index_of, read_index
+from skad.series._rows import MaxGap, index_of, read_index
 
 __all__ = ["find_events", "merge_events"]
 
 
 def find_events(
-    y,
+    y: ArrayLike,
     *,
-    scores=None,
-    contributions=None,
-    index=None,
-    channel_names=None,
-    n_sensors=3,
-    merge_gap=0,
-    min_length=1,
-    max_gap=None,
-):
+    scores: ArrayLike | None = None,
+    contributions: ArrayLike | None = None,
+    index: ArrayLike | None = None,
+    channel_names: Sequence | pd.Index | None = None,
+    n_sensors: int = 3,
+    merge_gap: int = 0,
+    min_length: int = 1,
+    max_gap: MaxGap = None,
+) -> pd.DataFrame:
     """List the events in a table: ranges of rows that are anomalies.
 
-    Rows in a row that are labelled as anomalies are an event. First, events with at
+    Consecutive rows that are labelled as anomalies form an event. First, events with at
     most `merge_gap` rows between them are merged, then those shorter than `min_length`
     rows are dropped. Events never cross series or gaps in time.
 
@@ -39,25 +41,26 @@ def find_events(
     ----------
     y : array-like of shape (n_timestamps,)
         Labels, either -1 (anomaly) and +1 (normal), as `predict` returns them, or 0
-        (normal) and 1 (anomaly). Booleans mean anomaly where they are True, so that
-        ``scores < threshold`` will do. Ones alone are read as normal.
+        (normal) and 1 (anomaly). Booleans mean anomaly where they are True, so
+        ``scores < threshold`` works, too. Ones alone are read as normal.
     scores : array-like of shape (n_timestamps,), default=None
         Scores as `score_samples` or `decision_function` returns them, higher = more
-        normal. If None, minus the sums of `contributions`, which are `score_samples`.
+        normal. If None, minus the sums of `contributions`, which equal
+        `score_samples`.
     contributions : array-like of shape (n_timestamps, n_channels) or \
             (n_windows, window_length, n_channels), default=None
         Parts of the errors as `explain`, the function or a method, returns them, higher
-        = more anomalous. Where the rows are windows, the parts of their timesteps are
+        = more anomalous. If the rows are windows, the parts of their timesteps are
         summed.
     index : array-like of shape (n_timestamps,), default=None
         Times of the rows: dates, durations or numbers; the last level of a MultiIndex,
-        whose other levels tell the series. If None, the index of `y`, `scores` or
-        `contributions`, whichever is the first to have one, else rows are numbered.
+        whose other levels name the series. If None, the index of `y`, `scores` or
+        `contributions`, the first of them that has one; else rows are numbered.
     channel_names : list of str, default=None
         Names of the channels. If None, the columns of `contributions` if they have any,
         else channels are counted from 0.
     n_sensors : int, default=3
-        Name so many sensors an event, those with the largest contributions.
+        Number of sensors to name for each event: those with the largest contributions.
     merge_gap : int, default=0
         Largest number of rows between two events that are merged.
     min_length : int, default=1
@@ -78,7 +81,8 @@ def find_events(
         - "start_row", "end_row", "n_rows": positions of the first and the last row,
           both included, and how many rows that makes;
         - "peak", "peak_score", "mean_score": time and value of the lowest score, the
-          first of equal ones, and mean score; only with `scores` or `contributions`;
+          first one if there are several, and mean score; only with `scores` or
+          `contributions`;
         - "sensor_1", "share_1", "sensor_2", ...: sensors, from the largest
           contribution, and their shares of the error of the event; only with
           `contributions`.
@@ -95,15 +99,15 @@ def find_events(
     explain : The contributions, behind a pipeline too.
     merge_events : The events as labels, for metrics.
     event_recall_score : How many events were detected.
-    AnomalyScoreDisplay : The events in a picture.
+    AnomalyScoreDisplay : Plots the events.
 
     Notes
     -----
-    All rows from the first to the last count for the score and the sensors of an event,
-    those too that merging has taken in between. The share of a sensor is its
-    contribution, summed over these rows, of that of all sensors: shares add up to 1
-    over all sensors. With Mahalanobis errors contributions may be negative, and shares
-    too. Where the sum of all is not above 0, shares are nan.
+    The score and the sensors of an event come from all rows from its first to its last,
+    including those between merged events. The share of a sensor is its contribution,
+    summed over these rows, divided by that of all sensors: shares add up to 1 over all
+    sensors. With Mahalanobis errors contributions, and so shares, may be negative.
+    Shares are nan where the sum over all sensors is not above 0.
 
     Examples
     --------
@@ -136,28 +140,36 @@ def find_events(
         index = index_of(y, scores, contributions)
     flags = check_outlier_labels(y)
     parts, names = _read_contributions(contributions, channel_names)
+    values = None
     if scores is not None:
-        scores = check_array(
+        values = check_array(
             column_or_1d(scores), ensure_2d=False, dtype=np.float64, input_name="scores"
         )
     elif parts is not None:
-        scores = -parts.sum(axis=1)
-    check_consistent_length(flags, scores, parts)
+        values = -parts.sum(axis=1)
+    check_consistent_length(flags, values, parts)
     rows = read_index(index, len(flags), max_gap)
 
     first, last = _merged_ranges(flags, rows, merge_gap, min_length)
-    columns = _places(rows, first, last)
-    if scores is not None:
-        columns |= _levels(scores, rows.labels, first, last)
+    columns = _locate(rows, first, last)
+    if values is not None:
+        columns |= _describe_scores(values, rows.labels, first, last)
     if parts is not None:
-        columns |= _sensors(parts, names, n_sensors, first, last)
+        columns |= _rank_sensors(parts, names, n_sensors, first, last)
     return pd.DataFrame(columns)
 
 
-def merge_events(y, *, merge_gap=0, min_length=1, index=None, max_gap=None):
-    """Merge events and drop short ones, as `find_events` does, in the labels.
+def merge_events(
+    y: ArrayLike,
+    *,
+    merge_gap: int = 0,
+    min_length: int = 1,
+    index: ArrayLike | None = None,
+    max_gap: MaxGap = None,
+) -> NDArray[np.int64]:
+    """Merge events and drop short ones, as `find_events` does, but return labels.
 
-    Metrics of the labels that it returns are those of the events in the table.
+    Metrics of these labels are those of the events that `find_events` lists.
 
     Parameters
     ----------
@@ -171,7 +183,7 @@ def merge_events(y, *, merge_gap=0, min_length=1, index=None, max_gap=None):
         Smallest number of rows of an event; shorter ones are dropped after merging.
     index : array-like of shape (n_timestamps,), default=None
         Times of the rows: dates, durations or numbers; the last level of a MultiIndex,
-        whose other levels tell the series. If None, the index of `y` if it has one.
+        whose other levels name the series. If None, the index of `y` if it has one.
         Events cross neither series nor gaps in time.
     max_gap : number or timedelta-like, default=None
         A longer step in the time index is a gap. None: 5 times the median step.
@@ -179,8 +191,7 @@ def merge_events(y, *, merge_gap=0, min_length=1, index=None, max_gap=None):
     Returns
     -------
     labels : ndarray of shape (n_timestamps,), dtype int
-        -1 in all rows of an event, those that merging has taken in between too; else
-        +1.
+        -1 in all rows of an event, including those between merged events; else +1.
 
     Raises
     ------
@@ -191,7 +202,7 @@ def merge_events(y, *, merge_gap=0, min_length=1, index=None, max_gap=None):
     See Also
     --------
     find_events : The events as a table.
-    false_alarms_per_day : What merging saves.
+    false_alarms_per_day : Shows what merging saves.
 
     Examples
     --------
@@ -212,7 +223,7 @@ def merge_events(y, *, merge_gap=0, min_length=1, index=None, max_gap=None):
 
 
 def _merged_ranges(flags, rows, merge_gap, min_length) -> tuple[np.ndarray, np.ndarray]:
-    """First and last row of every event, merged and long enough."""
+    """First and last row of every event, after merging and dropping short ones."""
     _check_count("merge_gap", merge_gap, 0)
     _check_count("min_length", min_length, 1)
     first, last = find_ranges(flags, rows.segments, merge_gap)
@@ -226,7 +237,7 @@ def _check_count(name, value, least) -> None:
 
 
 def _read_contributions(contributions, names) -> tuple[Any, Any]:
-    """Contributions as (n_rows, n_channels), and the names of the channels."""
+    """Return contributions as (n_rows, n_channels), and the names of the channels."""
     if contributions is None:
         return None, None
     parts = check_array(
@@ -245,8 +256,8 @@ def _read_contributions(contributions, names) -> tuple[Any, Any]:
     return parts, pd.Index(names)
 
 
-def _places(rows, first, last) -> dict[str, Any]:
-    """Columns that say where events are."""
+def _locate(rows, first, last) -> dict[str, Any]:
+    """Columns with the place of each event."""
     columns: dict[str, Any] = {}
     if rows.series is not None:
         columns["series"] = rows.series[first]
@@ -257,16 +268,16 @@ def _places(rows, first, last) -> dict[str, Any]:
     return columns | {"start_row": first, "end_row": last, "n_rows": n_rows}
 
 
-def _levels(scores, labels, first, last) -> dict[str, Any]:
-    """Columns that say how low the scores are."""
+def _describe_scores(scores, labels, first, last) -> dict[str, Any]:
+    """Columns with the lowest and the mean score of each event."""
     ranges = list(zip(first, last + 1, strict=True))
     peaks = np.array([a + np.argmin(scores[a:b]) for a, b in ranges], dtype=int)
     means = np.array([scores[a:b].mean() for a, b in ranges], dtype=float)
     return {"peak": labels[peaks], "peak_score": scores[peaks], "mean_score": means}
 
 
-def _sensors(parts, names, n_sensors, first, last) -> dict[str, Any]:
-    """Columns that say where the errors come from."""
+def _rank_sensors(parts, names, n_sensors, first, last) -> dict[str, Any]:
+    """Columns with the sensors that contribute most to each event."""
     sums = np.empty((len(first), parts.shape[1]))
     for event, (a, b) in enumerate(zip(first, last + 1, strict=True)):
         sums[event] = parts[a:b].sum(axis=0)
@@ -285,7 +296,10 @@ def _sensors(parts, names, n_sensors, first, last) -> dict[str, Any]:
 
 
 def find_ranges(flags, segments, merge_gap=0) -> tuple[np.ndarray, np.ndarray]:
-    """First and last row of every run of flagged rows of one segment."""
+    """First and last row of every run of flagged rows within one segment.
+
+    Runs with at most `merge_gap` rows between them are one.
+    """
     rows = np.flatnonzero(flags)
     is_apart = (np.diff(rows) > merge_gap + 1) | (np.diff(segments[rows]) > 0)
     first = rows[np.r_[True, is_apart][: len(rows)]]
@@ -294,7 +308,7 @@ def find_ranges(flags, segments, merge_gap=0) -> tuple[np.ndarray, np.ndarray]:
 
 
 def in_ranges(first, last, n_rows) -> np.ndarray:
-    """Whether rows are in one of the ranges, of which no two share a row."""
+    """Whether each row is in one of the ranges, which must not overlap."""
     steps = np.zeros(n_rows + 1, dtype=int)
     steps[first] += 1
     steps[last + 1] -= 1

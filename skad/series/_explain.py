@@ -1,9 +1,10 @@
-"""Scores shared out to the sensors of the user's table, through pipelines."""
+"""Scores split into the contributions of sensors, through pipelines."""
 
 import re
 from typing import Any
 
 import pandas as pd
+from numpy.typing import ArrayLike
 from sklearn.pipeline import Pipeline
 
 from skad._nesting import find_layer, input_of, layers
@@ -12,11 +13,11 @@ from skad.series._rows import index_of
 __all__ = ["explain"]
 
 
-def explain(estimator, X, *, timesteps=False):
-    """Share out the score of every row to its sensors.
+def explain(estimator: Any, X: ArrayLike, *, timesteps: bool = False) -> pd.DataFrame:
+    """Split the score of every row into the contributions of its sensors.
 
-    The detector may stand at the end of a pipeline, in a search or in a wrapper: the
-    names and the times are those of the table all the same.
+    The detector may be at the end of a pipeline, in a search or in a wrapper: names and
+    times are always those of the table.
 
     Parameters
     ----------
@@ -24,11 +25,12 @@ def explain(estimator, X, *, timesteps=False):
         Fitted detector with `explain`, or a pipeline, search or wrapper with such a
         detector inside.
     X : array-like of shape (n_timestamps, n_channels)
-        Table, as the estimator takes it; for a detector of windows, the windows as it
-        takes them, or a table that an earlier step cuts.
+        Table as the estimator takes it; for a detector of windows, windows as it takes
+        them, or a table that an earlier step cuts into windows.
     timesteps : bool, default=False
-        Whether the timesteps of windows are told apart, or summed. Only for detectors
-        of windows: the scores of a `WindowedDetector` are those of single rows.
+        Whether to keep the timesteps of windows apart instead of summing over them.
+        Only for detectors of windows: the scores of a `WindowedDetector` are those of
+        single rows.
 
     Returns
     -------
@@ -36,12 +38,12 @@ def explain(estimator, X, *, timesteps=False):
         Parts of the error of each row, higher = more anomalous. They add up, over
         columns, to ``-estimator.score_samples(X)``.
 
-        - Its index is that of `X`; rows are counted if it has none.
+        - Its index is that of `X`; rows are numbered if it has none.
         - Its columns have the names of the sensors that reach the detector, as they
           are in `X`, then those of indicators that an imputer has added. Columns that
-          an imputer has dropped are not there: nobody has looked at them. If no step
-          can name its output, columns are counted.
-        - With `timesteps` there is a column for each value of a window, of shape
+          an imputer has dropped are missing, as the detector has not seen them. Columns
+          are numbered if a step cannot name its output.
+        - With `timesteps` there is a column for each value of a window, shape
           (n_windows, window_length * n_channels), time major, and columns have two
           levels, "timestep" and "sensor".
 
@@ -50,20 +52,20 @@ def explain(estimator, X, *, timesteps=False):
     TypeError
         If there is no detector with `explain`.
     ValueError
-        If `timesteps` are asked of a detector of rows.
+        If `timesteps` is True for a detector of rows.
 
     See Also
     --------
-    find_events : Takes the contributions, and names the sensors behind each event.
-    ContributionDisplay : The contributions in a picture.
+    find_events : Names the sensors behind each event, from the contributions.
+    ContributionDisplay : Plots the contributions.
 
     Notes
     -----
-    What adds up exactly is the error that the detector scores by: squared, absolute,
-    standardised or Mahalanobis errors; the last may have negative parts. The distance
-    of codes in hybrid errors belongs to no sensor, and is shared out like the other
-    part of the error. It is the score of the detector as it is told: in units behind
-    the scaler.
+    The contributions add up exactly to the error that the detector scores by: squared,
+    absolute, standardised or Mahalanobis errors; the last may have negative parts. The
+    distance of codes in hybrid errors belongs to no sensor, and is split in the same
+    proportions as the rest of the error. Contributions are in the units that the
+    detector sees: after a scaler, not those of the table.
 
     Examples
     --------
@@ -95,13 +97,13 @@ def explain(estimator, X, *, timesteps=False):
         parts = parts.sum(axis=1)
     elif timesteps:
         raise ValueError(
-            f"timesteps=True, but {type(detector).__name__} shares out the score of a "
-            "row to its sensors alone; use timesteps=False."
+            f"timesteps=True, but {type(detector).__name__} explains single rows, not "
+            "windows; use timesteps=False."
         )
     return pd.DataFrame(parts, index=index_of(X), columns=names)
 
 
-# What this shares with the picture ---------------------------------------------------
+# Shared with ContributionDisplay ----------------------------------------------------
 
 
 def find_explainer(estimator, X) -> tuple[Any, Any]:
@@ -111,9 +113,9 @@ def find_explainer(estimator, X) -> tuple[Any, Any]:
 
 
 def channel_names(estimator, detector, X, inner, shape) -> list | None:
-    """Names of the channels that reach a detector; None if nobody knows.
+    """Names of the channels that reach a detector; None if they are unknown.
 
-    They are those of the columns of `X` where a step has kept them, as they are there.
+    Columns of `X` that a step has kept have the same names there, of the same type.
     """
     columns = list(getattr(X, "columns", []))
     by_text = {str(column): column for column in columns}
@@ -131,7 +133,7 @@ def channel_names(estimator, detector, X, inner, shape) -> list | None:
 
 
 def _names_of_channels(names, shape) -> list[str] | None:
-    """Names of columns, or those without their lags of the columns of windows."""
+    """Names of channels from those of columns, for windows by dropping the lags."""
     n_channels = shape[-1]
     if len(shape) == 3:
         lags = [re.fullmatch(r"(.*)\[t(-\d+)?\]", name) for name in names]
@@ -148,6 +150,6 @@ def _names_of_steps(estimator, detector, names) -> Any:
         if isinstance(layer, Pipeline) and len(layer) > 1:
             try:
                 names = layer[:-1].get_feature_names_out(names)
-            except (AttributeError, ValueError):  # a step that names nothing
+            except (AttributeError, ValueError):  # a step that cannot name its output
                 return None
     return names

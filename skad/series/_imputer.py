@@ -2,10 +2,11 @@
 
 import datetime
 from numbers import Integral, Real
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from skad._base import VersionedMixin
@@ -27,34 +28,34 @@ __all__ = ["TimeSeriesImputer"]
 class TimeSeriesImputer(VersionedMixin, TransformerMixin, BaseEstimator):
     """Fill the missing values of each channel from its neighbours in time.
 
-    First the `method`, which never looks across the border of a series or a gap in
-    time; then, for what it leaves, the `fallback` that was learnt in `fit`. The number
-    and the order of rows stay.
+    First by `method`, which never looks across the border of a series or a gap in time;
+    what is still missing then becomes the `fallback` learnt in `fit`. The number and
+    the order of rows stay the same.
 
     Parameters
     ----------
     method : {"ffill", "bfill", "linear", "time"}, default="ffill"
-        "ffill" repeats the last value before, "bfill" the next one behind. "linear"
-        draws a line between both, by row; "time" does so by time. A line needs a value
-        at both ends. All but "ffill" look into the future: not for streams.
+        "ffill" repeats the last value before, "bfill" the next one after. "linear"
+        interpolates between the two by row, "time" by time; both need a value on either
+        side. All but "ffill" look into the future, so they do not suit streams.
     limit : int or None, default=None
-        At most so many missing values in a row are filled by the method, those next to
-        where it starts: the first of them, for "bfill" the last. None: all.
+        Largest number of consecutive missing values that the method fills: the first
+        ones, for "bfill" the last ones. None: all.
     max_missing : float, default=1.0
         Columns with a larger share of missing values in `fit` are dropped.
     carry_tail : bool, default=False
         Whether the last values of the training table fill the start of a table that
-        continues it, see Notes.
+        continues it; see Notes.
     fallback : {"median", "mean"}, float or None, default="median"
-        What is left missing becomes the median or the mean of the observed training
-        values, or this number. None: it stays missing.
+        Values that the method leaves missing become the median or the mean of the
+        observed training values, or this number. None: they stay missing.
     add_indicator : bool, default=False
         Whether to append a column ``missingindicator_<column>``, 1 where a value was
         missing, for each column that is kept and has missing values in `fit`. A scaler
-        behind the imputer scales these as well.
+        after the imputer scales these as well.
     max_gap : float, timedelta, str or None, default=None
         A longer step in time is a gap. A number for numeric indices, else a timedelta
-        or a text such as "10min". None: 5 times the median step.
+        or a string such as "10min". None: 5 times the median step.
 
     Attributes
     ----------
@@ -63,39 +64,39 @@ class TimeSeriesImputer(VersionedMixin, TransformerMixin, BaseEstimator):
     dropped_ : list of str
         Names of the columns that are dropped.
     max_gap_ : float, timedelta64 or None
-        Longest step in time that is no gap; None where the training rows tell no time.
+        Longest step in time that is no gap; None if the training table has no time.
     n_features_in_ : int
         Columns of the training table.
     feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of the columns, where they are texts.
+        Names of the columns, if they are strings.
 
     See Also
     --------
-    clean_table : Makes the table of numbers and timestamps that this one needs.
-    sklearn.impute.SimpleImputer : The statistic alone, without regard to time.
+    clean_table : Makes the table of numbers and timestamps that this needs.
+    sklearn.impute.SimpleImputer : Fills with a statistic, without regard to time.
 
     Notes
     -----
     **Time and borders** come from the index of a pandas table: DatetimeIndex or numbers
     are time, the levels of a MultiIndex before the last name the series. In a Pipeline,
-    ``set_output(transform="pandas")`` hands the index on, else the next step gets an
-    array, which is one contiguous series at unit spacing.
+    ``set_output(transform="pandas")`` passes the index on; else the next step gets an
+    array, which counts as one contiguous series at unit spacing.
 
-    **A column without any observed value in** `fit` is dropped: without a word if
-    `max_missing` < 1 asks for that, else with a warning, for it has neither median nor
-    mean. With `max_missing` = 1 and a number or None as `fallback` it is kept.
+    **A column without any observed value in** `fit` has neither median nor mean and is
+    dropped: silently if `max_missing` < 1, else with a warning. With `max_missing` = 1
+    and a number or None as `fallback` it is kept.
 
-    **What is filled looks normal**, and so it is scored: a table of sensors that all
-    have gone silent may have no anomaly in it. Where silence is a fault, count missing
-    values beside the score, or keep them as columns with `add_indicator`.
+    **Filled values look normal**, and are scored so: a table in which all sensors have
+    gone silent may show no anomaly. If silence is a fault, count missing values in
+    addition to the score, or keep them as columns with `add_indicator`.
 
-    **The tail.** With `carry_tail`, what the method leaves missing at the start of a
-    table, up to the first observed value, becomes the last observed value of the last
-    training segment, for each series alone. The rows that already were missing at the
-    end of the training table count towards `limit`. Where both tables tell time, the
-    table must start after the training table, and no gap may lie between them. Without
-    time, each table that is transformed is taken as the continuation; use
-    `fit_transform` on the training table, it carries nothing.
+    **The tail.** With `carry_tail`, values that the method leaves missing at the start
+    of a table, up to the first observed value, become the last observed value of the
+    last training segment, separately for each series. Rows already missing at the end
+    of the training table count towards `limit`. If both tables have a time, the table
+    must start after the training table, without a gap between them. Without time, every
+    table is taken to continue the training table; for that one use `fit_transform`,
+    which carries nothing.
 
     Examples
     --------
@@ -159,8 +160,8 @@ class TimeSeriesImputer(VersionedMixin, TransformerMixin, BaseEstimator):
 
     @all_or_nothing
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None):
-        """Learn the fallback of each column, which to drop, and the tail.
+    def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> Self:
+        """Learn the fallback of each column, the columns to drop, and the tail.
 
         Parameters
         ----------
@@ -188,8 +189,10 @@ class TimeSeriesImputer(VersionedMixin, TransformerMixin, BaseEstimator):
         self._tails = _find_tails(values[:, self._kept], rows)
         return self
 
-    def fit_transform(self, X, y=None):
-        """Fit, then fill the training table; its own tail is not carried.
+    def fit_transform(
+        self, X: ArrayLike, y: ArrayLike | None = None
+    ) -> NDArray | pd.DataFrame:
+        """Fit, then fill the training table, without carrying its own tail.
 
         Parameters
         ----------
@@ -205,7 +208,7 @@ class TimeSeriesImputer(VersionedMixin, TransformerMixin, BaseEstimator):
         """
         return self.fit(X, y)._impute(X, carry_tail=False)
 
-    def transform(self, X):
+    def transform(self, X: ArrayLike) -> NDArray | pd.DataFrame:
         """Fill a table.
 
         Parameters
@@ -216,19 +219,21 @@ class TimeSeriesImputer(VersionedMixin, TransformerMixin, BaseEstimator):
         Returns
         -------
         filled : ndarray or DataFrame of shape (n_timestamps, n_features_out)
-            The table without its missing values, and without the dropped columns, with
-            the indicators behind them. float32 stays float32, else float64.
+            The kept columns without missing values, then the indicators. float32 stays
+            float32, all else becomes float64.
 
         Raises
         ------
         ValueError
-            If columns are new or lack, values are infinite, or time does not increase
-            within a series.
+            If columns are unknown or missing, values are infinite, or time does not
+            increase within a series.
         """
         check_is_fitted(self)
         return self._impute(X, carry_tail=self.carry_tail)
 
-    def get_feature_names_out(self, input_features=None):
+    def get_feature_names_out(
+        self, input_features: ArrayLike | None = None
+    ) -> NDArray[np.object_]:
         """Name the columns that `transform` returns.
 
         Parameters
@@ -278,11 +283,11 @@ class TimeSeriesImputer(VersionedMixin, TransformerMixin, BaseEstimator):
                 f"values or more than max_missing={self.max_missing} of them; the "
                 f"fullest lacks {shares.min():.3g}."
             )
-        unasked = drop & ~too_many
-        if unasked.any():
+        unexpected = drop & ~too_many
+        if unexpected.any():
             warn(
                 f"Columns without any observed value are dropped: "
-                f"{', '.join(map(repr, names[unasked]))}. There is no "
+                f"{', '.join(map(repr, names[unexpected]))}. They have no "
                 f"{self.fallback} to fill them with; max_missing < 1 drops them without"
                 " this warning, a number as fallback keeps them."
             )
@@ -295,10 +300,10 @@ class TimeSeriesImputer(VersionedMixin, TransformerMixin, BaseEstimator):
         values = self._read(X, reset=False)
         rows = read_rows(X, max_gap=self.max_gap_, learn=False)
         n_kept, n_indicated = len(self._kept), len(self._indicated)
-        # written into, as numpy would stack by column what comes from pandas by column
+        # Not np.hstack: it would keep the column order of what comes from pandas.
         result = np.empty((len(values), n_kept + n_indicated), values.dtype)
         result[:, n_kept:] = np.isnan(values[:, self._indicated])
-        values = values[:, self._kept]  # a copy, by its list of columns
+        values = values[:, self._kept]  # a copy
         missing = np.isnan(values)
         filled = self._fill(values, missing, rows)
         if carry_tail:
@@ -308,18 +313,18 @@ class TimeSeriesImputer(VersionedMixin, TransformerMixin, BaseEstimator):
         return result
 
     def _fill(self, values, missing, rows):
-        """Fill within segments, by the method alone; may write into `values`."""
+        """Fill within segments by `method`; may write into `values`."""
         if self.method in ("ffill", "bfill"):
             groups = pd.DataFrame(values).groupby(rows.segments, sort=False)
             return getattr(groups, self.method)(limit=self.limit).to_numpy(copy=True)
         numbers = np.where(missing, np.nan, np.arange(len(values))[:, np.newaxis])
         groups = pd.DataFrame(numbers).groupby(rows.segments, sort=False)
         before = groups.ffill(limit=self.limit).to_numpy()
-        behind = groups.bfill().to_numpy()
-        # Where a row is to be filled, the rows of the two values that it lies between.
-        between = missing & ~np.isnan(before) & ~np.isnan(behind)
+        after = groups.bfill().to_numpy()
+        # For each value to fill, its row and those of the two values around it.
+        between = missing & ~np.isnan(before) & ~np.isnan(after)
         row, column = np.nonzero(between)
-        start, stop = before[between].astype(int), behind[between].astype(int)
+        start, stop = before[between].astype(int), after[between].astype(int)
         time = None if self.method == "linear" else rows.time
         time = np.arange(len(values)) if time is None else (time - time[0]).to_numpy()
         weights = (time[row] - time[start]) / (time[stop] - time[start])
@@ -330,7 +335,7 @@ class TimeSeriesImputer(VersionedMixin, TransformerMixin, BaseEstimator):
     def _carry_tails(self, filled, missing, rows):
         """Fill the start of each series that continues one of the training table."""
         limit = np.inf if self.limit is None else self.limit
-        # reversed: the first segment of a series is the one that stays
+        # reversed, so that the first segment of each series stays in the dict
         for series, (start, stop) in _by_series(rows, rows.bounds[::-1]).items():
             tail = self._tails.get(series)
             if tail is None or not self._follows(tail, rows.time, start):
@@ -342,7 +347,7 @@ class TimeSeriesImputer(VersionedMixin, TransformerMixin, BaseEstimator):
             filled[start:stop] = np.where(carried, tail.values, block)
 
     def _follows(self, tail, time, row):
-        """Whether a row would be of one segment with the end of the training table."""
+        """Whether a row continues the training table without a gap."""
         if tail.time is None or time is None:
             return True
         if time[row] <= tail.time:
@@ -360,8 +365,8 @@ class _Tail(NamedTuple):
     """How a series of the training table ends."""
 
     values: np.ndarray  # last observed value of each column in the last segment, or NaN
-    ages: np.ndarray  # rows behind it
-    time: Any  # of the last row; None where the rows have none
+    ages: np.ndarray  # rows after it
+    time: Any  # of the last row; None if the rows have none
 
 
 def _find_tails(values, rows):
@@ -376,7 +381,7 @@ def _find_tails(values, rows):
 
 
 def _by_series(rows, bounds):
-    """Bounds of the segment of each series that comes last."""
+    """Bounds of the last one of the given segments of each series."""
     if rows.series is None:
         return {None: bounds[-1]}
     return dict(zip(rows.series[bounds[:, 0]], bounds, strict=True))
@@ -391,5 +396,5 @@ def _check_not_infinite(values, names):
     raise ValueError(
         f"Input X contains infinity in row {row}, column {name}; {infinite.sum()} such "
         f"values in {infinite.any(axis=1).sum()} of {len(values)} rows. Set them to "
-        "NaN to have them filled as missing."
+        "NaN to have them filled."
     )

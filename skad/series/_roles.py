@@ -1,7 +1,11 @@
 """The six roles of rows in EncDec-AD."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike, NDArray
 
 from skad._validation import check_consistent_length, check_outlier_labels, column_or_1d
 
@@ -10,9 +14,13 @@ _ANOMALOUS_ROLES = ("v_A", "t_A")
 
 
 def split_roles(
-    y, *, series=None, normal_shares=(0.5, 0.1, 0.2, 0.2), anomalous_shares=(0.5, 0.5)
-):
-    """Share out the rows of a table to the six roles of EncDec-AD.
+    y: ArrayLike,
+    *,
+    series: ArrayLike | None = None,
+    normal_shares: Sequence[float] = (0.5, 0.1, 0.2, 0.2),
+    anomalous_shares: Sequence[float] = (0.5, 0.5),
+) -> dict[str, NDArray[np.int64]]:
+    """Divide the rows of a table among the six roles of EncDec-AD.
 
     Parameters
     ----------
@@ -20,13 +28,13 @@ def split_roles(
         Labels of the rows in the order of time, {-1 = anomaly, +1} or
         {0, 1 = anomaly}.
     series : array-like of shape (n_timestamps,), default=None
-        Series that each row belongs to. Whole series are shared out then, and one that
-        holds an anomaly is anomalous as a whole. None shares out contiguous blocks:
-        each run of anomalies is one, runs of normal rows are cut where a role is full.
+        Series that each row belongs to. If given, series stay whole, and one that holds
+        an anomaly is anomalous as a whole. None divides contiguous blocks: each run of
+        anomalies stays whole, runs of normal rows are cut where a role is full.
     normal_shares : tuple of 4 floats, default=(0.5, 0.1, 0.2, 0.2)
-        Shares of the normal rows for s_N (training), v_N1 (stops the training, gives mu
-        and Sigma), v_N2 (threshold) and t_N (test), in this order in time. They add up
-        to 1; 0 leaves a role empty.
+        Shares of the normal rows (or series) for s_N (training), v_N1 (stops the
+        training, gives mu and Sigma), v_N2 (threshold) and t_N (test), in this order in
+        time. They add up to 1; 0 leaves a role empty.
     anomalous_shares : tuple of 2 floats, default=(0.5, 0.5)
         Shares of the anomalous runs (or series) for v_A (threshold) and t_A (test).
 
@@ -40,7 +48,7 @@ def split_roles(
     ------
     ValueError
         If shares do not add up to 1, or there are too few normal rows, runs of
-        anomalies or series for the roles that shall have some.
+        anomalies or series for the roles that have a share.
 
     See Also
     --------
@@ -49,7 +57,7 @@ def split_roles(
 
     Notes
     -----
-    Take parts of a table with a time index, so that a window crosses no seam:
+    Take parts of a table with a time index, so that no window bridges a cut:
     ``table.iloc[np.sort(np.concatenate([roles["v_N2"], roles["v_A"]]))]``.
 
     References
@@ -74,19 +82,20 @@ def split_roles(
     _check_shares("normal_shares", normal_shares, _NORMAL_ROLES)
     _check_shares("anomalous_shares", anomalous_shares, _ANOMALOUS_ROLES)
     if series is None:
-        normal = np.flatnonzero(~is_anomaly)[:, None]  # each row a unit
+        normal: Any = np.flatnonzero(~is_anomaly)[:, None]  # each row is a unit
         anomalous = _runs(is_anomaly)
         kinds = ("normal rows", "runs of anomalies")
     else:
         series = column_or_1d(series)
         check_consistent_length(is_anomaly, series)
-        codes, names = pd.factorize(series, use_na_sentinel=False)  # missing: a series
+        # missing values make up a series of their own
+        codes, names = pd.factorize(series, use_na_sentinel=False)
         units = [np.flatnonzero(codes == one) for one in range(len(names))]
         normal = [rows for rows in units if not is_anomaly[rows].any()]
         anomalous = [rows for rows in units if is_anomaly[rows].any()]
         kinds = ("series without anomalies", "series with anomalies")
-    parts = _share_out(normal, _NORMAL_ROLES, normal_shares, kinds[0])
-    parts |= _share_out(anomalous, _ANOMALOUS_ROLES, anomalous_shares, kinds[1])
+    parts = _divide(normal, _NORMAL_ROLES, normal_shares, kinds[0])
+    parts |= _divide(anomalous, _ANOMALOUS_ROLES, anomalous_shares, kinds[1])
     return {r: parts[r] for r in ("s_N", "v_N1", "v_N2", "v_A", "t_N", "t_A")}
 
 
@@ -104,22 +113,22 @@ def _check_shares(name, shares, roles):
 
 
 def _runs(flags):
-    """Rows of each run of flagged rows."""
+    """List the rows of each run of flagged rows."""
     edges = np.flatnonzero(np.diff(np.concatenate([[0], flags.astype(int), [0]])))
     return [np.arange(a, b) for a, b in zip(edges[::2], edges[1::2], strict=True)]
 
 
-def _share_out(units, roles, shares, kind):
+def _divide(units, roles, shares, kind):
     """Give each role that has a share at least one unit, in order."""
     wanted = [role for role, share in zip(roles, shares, strict=True) if share > 0]
     if len(units) < len(wanted):
         raise ValueError(
-            f"{len(units)} {kind} cannot be shared out to {', '.join(wanted)}: at "
-            f"least {len(wanted)} are needed. The share 0 leaves a role empty."
+            f"{len(units)} {kind} cannot be divided among {', '.join(wanted)}: at "
+            f"least {len(wanted)} are needed. A share of 0 leaves a role empty."
         )
     ends = np.round(np.cumsum(shares) * len(units)).astype(int)
     has_share = np.asarray(shares) > 0
-    # Rounding leaves no role with a share empty: forwards, then backwards.
+    # Rounding must not leave a role with a share empty: forwards, then backwards.
     for i in range(len(ends)):
         before = ends[i - 1] if i else 0
         ends[i] = max(ends[i], before + has_share[i])

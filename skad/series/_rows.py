@@ -2,9 +2,10 @@
 
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import cached_property
 from numbers import Real
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,9 @@ from skad._validation import check_consistent_length, column_or_1d, num_samples,
 
 # A step in time longer than this many usual ones is a gap; jitter is not.
 _GAP_IN_STEPS = 5
+
+# What `max_gap` may be.
+MaxGap: TypeAlias = float | str | timedelta | np.timedelta64 | None
 
 _NOT_DRAWN = (
     "If a splitter has drawn the rows at random, take KFold or TimeSeriesSplit instead."
@@ -105,7 +109,7 @@ class Rows:
         if step is None:
             raise ValueError(
                 "The number of rows per day is only known from an index of dates or "
-                "durations with at least two rows; pass that of the table as index, or "
+                "durations with at least two rows; pass the index of the table, or "
                 "rows_per_day."
             )
         return float(pd.Timedelta(1, "D") / step)
@@ -153,7 +157,7 @@ def read_rows(
     X: ArrayLike | pd.Index,
     series: ArrayLike | None = None,
     *,
-    max_gap: Any = None,
+    max_gap: MaxGap = None,
     learn: bool = True,
     warns: bool = False,
 ) -> Rows:
@@ -200,7 +204,7 @@ def read_rows(
     return replace(rows, max_gap=max_gap)
 
 
-def read_index(index: ArrayLike | None, n_rows: int, max_gap: Any = None) -> Rows:
+def read_index(index: ArrayLike | None, n_rows: int, max_gap: MaxGap = None) -> Rows:
     """Read series, time and borders from labels of rows, which are counted if None."""
     if n_rows == 0:
         raise ValueError("There are no rows; at least one is needed.")

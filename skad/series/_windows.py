@@ -1,9 +1,10 @@
 """Windows over a table, without copying them."""
 
 from numbers import Integral
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from skad._base import VersionedMixin
@@ -19,11 +20,11 @@ from skad._validation import (
     fit_context,
     validate_data,
 )
-from skad.series._rows import read_rows
+from skad.series._rows import MaxGap, read_rows
 
 
 def windows_view(table, window_length) -> np.ndarray:
-    """All windows of a contiguous table as a read-only view, one window a row.
+    """Return all windows of a table as a read-only view, one window per row.
 
     ``(n, C) -> (n - window_length + 1, window_length * C)``, time major. Overlapping
     windows share their memory.
@@ -40,7 +41,7 @@ def windows_view(table, window_length) -> np.ndarray:
 
 
 def window_starts(bounds, window_length, stride) -> np.ndarray:
-    """First rows of the windows inside each segment; its last rows are always covered.
+    """First rows of the windows in each segment; the last one covers its end.
 
     Segments shorter than a window have none.
     """
@@ -57,7 +58,7 @@ def window_starts(bounds, window_length, stride) -> np.ndarray:
 
 
 def any_in_window(flags, starts, window_length) -> np.ndarray:
-    """Whether any row of each window is flagged."""
+    """Whether each window holds a flagged row."""
     before = np.concatenate([[0], np.cumsum(flags)])
     return before[starts + window_length] > before[starts]
 
@@ -70,26 +71,34 @@ def check_long_enough(bounds, window_length) -> None:
             f"window_length={window_length} is longer than every segment of X (the "
             f"longest of {len(bounds)} has {longest} rows); use window_length <= "
             f"{longest}, or a larger max_gap if gaps in time cut X too often. The last "
-            "level of a MultiIndex is the time, those before are the series."
+            "level of a MultiIndex is the time, the levels before are the series."
         )
 
 
-def sliding_windows(X, y=None, *, window_length, stride=1, series=None, max_gap=None):
+def sliding_windows(
+    X: ArrayLike,
+    y: ArrayLike | None = None,
+    *,
+    window_length: int,
+    stride: int = 1,
+    series: ArrayLike | None = None,
+    max_gap: MaxGap = None,
+) -> NDArray | tuple[NDArray, NDArray[np.int64]]:
     """Cut a table into windows.
 
     Parameters
     ----------
     X : array-like of shape (n_timestamps, n_channels)
         Table. Windows cross neither series nor gaps: a pandas index tells the time
-        (DatetimeIndex, TimedeltaIndex, numbers) and, as the first levels of a
+        (DatetimeIndex, TimedeltaIndex, numbers) and, by the first levels of a
         MultiIndex, the series. A numpy array is one contiguous series.
     y : array-like of shape (n_timestamps,), default=None
         Labels of the rows, {-1 = anomaly, +1} or {0, 1 = anomaly}.
     window_length : int
-        Rows a window.
+        Number of rows per window.
     stride : int, default=1
-        Rows from one window to the next; a last window covers the tail of each
-        segment all the same.
+        Rows from one window to the next; a last window always covers the end of each
+        segment.
     series : array-like of shape (n_timestamps,), default=None
         Series that each row belongs to, in addition to those of the index.
     max_gap : number or timedelta-like, default=None
@@ -98,8 +107,8 @@ def sliding_windows(X, y=None, *, window_length, stride=1, series=None, max_gap=
     Returns
     -------
     windows : ndarray of shape (n_windows, window_length * n_channels)
-        Windows, time major. A read-only view of the table, without a copy, if that is
-        one segment and `stride` ends at its last row; else a copy.
+        Windows, time major. A read-only view of the table if that is one segment and
+        all its windows are `stride` rows apart; else a copy.
     labels : ndarray of shape (n_windows,), dtype int
         Only if `y` is given: -1 for a window that holds an anomaly, else +1.
 
@@ -110,8 +119,8 @@ def sliding_windows(X, y=None, *, window_length, stride=1, series=None, max_gap=
 
     See Also
     --------
-    SlidingWindow : A transformer with one window for each row.
-    WindowedDetector : Cuts, scores and gives one score for each row.
+    SlidingWindow : Transformer that makes one window for each row.
+    WindowedDetector : Detector of windows that gives one score for each row.
 
     Examples
     --------
@@ -138,7 +147,7 @@ def sliding_windows(X, y=None, *, window_length, stride=1, series=None, max_gap=
 
 
 def as_slice(positions):
-    """Ascending positions as a slice, where they are evenly spaced: no copy then."""
+    """Turn evenly spaced ascending positions into a slice, which needs no copy."""
     steps = np.diff(positions)
     if len(steps) and (steps != steps[0]).any():
         return positions
@@ -149,31 +158,31 @@ def as_slice(positions):
 class SlidingWindow(VersionedMixin, TransformerMixin, BaseEstimator):
     """Transformer that turns row t of a table into the window that ends at t.
 
-    Rows stay aligned with `y`, so that cross-validation, scalers before and any
-    detector behind work on it as on any table.
+    Rows stay aligned with `y`, so that it works in cross-validation, after scalers and
+    before any detector.
 
     Parameters
     ----------
     window_length : int
-        Rows a window, the one at t among them.
+        Number of rows per window, including row t.
     pad : {"edge", "zero"}, default="edge"
-        What stands before the first row of a series: that row again, or zeros.
+        What to put before the first row of a series: copies of that row, or zeros.
     max_gap : number or timedelta-like, default=None
-        A longer step in the time index is a border, behind which windows are padded
+        A longer step in the time index is a border, after which windows are padded
         again. None: 5 times the median step of the table seen in fit.
 
     Attributes
     ----------
     max_gap_ : number, timedelta or None
-        Longest step in time that is no gap; None where the table has no time index.
+        Longest step in time that is no gap; None if the table has no time index.
     n_features_in_ : int
         Number of channels.
     feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of the channels, where the table has them.
+        Names of the channels, if the table has any.
 
     See Also
     --------
-    sliding_windows : The windows alone, without padding.
+    sliding_windows : Windows without padding, not aligned with rows.
     WindowedDetector : Averages over all windows that cover a row.
 
     Notes
@@ -182,19 +191,19 @@ class SlidingWindow(VersionedMixin, TransformerMixin, BaseEstimator):
     ``pressure[t-3]``, and those of row t last, named ``pressure[t]``.
 
     The windows are a read-only strided view: they take the memory of the table, not
-    window_length times as much. Several series or gaps cost a copy. What follows in a
-    pipeline may copy: StandardScaler and every scaler, PCA, IsolationForest (float32)
-    and nearest neighbours do, the detectors of skad do not.
+    window_length times as much. Several series or gaps cost a copy. Later steps of a
+    pipeline may copy: all scalers, PCA, IsolationForest (float32) and nearest
+    neighbours do, the detectors of skad do not.
 
-    A detector with `normal_label` behind it sees the label of the last row only: a
-    window with an anomaly in its past counts as normal. `WindowedDetector` drops these.
-    A net behind it holds out windows at random, which overlap those that it is trained
-    on: it stops late and flags more new rows than it says. `WindowedDetector` holds out
-    the end of each series. A detector of skad behind it must be told its `n_channels`
-    by hand.
+    A detector with `normal_label` after it only sees the label of the last row: a
+    window with an anomaly in its past counts as normal. `WindowedDetector` drops such
+    windows. A net after it holds out windows at random, which overlap those that it is
+    trained on: it stops late and flags more new rows than it promises.
+    `WindowedDetector` holds out the end of each series. Set `n_channels` yourself on a
+    detector of skad after it.
 
-    A scaler before it returns an array without the time index, and so without the
-    gaps, unless the pipeline has ``set_output(transform="pandas")``.
+    A scaler before it returns an array without the time index, and so without gaps,
+    unless the pipeline has ``set_output(transform="pandas")``.
 
     Examples
     --------
@@ -223,8 +232,8 @@ class SlidingWindow(VersionedMixin, TransformerMixin, BaseEstimator):
 
     @all_or_nothing
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None):
-        """Learn the channels and what is a gap.
+    def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> Self:
+        """Learn the channels, and how long a gap is.
 
         Parameters
         ----------
@@ -242,7 +251,7 @@ class SlidingWindow(VersionedMixin, TransformerMixin, BaseEstimator):
         self.max_gap_ = read_rows(X, max_gap=self.max_gap, warns=True).max_gap
         return self
 
-    def transform(self, X):
+    def transform(self, X: ArrayLike) -> NDArray:
         """Cut one window for each row.
 
         Parameters
@@ -253,7 +262,7 @@ class SlidingWindow(VersionedMixin, TransformerMixin, BaseEstimator):
         Returns
         -------
         windows : ndarray of shape (n_timestamps, window_length * n_channels)
-            Row t is the window that ends at row t. Read-only where it is a view.
+            Row t is the window that ends at row t. Read-only if it is a view.
         """
         check_is_fitted(self)
         table = validate_data(
@@ -271,7 +280,9 @@ class SlidingWindow(VersionedMixin, TransformerMixin, BaseEstimator):
         first = rows[:1] if self.pad == "edge" else np.zeros_like(rows[:1])
         return np.concatenate([np.repeat(first, self.window_length - 1, axis=0), rows])
 
-    def get_feature_names_out(self, input_features=None):
+    def get_feature_names_out(
+        self, input_features: ArrayLike | None = None
+    ) -> NDArray[np.object_]:
         """Name the columns of `transform`.
 
         Parameters
