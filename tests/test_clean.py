@@ -148,12 +148,21 @@ def test_other_times__stay(index):
 @pytest.mark.parametrize(
     ("times", "message"),
     [
-        ([*TIMES[:2], "2018-0"], r"Row 2 has no timestamp .*'2018-0' \(1 such rows\)"),
-        ([*TIMES[:2], None], r"Row 2 has no timestamp .*\(1 such"),
-        (["NORMAL", "1.5", "x"], r"Row 0 has no timestamp .*'NORMAL' \(3 such"),
-        (["04/01/2018", "04/13/2018", "2018-05-01"], r"Row \d has no timestamp"),
-        ([0.0, np.nan, 2.0], r"Row 1 has no timestamp .*\(1 such"),
-        (pd.to_datetime([TIMES[0], None, TIMES[1]]), r"Row 1 has no timestamp"),
+        (
+            [*TIMES[:2], "2018-0"],
+            r"Row 2 .*no readable .*'2018-0' \(1 such rows\)",
+        ),
+        ([*TIMES[:2], None], r"Row 2 .*no readable .*\(1 such"),
+        (["NORMAL", "1.5", "x"], r"Row 0 .*no readable .*'NORMAL' \(3 such"),
+        (
+            ["04/01/2018", "04/13/2018", "2018-05-01"],
+            r"Row \d has no readable time",
+        ),
+        ([0.0, np.nan, 2.0], r"Row 1 .*no readable .*\(1 such"),
+        (
+            pd.to_datetime([TIMES[0], None, TIMES[1]]),
+            r"Row 1 has no readable timestamp",
+        ),
     ],
     ids=["cut off", "missing", "no times", "two formats", "NaN", "NaT"],
 )
@@ -191,7 +200,9 @@ def test_numbered_rows__are_no_timestamps_unless_they_increase():
     message = r"Rows 0 and 3 have the same timestamp, 0, .*name it with timestamp"
     with pytest.raises(ValueError, match=message):
         clean_table(table)
-    with pytest.raises(ValueError, match=r"Row 1 is out of order.*name it with timestamp"):
+    with pytest.raises(
+        ValueError, match=r"Row 1 is out of order.*name it with timestamp"
+    ):
         clean_table(table.iloc[[2, 4]])
 
 

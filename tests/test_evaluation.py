@@ -314,7 +314,7 @@ def test_report__prints_table_and_protocol(parts):
 
 def test_report__without_references_says_so(parts):
     report = evaluate(LinearAutoencoder(), **parts, **QUICK)
-    assert "references: none, as was asked for" in report.protocol
+    assert "references: none, as requested" in report.protocol
     assert not report.table["is_reference"].any()
     assert "\nreferences\n" not in str(report)
     assert "of one run no spread is known" in str(report)
@@ -348,7 +348,7 @@ def test_rules_without_labels__are_told_of_anomalies(parts):
     assert "took 30 anomalies among the validation rows for" in text
     parts = {**parts, "y_val": None}
     text = str(evaluate(LinearAutoencoder(), **parts, rule=rule, **QUICK))
-    assert "no labels say so" in text
+    assert "no labels confirm it" in text
     is_normal = np.arange(90) < 60
     X_val = make_heartbeats(90, 0, random_state=7)[0]
     parts |= {"X_val": X_val, "y_val": np.zeros_like(is_normal)}

@@ -874,7 +874,7 @@ def test_found__numbers_among_texts__are_no_seconds_since_1970():
     table = pd.DataFrame(
         {"a": [1.0, 2.0]}, index=pd.Index(["2024-01-01", 5], dtype=object)
     )
-    with pytest.raises(ValueError, match="Row 1 has no timestamp that can be read: 5"):
+    with pytest.raises(ValueError, match="Row 1 has no readable timestamp: 5"):
         clean_table(table)
 
 

@@ -438,5 +438,5 @@ def test_scorer_refuses():
         make_outlier_scorer("f1", response="scores")
     with pytest.raises(TypeError, match="metric=3"):
         make_outlier_scorer(3)
-    with pytest.raises(TypeError, match="roc_auc_score takes no parameter 'beta'"):
+    with pytest.raises(TypeError, match="roc_auc_score has no parameter 'beta'"):
         make_outlier_scorer("roc_auc", beta=2)

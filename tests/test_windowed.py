@@ -548,9 +548,9 @@ def test_roles__whole_series():
 @pytest.mark.parametrize(
     ("params", "message"),
     [
-        ({"y": [0] * 9}, "0 runs of anomalies cannot be shared out to v_A, t_A"),
+        ({"y": [0] * 9}, "0 runs of anomalies cannot be divided among v_A, t_A"),
         ({"y": [0] * 9 + [1]}, "1 runs of anomalies"),
-        ({"y": [0, 1, 0, 1, 0]}, "3 normal rows cannot be shared out to s_N, v_N1"),
+        ({"y": [0, 1, 0, 1, 0]}, "3 normal rows cannot be divided among s_N, v_N1"),
         ({"y": [0, 1] * 9, "normal_shares": (1, 1, 0, 0)}, "add up to 1"),
         ({"y": [0, 1] * 9, "anomalous_shares": (1.5, -0.5)}, "numbers >= 0"),
         ({"y": [0, 1] * 9, "series": [1] * 18}, "0 series without anomalies"),

@@ -1,51 +1,52 @@
-"""Detectors side by side on rows that are new to them and to their thresholds."""
+"""Detectors compared on rows that are new to them and to their thresholds."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
+from numpy.typing import ArrayLike
 from sklearn.base import clone
 
 from skad._nesting import core_of
-from skad._validation import check_outlier_labels, warn
-from skad.evaluation._parts import Part, check_parts
+from skad._validation import check_outlier_labels, num_samples, warn
+from skad.evaluation._parts import Finding, Part, check_parts
 from skad.evaluation._protocol import describe, find_doubts, find_windows, needs_labels
 from skad.evaluation._references import REFERENCES
 from skad.evaluation._report import FIGURES, EvaluationReport
 from skad.evaluation._runs import Task, run_all
-from skad.series._rows import index_of
+from skad.series._rows import Rows, index_of, read_index
 from skad.thresholds._labelled import FBetaThreshold
 
 __all__ = ["evaluate"]
 
 
 def evaluate(
-    detectors,
-    X_train,
-    y_train=None,
+    detectors: Any,
+    X_train: ArrayLike,
+    y_train: ArrayLike | None = None,
     *,
-    X_test,
-    y_test,
-    X_val=None,
-    y_val=None,
-    rule=None,
-    references=True,
-    seeds=5,
-    groups_train=None,
-    groups_val=None,
-    groups_test=None,
-):
+    X_test: ArrayLike,
+    y_test: ArrayLike,
+    X_val: ArrayLike | None = None,
+    y_val: ArrayLike | None = None,
+    rule: Any = None,
+    references: bool = True,
+    seeds: int | Sequence[int] = 5,
+    groups_train: ArrayLike | None = None,
+    groups_val: ArrayLike | None = None,
+    groups_test: ArrayLike | None = None,
+) -> EvaluationReport:
     """Compare detectors, and references, on rows that none of them has seen.
 
     Each detector is cloned, fitted on the training part, given a threshold by `rule` on
     the validation part, and judged on the test part, once for each seed if it is
-    random. The test part is only scored. How all this was done is reported with the
-    figures.
+    random. The test part is only scored. The report says how all this was done.
 
     Parameters
     ----------
     detectors : estimator or dict of str to estimator
-        Outlier detectors with ``score_samples``, pipelines that end in one included; a
-        dict names them. They are not changed. One that shall not be fitted goes into
+        Outlier detectors with ``score_samples``, or pipelines that end in one; a dict
+        names them. They are not changed. Wrap one that must not be fitted in
         `sklearn.frozen.FrozenEstimator`.
     X_train : array-like of shape (n_train, ...)
         Rows to fit on: windows, samples, or points of a series.
@@ -61,17 +62,16 @@ def evaluate(
         Their labels, in either coding.
     rule : rule object, default=None
         Finds the threshold from the scores of `X_val`, and `y_val` if it reads labels;
-        see `TunedThresholdDetector`. None is ``FBetaThreshold(beta=1.0)`` with labels
-        for validation, and without `X_val` the threshold that each detector has learnt
-        by itself.
+        see `TunedThresholdDetector`. None: ``FBetaThreshold(beta=1.0)`` if `y_val` is
+        given; without `X_val`, the threshold that each detector has learnt in fit.
     references : bool, default=True
-        Whether to add what every detector must beat; see Notes.
+        Whether to add detectors that every other one must beat; see Notes.
     seeds : int or sequence of int, default=5
-        Seeds for the runs of random detectors; an int n is 0 to n - 1. Every
+        Seeds for the runs of random detectors; an int n means 0 to n - 1. Every
         ``random_state`` inside a detector is set to the seed. Detectors without one
         run once.
     groups_train : array-like of shape (n_train,), default=None
-        Patient, machine or the like of each row; groups in two parts are warned of.
+        Patient, machine or the like of each row; groups in two parts cause a warning.
     groups_val : array-like of shape (n_val,), default=None
         The same for `X_val`.
     groups_test : array-like of shape (n_test,), default=None
@@ -82,17 +82,17 @@ def evaluate(
     report : EvaluationReport
         It prints as a table with its protocol; ``report.table`` is a DataFrame of the
         means and standard deviations, ``report.runs`` one of the single runs,
-        ``report.protocol`` a tuple of str, ``report.detectors`` holds the fitted
-        detectors of the first seed with their thresholds.
+        ``report.protocol`` a tuple of str; ``report.detectors`` holds the detectors
+        fitted with the first seed, with their thresholds.
 
     Raises
     ------
     ValueError
         If two parts share rows: the same memory, the same index labels with the same
         values, or many more equal rows than repeat within the parts. If a threshold
-        that a detector brings along was found on the test rows. If labels are in
-        neither coding, or lack a class that `rule` needs; if validation rows and `rule`
-        do not fit together.
+        that was set beforehand was found on the test rows. If labels are in neither
+        coding, or lack a class that `rule` needs; if validation rows and `rule` do not
+        fit together.
 
     Warns
     -----
@@ -103,32 +103,32 @@ def evaluate(
     See Also
     --------
     detection_report : The figures of one detector in detail.
-    TunedThresholdDetector : What finds the threshold.
+    TunedThresholdDetector : Finds the threshold.
 
     Notes
     -----
-    The references take the place of the innermost detector of the first entry of
-    `detectors`, behind the same steps and windows, and learn from the same rows (those
-    with `normal_label`, if it has one; 3-D windows are flattened):
+    The references replace the innermost detector of the first entry of `detectors`,
+    with the same steps and windows, and learn from the same rows (those with
+    `normal_label`, if it has one; 3-D windows are flattened):
 
     - "PCA": ``LinearAutoencoder()``;
     - "5 neighbours": mean distance to the five nearest training rows, of 5,000 evenly
       spaced ones if there are more;
     - "isolation forest": scikit-learn's, with its defaults;
     - "random": random scores, with a threshold found like all others;
-    - "flag all": every row judged anomalous. Where anomalies are common its F1 is high,
-      and where all anomalies are found its event F1 is 1.
+    - "flag all": every row predicted to be an anomaly. Its F1 is high if anomalies are
+      common, and its event F1 is 1, as it finds every event.
 
     Rows are points of a series if a detector cuts windows from them (`WindowedDetector`
-    or `SlidingWindow`), or their index holds times in ascending order. Events and
-    delays are reported for them.
+    or `SlidingWindow`), or their index holds times in ascending order. Only then are
+    events and delays reported.
 
-    What cannot be computed is nan, and the protocol says why: the area under the curve
-    if all test rows are of one class, precision if nothing was flagged. A mean over
-    seeds leaves out what is nan.
+    Figures that cannot be computed are nan, and the protocol says why: the area under
+    the curve if all test rows are of one class, precision if nothing was flagged. A
+    mean over seeds leaves out nan.
 
-    What it cannot see: settings, or a rounded threshold, chosen by a look at the test
-    labels; a frozen detector that was fitted on test rows; the same rows scaled
+    What it cannot detect: parameters, or a rounded threshold, chosen with the test
+    labels in view; a frozen detector that was fitted on test rows; the same rows scaled
     differently, or windows that overlap but were copied; and evaluating many times and
     keeping the best.
 
@@ -155,24 +155,15 @@ def evaluate(
     seeds = _check_seeds(seeds)
     detectors = _check_detectors(detectors, references)
     rule = _check_rule(rule, X_val, y_val)
-    train = Part("train", X_train, y_train, groups_train)
-    val = None if X_val is None else Part("val", X_val, y_val, groups_val)
-    test = Part("test", X_test, y_test, groups_test)
-    index = index_of(X_test, y_test)
     task = Task(
-        train=train,
-        val=val,
-        test=test,
+        train=Part("train", X_train, y_train, groups_train),
+        val=None if X_val is None else Part("val", X_val, y_val, groups_val),
+        test=Part("test", X_test, y_test, groups_test),
         rule=rule,
         truth=check_outlier_labels(y_test, name="y_test"),
-        index=index,
-        is_series=_is_series(detectors, index),
+        rows=_read_points(detectors, X_test, y_test),
     )
-    parts = [part for part in (train, val, test) if part is not None]
-    findings = check_parts(parts, is_series=task.is_series)
-    for finding in findings:
-        if finding.is_warning:
-            warn(finding.text)
+    findings = _check_parts(task)
     runs, fitted = run_all(detectors, task, seeds, references=references)
     protocol = [
         *describe(task, detectors, seeds, references=references),
@@ -185,6 +176,16 @@ def evaluate(
         protocol=tuple(protocol),
         detectors=fitted,
     )
+
+
+def _check_parts(task) -> list[Finding]:
+    """Refuse parts that share rows, and warn of what else connects them."""
+    parts = [part for part in (task.train, task.val, task.test) if part is not None]
+    findings = check_parts(parts, is_series=task.rows is not None)
+    for finding in findings:
+        if finding.is_warning:
+            warn(finding.text)
+    return findings
 
 
 def _check_seeds(seeds) -> list[int]:
@@ -202,7 +203,7 @@ def _check_seeds(seeds) -> list[int]:
     return list(seeds)
 
 
-def _check_detectors(detectors, references) -> dict:
+def _check_detectors(detectors, references) -> dict[str, Any]:
     is_dict = isinstance(detectors, Mapping)
     named = dict(detectors) if is_dict else {"detectors": detectors}
     if not named:
@@ -215,7 +216,7 @@ def _check_detectors(detectors, references) -> dict:
                 f"{name!r} is {detector!r}; expected an outlier detector with fit, "
                 "score_samples and get_params."
             )
-    # As they were made: what was fitted before (a search, say) shows other layers.
+    # Unfitted: what was fitted before, such as a search, has other layers.
     named = {name: clone(detector) for name, detector in named.items()}
     if not is_dict:
         (detector,) = named.values()
@@ -224,36 +225,44 @@ def _check_detectors(detectors, references) -> dict:
     if references and taken:
         raise ValueError(
             f"{', '.join(map(repr, taken))} of detectors is the name of a reference; "
-            "take another name."
+            "use another name."
         )
     return named
 
 
 def _check_rule(rule, X_val, y_val):
-    """Make the rule; refuse validation rows that it cannot use, or the lack of them."""
+    """Choose the rule; refuse validation rows that do not fit it, or missing ones."""
     if X_val is None:
         if y_val is not None:
             raise ValueError("y_val was given without X_val, the rows it belongs to.")
         if rule is not None:
             raise ValueError(
-                f"rule={rule!r} needs rows to find the threshold on, which are neither "
-                "learnt from nor judged; pass X_val."
+                f"rule={rule!r} needs rows to find the threshold on, which are used "
+                "neither for training nor for testing; pass X_val."
             )
         return None
     if rule is None and y_val is None:
         raise ValueError(
             "X_val was given without y_val and without a rule. Pass y_val, or a rule "
-            "without labels such as ConformalThreshold()."
+            "that needs no labels, such as ConformalThreshold()."
         )
     rule = FBetaThreshold() if rule is None else rule
     if y_val is None and needs_labels(rule):
         raise ValueError(
             f"{type(rule).__name__} needs labels: pass y_val with X_val, or a rule "
-            "without labels such as ConformalThreshold()."
+            "that needs no labels, such as ConformalThreshold()."
         )
     if y_val is not None:
         check_outlier_labels(y_val, both_classes=needs_labels(rule), name="y_val")
     return rule
+
+
+def _read_points(detectors, X, y) -> Rows | None:
+    """Read series and times of rows; None if they are not points of a series."""
+    index = index_of(X, y)
+    if not _is_series(detectors, index):
+        return None
+    return read_index(index, num_samples(X))
 
 
 def _is_series(detectors, index) -> bool:
@@ -267,7 +276,7 @@ def _is_series(detectors, index) -> bool:
 
 
 def _summarize(runs, detectors) -> pd.DataFrame:
-    """Means and standard deviations over the runs of each detector."""
+    """Compute means and standard deviations over the runs of each detector."""
     by_name = runs.groupby("detector", sort=False)
     figures = by_name[[name for name in FIGURES if name in runs]]
     table = figures.mean().join(figures.std().add_suffix("_std"))

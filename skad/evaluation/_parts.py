@@ -1,4 +1,4 @@
-"""The parts of the data, and whether they are apart."""
+"""The parts of the data, and whether they share rows."""
 
 from dataclasses import dataclass
 from itertools import combinations
@@ -13,14 +13,14 @@ from sklearn.utils import gen_batches
 from skad._validation import check_consistent_length, column_or_1d, num_samples
 from skad.series._rows import read_rows
 
-# Rows in a row that are compared as one: single values repeat in many series, so many
-# of them in the same order hardly ever do.
+# Number of consecutive rows to compare as one: single values repeat in many series,
+# this many in the same order hardly ever do.
 _STRETCH = 20
 
-# Equal values that the labels of an index tell apart.
+# Equal values with different labels in the index.
 _RELABELLED = "the same values under other index labels"
 
-# Values that are hashed at once.
+# Number of values to hash at once.
 _VALUES_AT_ONCE = 2**22
 
 
@@ -33,9 +33,9 @@ class Part:
     name : {"train", "val", "test"}
         The role.
     X : array-like of shape (n_rows, ...)
-        The rows as they were given.
+        The rows as given.
     y : array-like of shape (n_rows,) or None
-        Their labels as they were given.
+        Their labels as given.
     groups : array-like of shape (n_rows,) or None
         Patient, machine or series of each row.
     """
@@ -55,7 +55,7 @@ class Part:
 
     @property
     def index(self) -> pd.Index | None:
-        """Index of the rows, where they have one."""
+        """Index of the rows, if they have one."""
         return self.X.index if isinstance(self.X, pd.DataFrame) else None
 
     @property
@@ -70,7 +70,7 @@ class Part:
 
 
 class Finding(NamedTuple):
-    """What is wrong with the parts, and whether that calls for a warning."""
+    """What connects two parts, and whether that calls for a warning."""
 
     text: str
     is_warning: bool
@@ -89,7 +89,7 @@ def check_parts(parts, *, is_series) -> list[Finding]:
     Returns
     -------
     findings : list of Finding
-        Reasons to believe the figures less.
+        Reasons to doubt the figures.
 
     Raises
     ------
@@ -108,7 +108,7 @@ def check_parts(parts, *, is_series) -> list[Finding]:
 
 
 def _check_pair(one, other, hashes) -> list[Finding]:
-    """Refuse two parts that share rows; a few that look alike are a finding."""
+    """Refuse two parts that share rows; a few equal ones are only a finding."""
     n_shared, how, is_many = _find_shared_rows(one, other, hashes)
     if not n_shared:
         _check_labels(one, other)
@@ -116,16 +116,15 @@ def _check_pair(one, other, hashes) -> list[Finding]:
     where = f"{n_shared} of {len(other)} rows of X_{other.name} are in X_{one.name} too"
     if is_many and how != _RELABELLED:
         raise ValueError(
-            f"{where} ({how}). A row may be in one part only: what is judged must be "
-            "new to the detector and to its threshold. Split again, or drop doubled "
-            "rows; if they are equal by nature, an index with a label of its own for "
-            "each row tells them apart."
+            f"{where} ({how}). A row may be in one part only: test rows must be new "
+            "to the detector and to its threshold. Split again, or drop duplicates; if "
+            "different rows have equal values, give each row its own index label."
         )
     return [Finding(f"{where} ({how}).", is_many)]
 
 
 def _check_labels(one, other) -> None:
-    """Refuse other rows with the same labels: one of the two was mixed up."""
+    """Refuse different rows with the same labels: one of the two was mixed up."""
     if _same_memory(one.y, other.y).any():
         raise ValueError(
             f"y_{one.name} and y_{other.name} share memory: they are the same labels. "
@@ -134,10 +133,10 @@ def _check_labels(one, other) -> None:
 
 
 def _find_shared_rows(one, other, hashes) -> tuple[int, str, bool]:
-    """Count the rows of the other part that are in one; say how that is known, if many.
+    """Count rows of `other` that are in `one`, say how we know, and if they are many.
 
-    Labels of an index are believed if they tell all rows apart, or if rows with the
-    same label are the same. Else rows are compared by their values.
+    Labels of an index are trusted if no row has the same label as one of the other
+    part, or if rows with the same label are equal. Else rows are compared by value.
     """
     n_shared = int(_same_memory(one.X, other.X).sum())
     if n_shared:
@@ -155,7 +154,7 @@ def _find_shared_rows(one, other, hashes) -> tuple[int, str, bool]:
 
 
 def _have_like_labels(one, other) -> bool:
-    """Whether the labels of two parts are of one kind."""
+    """Whether the indexes of two parts have the same kind of labels."""
     if one.index is None or other.index is None:
         return False
     levels = [
@@ -165,18 +164,18 @@ def _have_like_labels(one, other) -> bool:
 
 
 def _hash_pairs(index, hashes) -> np.ndarray:
-    """Hash the rows together with their labels."""
+    """Hash rows together with their labels."""
     labels = pd.util.hash_pandas_object(index, index=False).to_numpy()
     return _hash(pd.DataFrame({"label": labels, "row": hashes}))
 
 
 def count_equal(one, other) -> tuple[int, bool]:
-    """Count the rows of `other` that are in `one`, too, and say if these are many.
+    """Count the rows of `other` that are also in `one`, and say whether they are many.
 
-    Values that repeat within the parts may be in both by chance: of draws from one
+    Values that repeat within the parts may be in both by chance: with draws from one
     distribution there are on average no more equal pairs between two parts than within
-    them. Up to twice as many as repeat count as none, and up to a hundredth of the
-    rows is not many. Rows are compared one by one, and as stretches, which repeat less.
+    them. Up to twice as many as repeat count as none, and up to a hundredth of the rows
+    is not many. Rows are compared one by one, and as stretches, which repeat less.
 
     Parameters
     ----------
@@ -206,7 +205,7 @@ def _hash_stretches(hashes, length) -> np.ndarray:
 
 
 def hash_rows(X) -> np.ndarray:
-    """Hash each row by its values, whatever holds them; numbers as float64."""
+    """Hash each row by its values, in arrays and tables alike; numbers as float64."""
     is_frame = isinstance(X, pd.DataFrame)
     X = X if is_frame else np.asarray(X)
     width = max(1, int(np.prod(X.shape[1:])))
@@ -225,12 +224,12 @@ def _hash(frame) -> np.ndarray:
 
 def _is_hash_in(hashes, others) -> np.ndarray:
     """Whether each hash is one of the others."""
-    # Sorted: the table that numpy may choose instead overflows in 2.0 for large hashes.
+    # kind="sort": the table that numpy 2.0 may choose overflows for large hashes.
     return np.isin(hashes, others, kind="sort")
 
 
 def _addresses(rows) -> np.ndarray:
-    """Where in memory the rows of an array begin; none for other tables."""
+    """Memory addresses of the rows of an array; none for other tables."""
     if isinstance(rows, pd.Series):
         rows = rows.to_numpy()
     if not isinstance(rows, np.ndarray):
@@ -239,16 +238,16 @@ def _addresses(rows) -> np.ndarray:
 
 
 def _same_memory(one, other) -> np.ndarray:
-    """Whether each row of the other is a row of one: the same memory, not its copy."""
+    """Whether each row of `other` is in the same memory as a row of `one`."""
     if getattr(one, "shape", [])[1:] != getattr(other, "shape", [])[1:]:
         return np.zeros(0, dtype=bool)
     return np.isin(_addresses(other), _addresses(one))
 
 
 def _find_overlapping_windows(one, other) -> list[Finding]:
-    """Find rows that share a part of their memory: windows that share timesteps."""
+    """Find rows that share part of their memory: windows that share timesteps."""
     begins, others = np.sort(_addresses(one.X)), _addresses(other.X)
-    # rows that are columns in memory lie in between each other without sharing any
+    # rows of arrays in column order interleave in memory without sharing any
     if not len(begins) or not len(others) or not other.X[:1].flags.c_contiguous:
         return []
     low, high = byte_bounds(other.X[:1])
@@ -277,9 +276,9 @@ def _find_shared_groups(one, other) -> list[Finding]:
     kind = "series" if other.groups is None else "groups"
     text = (
         f"{n_shared} of {len(names[1])} {kind} of X_{other.name} are in X_{one.name}, "
-        f"too: the figures do not tell how it is with new {kind}."
+        f"too: the figures do not show how detectors do on new {kind}."
     )
-    # several series are often cut in time, on purpose; groups are given to keep apart
+    # series are often cut in time on purpose; groups are given to be kept apart
     return [Finding(text, kind == "groups")]
 
 

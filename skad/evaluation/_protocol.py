@@ -1,4 +1,4 @@
-"""How the figures came about, in words."""
+"""How the figures were obtained, in words."""
 
 import numpy as np
 from sklearn.metrics import f1_score
@@ -7,13 +7,12 @@ from sklearn.pipeline import Pipeline
 from skad._nesting import core_of, layers
 from skad._validation import check_outlier_labels
 from skad.series._events import find_ranges
-from skad.series._rows import read_index
 from skad.series._windowed import WindowedDetector
 from skad.series._windows import SlidingWindow
 
 
 def find_windows(estimator) -> int | None:
-    """Length of the windows that an estimator cuts itself; None if it cuts none."""
+    """Return the length of the windows that an estimator cuts; None if it cuts none."""
     for layer in layers(estimator):
         is_pipeline = isinstance(layer, Pipeline)
         for step in layer.named_steps.values() if is_pipeline else [layer]:
@@ -23,12 +22,12 @@ def find_windows(estimator) -> int | None:
 
 
 def describe(task, detectors, seeds, *, references) -> list[str]:
-    """Say what was done, one line for each matter."""
+    """Say what was done, in one line per topic."""
     names = [("train", task.train), ("validation", task.val), ("test", task.test)]
     return [
         *(f"{name}: {_describe_part(p, task)}" for name, p in names if p is not None),
         f"threshold: {_describe_threshold(task)}",
-        f"rows: {_describe_rows(detectors, task.is_series)}",
+        f"rows: {_describe_rows(detectors, is_series=task.rows is not None)}",
         f"seeds: {_describe_seeds(seeds)}",
         f"references: {_describe_references(detectors, references)}",
     ]
@@ -44,15 +43,15 @@ def _describe_part(part, task) -> str:
     text += f", {is_anomaly.mean():.1%} anomalies".replace("%", " %")
     if part is not task.test:
         return text
-    if task.is_series:
-        segments = read_index(task.index, len(part)).segments
-        text += f" in {_count(len(find_ranges(is_anomaly, segments)[0]), 'event')}"
+    if task.rows is not None:
+        first, _ = find_ranges(is_anomaly, task.rows.segments)
+        text += f" in {_count(len(first), 'event')}"
     flag_all = f1_score(is_anomaly, np.ones(len(part)), zero_division=np.nan)
     return f"{text}; flagging all rows has F1 {flag_all:.3f}"
 
 
 def _read_labels(part):
-    """Whether rows are anomalies; None if the labels do not say so."""
+    """Whether rows are anomalies; None without labels in one of the two codings."""
     labels = None if part.y is None else set(np.asarray(part.y).tolist())
     if labels is None or not (labels <= {-1, 1} or labels <= {0, 1}):
         return None
@@ -72,7 +71,7 @@ def needs_labels(rule) -> bool:
     return getattr(rule, "needs_labels", False)
 
 
-def _describe_rows(detectors, is_series) -> str:
+def _describe_rows(detectors, *, is_series) -> str:
     lengths = {name: find_windows(detector) for name, detector in detectors.items()}
     text = "points of a series" if is_series else "each by itself, no order in time"
     windows = [f"{name!r} by windows of {n} rows" for name, n in lengths.items() if n]
@@ -83,38 +82,38 @@ def _describe_rows(detectors, is_series) -> str:
 def _describe_seeds(seeds) -> str:
     text = f"{', '.join(map(str, seeds))} for random detectors"
     if len(seeds) == 1:
-        return f"{text}; of one run no spread is known"
+        return f"{text}; one run has no spread"
     return f"{text}; means, and in the line below (±) the standard deviation (n - 1)"
 
 
 def _describe_references(detectors, references) -> str:
     if not references:
-        return "none, as was asked for"
+        return "none, as requested"
     name, detector = next(iter(detectors.items()))
     core = type(core_of(detector)).__name__
     return f"in the place of the {core} of {name!r}, on the same training rows"
 
 
 def find_doubts(task, runs) -> list[str]:
-    """Say what is undefined, and what makes figures look better than they are."""
+    """Say which figures are undefined, and what makes them look too good."""
     doubts = []
     share = task.truth.mean()
     if share in (0, 1):
         doubts.append(
             f"The test rows are all {'anomalies' if share else 'normal'}: ROC-AUC and "
             "average precision are undefined (nan)"
-            + ("." if share else ", and so is what counts anomalies.")
+            + ("." if share else ", and so are figures that count anomalies.")
         )
     elif share > 0.5:
         doubts.append(
             "More than half of the test rows are anomalies: compare F1 with that of "
             "'flag all', and average precision with that of 'random'."
         )
-    if task.is_series:
+    if task.rows is not None:
         doubts.append(
-            "One flagged row is enough to find an event, so that 'flag all' finds all "
-            "of them; delay is the median number of rows until then, an event that was "
-            "missed counts with its length."
+            "One flagged row is enough to find an event, so 'flag all' finds all of "
+            "them; delay is the median number of rows until then, and a missed event "
+            "counts with its length."
         )
     if task.rule is not None and not needs_labels(task.rule):
         doubts += _find_blindness(task)
@@ -124,16 +123,17 @@ def find_doubts(task, runs) -> list[str]:
         if n_silent:
             doubts.append(
                 f"{name!r} flagged nothing in {n_silent} of {_count(n_runs, 'run')}: "
-                "precision is undefined there (nan), the mean is over the others."
+                "precision is undefined there (nan), and the mean is over the others."
             )
     return doubts
 
 
 def _find_blindness(task) -> list[str]:
+    """Say that a rule without labels may have taken anomalies for normal rows."""
     is_anomaly = _read_labels(task.val)
     rule = type(task.rule).__name__
     if is_anomaly is None:
-        return [f"{rule} took all validation rows for normal; no labels say so."]
+        return [f"{rule} took all validation rows for normal; no labels confirm it."]
     if not is_anomaly.any():
         return []
     return [

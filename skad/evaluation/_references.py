@@ -1,6 +1,9 @@
-"""Detectors that every other one must beat, behind the steps of that other one."""
+"""Detectors that every other one must beat, used with the same steps and windows."""
+
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, clone
 from sklearn.ensemble import IsolationForest
 from sklearn.neighbors import NearestNeighbors
@@ -16,42 +19,42 @@ from skad.thresholds._unlabelled import QuantileThreshold
 
 
 class NeighborDetector(ThresholdMixin, BaseEstimator):
-    """Mean distance to the nearest of the training rows, or of a sample of them."""
+    """Mean distance to the nearest training rows, or to the nearest of a sample."""
 
     def __init__(self, n_neighbors=5, max_rows=5000):
         self.n_neighbors = n_neighbors
         self.max_rows = max_rows
 
-    def fit(self, X, y=None):
+    def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> Self:
         """Keep evenly spaced training rows."""
         n_rows = num_samples(X)
         rows = np.linspace(0, n_rows - 1, min(n_rows, self.max_rows)).astype(int)
         n_neighbors = min(self.n_neighbors, len(rows) - 1)
         self.neighbors_ = NearestNeighbors(n_neighbors=n_neighbors)
         self.neighbors_.fit(safe_indexing(X, rows))
-        # without rows, each row is left out of its own neighbours
+        # called without rows, it leaves each row out of its own neighbours
         scores = -self.neighbors_.kneighbors()[0].mean(axis=1)
         self.offset_ = QuantileThreshold().fit(scores).threshold_
         return self
 
-    def score_samples(self, X):
+    def score_samples(self, X: ArrayLike) -> NDArray[np.float64]:
         """Negative distance, higher = more normal."""
         return -self.neighbors_.kneighbors(X)[0].mean(axis=1)
 
 
 class RandomDetector(ThresholdMixin, BaseEstimator):
-    """Scores that know nothing, drawn anew in every call."""
+    """Random scores, drawn anew in every call."""
 
     def __init__(self, random_state=None):
         self.random_state = random_state
 
-    def fit(self, X, y=None):
+    def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> Self:
         """Learn nothing."""
         self.generator_ = check_random_state(self.random_state)
-        self.offset_ = 0.01  # flags as much of the rows as the others do
+        self.offset_ = 0.01  # flags the same share of rows as the others do
         return self
 
-    def score_samples(self, X):
+    def score_samples(self, X: ArrayLike) -> NDArray[np.float64]:
         """Draw scores from [0, 1)."""
         return self.generator_.random_sample(num_samples(X))
 
@@ -62,23 +65,23 @@ _CORES = {
     "isolation forest": IsolationForest,
 }
 
-# The last one has no detector: every row is flagged.
+# The last one needs no detector: every row is flagged.
 FLAG_ALL = "flag all"
 REFERENCES = (*_CORES, "random", FLAG_ALL)
 
 
-def make_references(estimator) -> dict:
-    """Make the references that take the place of the detector inside an estimator."""
-    behind = {name: replace_core(estimator, core()) for name, core in _CORES.items()}
-    return {**behind, "random": RandomDetector()}
+def make_references(estimator) -> dict[str, Any]:
+    """Make the references, which replace the detector inside an estimator."""
+    references = {n: replace_core(estimator, core()) for n, core in _CORES.items()}
+    return {**references, "random": RandomDetector()}
 
 
-def replace_core(estimator, core):
+def replace_core(estimator, core) -> Any:
     """Copy an estimator with another detector at its core.
 
-    The steps of pipelines, windows and the search for a threshold of its own stay;
-    other wrappers (a threshold for other scores, a grid of other parameters, weights
-    that are frozen) mean nothing for another detector and go.
+    The steps of pipelines, windows, and the search for a threshold of its own are kept.
+    Other wrappers make no sense for another detector and are dropped: a threshold for
+    other scores, a grid of other parameters, frozen weights.
     """
     inner = inside(estimator)
     if inner is None:

@@ -1,4 +1,4 @@
-"""Figures of several detectors on one test part, with the protocol behind them."""
+"""Figures of several detectors on one test part, with their protocol."""
 
 from dataclasses import dataclass, field
 from html import escape
@@ -25,9 +25,9 @@ FIGURES = {
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class EvaluationReport:
-    """Figures of detectors on rows that none of them has seen, and how they came.
+    """Figures of detectors on rows that none has seen, and how they were obtained.
 
-    Made by :func:`evaluate`. Printed, it is an aligned table above the protocol.
+    Made by :func:`evaluate`. It prints as an aligned table above the protocol.
 
     Attributes
     ----------
@@ -35,23 +35,23 @@ class EvaluationReport:
         One row for each detector, then one for each reference, with the columns
 
         - "roc_auc", "average_precision": of the scores;
-        - "precision", "recall", "f1": of the rows judged anomalous;
+        - "precision", "recall", "f1": of the rows predicted to be anomalies;
         - "event_f1", "delay", "false_alarms_per_day": `event_fbeta_score`,
           `detection_delay` in rows, and `false_alarms_per_day`; only if the rows are
-          points of a series (the last one if their index tells the time);
+          points of a series (the last one if their index holds dates or durations);
         - "fit_seconds": elapsed time of `fit`;
-        - the same with "_std" behind: standard deviation over seeds (with n - 1), nan
-          for a single run;
+        - the same with the suffix "_std": standard deviation over seeds (with n - 1),
+          nan for a single run;
         - "n_runs": number of runs, one for each seed if the detector is random;
-        - "is_reference": whether it is there to compare with.
+        - "is_reference": whether it is there for comparison.
 
     runs : DataFrame
-        The single runs behind the table, with the columns "detector", "seed" (missing
-        for detectors that are not random), the figures, and "threshold".
+        The single runs, with the columns "detector", "seed" (missing for detectors that
+        are not random), the figures, and "threshold".
     protocol : tuple of str
-        How the figures came about, and what speaks against them.
+        How the figures were obtained, and reasons to doubt them.
     detectors : dict of str to estimator
-        The fitted detectors, with their thresholds; of several seeds the first.
+        The detectors fitted with the first seed, with their thresholds.
 
     See Also
     --------
@@ -86,7 +86,7 @@ class EvaluationReport:
         return f"Evaluation: {n_detectors} {detectors}, {n_references} references"
 
     def _cells(self) -> pd.DataFrame:
-        """Text of the table: means, and below them the spread of random detectors."""
+        """Return the table as text: means, and below them the spread over seeds."""
         shown = [name for name in FIGURES if name in self.table]
         rows = []
         for name, row in self.table.iterrows():

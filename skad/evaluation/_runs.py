@@ -1,4 +1,4 @@
-"""Single runs: fit on one part, threshold from the next, figures of the last."""
+"""Single runs: fit on one part, threshold from the second, figures from the third."""
 
 import time
 from dataclasses import dataclass, replace
@@ -20,7 +20,7 @@ from skad.metrics._event_scores import (
     false_alarms_per_day,
 )
 from skad.metrics._report import detection_report
-from skad.series._rows import read_index
+from skad.series._rows import Rows
 from skad.thresholds._cuts import threshold_between
 from skad.thresholds._detectors import FixedThresholdDetector, TunedThresholdDetector
 
@@ -32,15 +32,13 @@ class Task:
     Attributes
     ----------
     train, val, test : Part
-        The parts; `val` is None where detectors keep their own thresholds.
+        The parts; `val` is None if detectors keep their own thresholds.
     rule : rule object or None
         Finds the threshold.
     truth : ndarray of shape (n_test,), dtype bool
         Whether the rows of the test part are anomalies.
-    index : Index or None
-        Index of the test part.
-    is_series : bool
-        Whether the rows are points of a series.
+    rows : Rows or None
+        Series and times of the test part; None if its rows are not points of a series.
     """
 
     train: Part
@@ -48,8 +46,7 @@ class Task:
     test: Part
     rule: Any
     truth: np.ndarray
-    index: pd.Index | None
-    is_series: bool
+    rows: Rows | None
 
 
 def run_all(detectors, task, seeds, *, references) -> tuple[pd.DataFrame, dict]:
@@ -70,7 +67,7 @@ def run_all(detectors, task, seeds, *, references) -> tuple[pd.DataFrame, dict]:
 
 
 def _for_references(task, core) -> Task:
-    """Let references learn from the rows that a detector learns from, in two axes."""
+    """Give references the rows that a detector learns from, flattened to 2-D."""
     parts = {}
     for name in ("train", "val", "test"):
         part = getattr(task, name)
@@ -89,7 +86,7 @@ def _for_references(task, core) -> Task:
 
 
 def _run(name, detector, task, seeds, runs):
-    """Add one run for each seed; return the fitted detector of the first."""
+    """Add one run for each seed; return the detector fitted with the first."""
     names = [p for p in detector.get_params() if p.split("__")[-1] == "random_state"]
     first = None
     for seed in seeds if names else [None]:
@@ -99,7 +96,7 @@ def _run(name, detector, task, seeds, runs):
         try:
             fitted, figures = _judge(new, task)
         except Exception as error:
-            error.add_note(f"That was {name!r}, evaluated with seed {seed}.")
+            error.add_note(f"This happened in {name!r}, evaluated with seed {seed}.")
             raise
         runs.append({"detector": name, "seed": seed, **figures})
         first = fitted if first is None else first
@@ -107,6 +104,7 @@ def _run(name, detector, task, seeds, runs):
 
 
 def _judge(detector, task) -> tuple[Any, dict[str, float]]:
+    """Fit a detector, find its threshold, and compute its figures."""
     start = time.perf_counter()
     detector.fit(task.train.X, task.train.y)
     seconds = time.perf_counter() - start
@@ -122,7 +120,7 @@ def _judge(detector, task) -> tuple[Any, dict[str, float]]:
 
 
 def _figures(task, scores, is_flagged) -> dict[str, float]:
-    """Figures of one run; what is undefined is nan."""
+    """Compute the figures of one run; undefined ones are nan."""
     report = detection_report(task.truth, is_flagged)
     has_both = 0 < report.n_anomalies < report.n_samples
     figures = {
@@ -134,19 +132,18 @@ def _figures(task, scores, is_flagged) -> dict[str, float]:
         "recall": report.recall,
         "f1": report.fbeta,
     }
-    if task.is_series:
-        of_rows = (task.truth, is_flagged)
-        figures["event_f1"] = event_fbeta_score(*of_rows, index=task.index)
-        figures["delay"] = detection_delay(*of_rows, index=task.index)
-        rows = read_index(task.index, len(task.truth))
-        if rows.has_dates and rows.step is not None:
-            rate = false_alarms_per_day(*of_rows, index=task.index)
+    if task.rows is not None:
+        labels, index = (task.truth, is_flagged), task.rows
+        figures["event_f1"] = event_fbeta_score(*labels, index=index)
+        figures["delay"] = detection_delay(*labels, index=index)
+        if task.rows.step is not None:
+            rate = false_alarms_per_day(*labels, index=index)
             figures["false_alarms_per_day"] = rate
     return figures
 
 
 def _brings_threshold(detector) -> bool:
-    """Whether a threshold comes with the detector, not from the training part."""
+    """Whether the threshold was set beforehand, not in fit."""
     return any(
         isinstance(layer, FixedThresholdDetector | FrozenEstimator)
         for layer in layers(detector)
@@ -156,7 +153,7 @@ def _brings_threshold(detector) -> bool:
 def _check_threshold(threshold, scores) -> None:
     """Refuse a threshold that lies exactly halfway between two test scores.
 
-    That is where rules put it between the scores that they are fitted on.
+    Rules place thresholds halfway between two of the scores that they are fitted on.
 
     Raises
     ------
@@ -166,7 +163,7 @@ def _check_threshold(threshold, scores) -> None:
     distinct = np.unique(scores)
     place = np.searchsorted(distinct, threshold)
     if len(distinct) < len(scores) or not 0 < place < len(distinct):
-        return  # equal scores, as forests give them, may stand in other parts, too
+        return  # equal scores, as from forests, may occur in other parts, too
     if threshold == threshold_between(distinct[place - 1], distinct[place]):
         raise ValueError(
             f"The threshold {threshold!r} lies exactly halfway between two "

@@ -1,10 +1,11 @@
-"""Labels and predictions of an outlier detector to one readable report."""
+"""A readable report from labels and predictions of an outlier detector."""
 
 from dataclasses import dataclass, fields
 from numbers import Real
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from sklearn.metrics import (
     accuracy_score,
     confusion_matrix,
@@ -26,44 +27,44 @@ __all__ = ["DetectionReport", "detection_report"]
 class DetectionReport:
     """What an outlier detector got right and wrong, as plain attributes.
 
-    Made by :func:`detection_report`. Printed, it is aligned text; in a notebook it is
-    a pair of tables.
+    Made by :func:`detection_report`. It prints as aligned text, and shows as tables in
+    a notebook.
 
     Attributes
     ----------
     n_samples : int
-        Number of rows judged.
+        Number of rows.
     n_normals, n_anomalies : int
-        Number of rows that are normal, and that are anomalies.
+        Number of normal rows, and of anomalies.
     n_detected : int
-        Anomalies judged anomalous (true positives).
+        Anomalies predicted to be anomalies (true positives).
     n_missed : int
-        Anomalies judged normal (false negatives).
+        Anomalies predicted to be normal (false negatives).
     n_false_alarms : int
-        Normal rows judged anomalous (false positives).
+        Normal rows predicted to be anomalies (false positives).
     n_passed : int
-        Normal rows judged normal (true negatives).
+        Normal rows predicted to be normal (true negatives).
     accuracy_normals : float
-        Share of the normal rows that were judged normal; nan without normal rows.
+        Share of the normal rows predicted to be normal; nan without normal rows.
     accuracy_anomalies : float
-        Share of the anomalies that were judged anomalous, the same figure as `recall`;
-        nan without anomalies.
+        Share of the anomalies predicted to be anomalies, the same as `recall`; nan
+        without anomalies.
     accuracy : float
-        Share of all rows that were judged right.
+        Share of all rows with a correct prediction.
     precision : float
-        Share of the rows judged anomalous that are anomalies; nan if no row was judged
-        anomalous.
+        Share of anomalies among the rows predicted to be anomalies; nan if there are
+        none.
     recall : float
-        Share of the anomalies that were judged anomalous; nan without anomalies.
+        Share of the anomalies predicted to be anomalies; nan without anomalies.
     fbeta : float
-        F-beta of the anomalies; nan if there are none and none was reported.
+        F-beta of the anomalies; nan if there are none and none was predicted.
     beta : float
         Weight of recall against precision in `fbeta`.
     by_class : DataFrame or None
         One row for each class in `class_labels`, indexed by class, normal classes
         first, with the columns "kind" ("normal", "anomaly", or "both" if the class
-        holds rows of both), "n" (rows) and "accuracy" (share of them judged right).
-        None if no class labels were given.
+        holds both), "n" (rows) and "accuracy" (share of them with a correct
+        prediction). None if no class labels were given.
 
     See Also
     --------
@@ -92,8 +93,8 @@ class DetectionReport:
         Returns
         -------
         frame : DataFrame of shape (1, 14)
-            One column for each attribute. The frames of several detectors make one
-            table with ``pd.concat({name: report.to_frame(), ...})``.
+            One column for each attribute. ``pd.concat({name: report.to_frame(), ...})``
+            makes one table of several detectors.
         """
         names = [field.name for field in fields(self) if field.name != "by_class"]
         return pd.DataFrame([{name: getattr(self, name) for name in names}])
@@ -118,8 +119,8 @@ class DetectionReport:
         rows = "row" if self.n_samples == 1 else "rows"
         return f"Detection report: {self.n_samples} {rows}"
 
-    def _tables(self) -> list:
-        """Tables to show, each with whether its index is shown."""
+    def _tables(self) -> list[tuple[pd.DataFrame, bool]]:
+        """List the tables to show, each with whether to show its index."""
         counts = pd.DataFrame(
             {
                 "n": [self.n_normals, self.n_anomalies, self.n_samples],
@@ -158,10 +159,16 @@ def _decimals(value) -> str:
     return f"{value:.3f}"
 
 
-def detection_report(y_true, y_pred, beta=1.0, *, class_labels=None):
-    """Report how well the predictions of an outlier detector meet the labels.
+def detection_report(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    beta: float = 1.0,
+    *,
+    class_labels: ArrayLike | None = None,
+) -> DetectionReport:
+    """Report how well the predictions of an outlier detector match the labels.
 
-    An anomaly is the positive class throughout.
+    Anomalies are the positive class throughout.
 
     Parameters
     ----------
@@ -170,13 +177,12 @@ def detection_report(y_true, y_pred, beta=1.0, *, class_labels=None):
         (anomaly). Ones alone are read as normal.
     y_pred : array-like of shape (n_samples,)
         Predictions in either of the two codings, which need not be that of `y_true`.
-        Ones alone are read as normal, which is what `predict` of an outlier detector
-        means by them.
+        Ones alone are read as normal, as `predict` of an outlier detector means them.
     beta : float, default=1.0
         Weight of recall against precision in F-beta: below 1 precision counts more,
         above 1 recall does. Not negative.
     class_labels : array-like of shape (n_samples,), default=None
-        Original classes of the rows, of any type (kinds of heartbeats, say). Where
+        Original classes of the rows, of any type, such as kinds of heartbeats. If
         given, the report has a table of classes, `by_class`.
 
     Returns
@@ -188,18 +194,18 @@ def detection_report(y_true, y_pred, beta=1.0, *, class_labels=None):
     ------
     ValueError
         If labels or predictions are in neither coding, there are no rows, lengths
-        differ, or `beta` is negative or no number.
+        differ, or `beta` is negative or not a number.
 
     See Also
     --------
-    make_outlier_scorer : One figure, for cross-validation and search.
+    make_outlier_scorer : A single figure, for cross-validation and search.
 
     Notes
     -----
-    A figure without anything to count is undefined, so it is nan (shown as
-    "undefined") and no warning is given: precision if no row was judged anomalous,
-    recall without anomalies, F-beta only if neither is there. Anomalies of which none
-    was found have F-beta 0, whatever the precision.
+    A figure that has nothing to count is nan, shown as "undefined", without a warning:
+    precision if no row is predicted to be an anomaly, recall without anomalies, F-beta
+    only if both are the case. If there are anomalies but none was detected, F-beta is
+    0, whatever the precision.
 
     Examples
     --------
@@ -263,7 +269,7 @@ def _accuracy_normals(truth, judged) -> float:
 
 
 def _by_class(class_labels, is_anomaly, is_flagged) -> pd.DataFrame | None:
-    """Count the rows of each class that were judged right."""
+    """Count the rows of each class, and the share with a correct prediction."""
     if class_labels is None:
         return None
     classes = column_or_1d(np.asarray(class_labels))

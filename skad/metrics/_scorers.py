@@ -1,7 +1,8 @@
 """Scorers for searching and cross-validating outlier detectors."""
 
 import inspect
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Literal
 
 from sklearn.metrics import (
     accuracy_score,
@@ -28,11 +29,11 @@ from skad.series._rows import index_of
 
 __all__ = ["make_outlier_scorer"]
 
-# In a search an undefined figure counts as the worst one: nan would hide the candidate
-# from the ranking, and a warning a fold would bury the others.
+# In a search an undefined metric counts as the worst value: nan would take the
+# candidate out of the ranking, and a warning per fold would bury all others.
 _WORST = {"zero_division": 0.0}
 
-# name: (function, what it reads, parameters other than the function's defaults)
+# name: (function, what it reads, changed defaults)
 _METRICS: dict[str, tuple[Any, str, dict[str, Any]]] = {
     "accuracy": (accuracy_score, "predict", {}),
     "average_precision": (average_precision_score, "score", {}),
@@ -59,7 +60,7 @@ _RESPONSE_METHODS = {
 
 
 class _OutlierMetric:
-    """A metric of (0 or 1 = anomaly; anomaly score or 0 or 1 = judged anomalous)."""
+    """Metric of labels, 1 = anomaly, and anomaly scores or predictions, 1 = anomaly."""
 
     def __init__(self, metric, response):
         self.metric = metric
@@ -68,7 +69,7 @@ class _OutlierMetric:
         self.__name__ = f"outlier_{_name(metric)}"
 
     def __call__(self, y_true, y_pred, sample_weight=None, **params):
-        """Compare labels in either coding with what the estimator answered."""
+        """Compare labels in either coding with the response of the estimator."""
         if sample_weight is not None:
             params["sample_weight"] = sample_weight
         index = index_of(y_true)
@@ -84,15 +85,19 @@ class _OutlierMetric:
 
 
 def make_outlier_scorer(
-    metric, *, response="auto", greater_is_better=None, **metric_params
-):
-    """Make a scorer of outlier detectors, for search and cross-validation.
+    metric: str | Callable,
+    *,
+    response: Literal["auto", "score", "predict"] = "auto",
+    greater_is_better: bool | None = None,
+    **metric_params: Any,
+) -> Callable[..., float]:
+    """Make a scorer for outlier detectors, for search and cross-validation.
 
-    scikit-learn's own scorers go wrong on outlier detectors: on labels in {0, 1 =
-    anomaly}, ``scoring="roc_auc"`` returns one minus the area without a word, as
-    detectors score normal rows higher. This scorer reads the labels in either coding
-    and hands the metric 0 for normal and 1 for anomaly, next to scores turned so that
-    higher is more anomalous, or predictions in the same coding.
+    scikit-learn's own scorers go wrong on outlier detectors: with labels in {0, 1 =
+    anomaly}, ``scoring="roc_auc"`` silently returns one minus the area, as detectors
+    score normal rows higher. This scorer reads labels in either coding. It passes the
+    metric 0 for normal rows and 1 for anomalies, together with predictions in the same
+    coding, or with scores turned so that higher is more anomalous.
 
     Parameters
     ----------
@@ -109,13 +114,13 @@ def make_outlier_scorer(
     response : {"auto", "score", "predict"}, default="auto"
         What the metric reads. "score": anomaly scores, float of shape (n_samples,),
         higher = more anomalous, from ``-score_samples(X)``, or
-        ``-decision_function(X)`` where there is no `score_samples`. "predict": 0 or 1 =
-        judged anomalous, from ``predict(X)``. "auto": what the named metric needs; for
+        ``-decision_function(X)`` if there is no `score_samples`. "predict": 0 or 1 =
+        predicted anomaly, from ``predict(X)``. "auto": what the named metric needs; for
         a callable, predictions if its second argument is called `y_pred`, as in
         scikit-learn's metrics, and scores otherwise.
     greater_is_better : bool, default=None
         Whether a high value of the metric is good. If not, the scorer returns its
-        negative. None: of all but `detection_delay` and `false_alarms_per_day`.
+        negative. None: True, except for `detection_delay` and `false_alarms_per_day`.
     **metric_params : dict
         Further keyword arguments of the metric, such as ``beta=0.5`` for "fbeta" or
         ``max_fpr=0.1`` for "roc_auc".
@@ -129,33 +134,33 @@ def make_outlier_scorer(
     Raises
     ------
     ValueError
-        If `metric` or `response` is none of the known names. When the scorer is
-        called: if the labels are in neither coding, or hold one class only.
+        If `metric` or `response` is not one of the known names. When the scorer is
+        called: if the labels are in neither coding, or hold only one class.
     TypeError
-        If `metric` is neither a name nor a callable, or takes no such parameter.
+        If `metric` is neither a name nor a callable, or has no such parameter.
 
     See Also
     --------
     detection_report : All figures at once.
-    sklearn.metrics.make_scorer : What this builds on.
+    sklearn.metrics.make_scorer : The function that this builds on.
 
     Notes
     -----
-    Labels of one class raise an error with every metric: ranking metrics are
-    undefined on them, and 1 alone could mean either class. A search turns it into nan
-    and a warning. An integer `cv` does not stratify for outlier detectors, and series
-    may have long stretches without anomalies, so choose the folds, for instance
+    Labels of one class are an error with every metric: ranking metrics are undefined
+    for them, and 1 alone could mean either class. A search turns the error into nan and
+    a warning. An integer `cv` does not stratify for outlier detectors, and series may
+    have long stretches without anomalies, so choose the folds yourself, for instance
     ``cv=StratifiedKFold()``.
 
-    Metrics that have a parameter `index`, as those of events do, get the index of `y`
-    if `y` is a Series: name series and times there, so that events do not cross them,
-    and cut folds by whole series or by time, not by rows.
+    Metrics with a parameter `index`, such as those of events, get the index of `y` if
+    `y` is a Series: put series and times there, so that events do not cross them, and
+    cut folds by whole series or by time, not by rows.
 
-    "precision", "f1" and the like are 0, without a warning, where nothing was judged
-    anomalous; give ``zero_division`` to have another value.
+    "precision", "f1" and the like are 0, without a warning, if no row is predicted to
+    be an anomaly; set ``zero_division`` for another value.
 
-    The scorer is for estimators that predict +1 and -1, pipelines and searches over
-    them included. Classifiers have scorers in scikit-learn.
+    The scorer is for estimators that predict +1 and -1, including pipelines and
+    searches over them. For classifiers use the scorers of scikit-learn.
 
     Examples
     --------
@@ -193,8 +198,8 @@ def make_outlier_scorer(
     )
 
 
-def _find_metric(metric) -> tuple[Any, str, dict[str, Any]]:
-    """Look up function, what it reads, and parameters of a metric."""
+def _find_metric(metric) -> tuple[Any, Any, dict[str, Any]]:
+    """Look up the function of a metric, what it reads, and its changed defaults."""
     if callable(metric):
         return metric, _response_of(metric), {}
     if not isinstance(metric, str):
@@ -208,13 +213,13 @@ def _find_metric(metric) -> tuple[Any, str, dict[str, Any]]:
 
 
 def _response_of(metric) -> str:
-    """Tell by the name of the second argument what a callable reads."""
+    """Infer from the name of the second argument what a callable reads."""
     names = list(_parameters(metric) or ())
     return "predict" if names[1:2] == ["y_pred"] else "score"
 
 
 def _check_metric_params(metric, params) -> None:
-    # A search would turn the TypeError of the first call into a score of nan.
+    # A search would turn a TypeError at the first call into a score of nan.
     known = _parameters(metric)
     if known is None or any(
         p.kind is inspect.Parameter.VAR_KEYWORD for p in known.values()
@@ -223,7 +228,7 @@ def _check_metric_params(metric, params) -> None:
     unknown = sorted(set(params) - set(known))
     if unknown:
         raise TypeError(
-            f"{_name(metric)} takes no parameter {', '.join(map(repr, unknown))}."
+            f"{_name(metric)} has no parameter {', '.join(map(repr, unknown))}."
         )
 
 
@@ -232,7 +237,7 @@ def _name(metric) -> str:
 
 
 def _parameters(metric):
-    """Parameters of a callable, or None for those that do not tell."""
+    """Return the parameters of a callable, or None if it has no signature."""
     try:
         return inspect.signature(metric).parameters
     except ValueError:

@@ -204,8 +204,21 @@ def read_rows(
     return replace(rows, max_gap=max_gap)
 
 
-def read_index(index: ArrayLike | None, n_rows: int, max_gap: MaxGap = None) -> Rows:
-    """Read series, time and borders from labels of rows, which are counted if None."""
+def read_index(
+    index: ArrayLike | Rows | None, n_rows: int, max_gap: MaxGap = None
+) -> Rows:
+    """Read series, time and borders from labels of rows, which are numbered if None.
+
+    What an earlier call has read is returned as it is.
+
+    Raises
+    ------
+    ValueError
+        If there are no rows, or not one label for each; and the errors of `read_rows`
+        and `Rows.check_order`.
+    """
+    if isinstance(index, Rows):
+        return index
     if n_rows == 0:
         raise ValueError("There are no rows; at least one is needed.")
     labels = pd.RangeIndex(n_rows) if index is None else index
