@@ -317,7 +317,7 @@ def test_report__without_references_says_so(parts):
     assert "references: none, as requested" in report.protocol
     assert not report.table["is_reference"].any()
     assert "\nreferences\n" not in str(report)
-    assert "of one run no spread is known" in str(report)
+    assert "one run has no spread" in str(report)
 
 
 def test_report__can_be_pickled(parts):

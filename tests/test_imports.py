@@ -12,11 +12,12 @@ import skad
 PACKAGE = Path(skad.__file__).parent
 ROOMS = {
     # room: what it may import of skad
-    "detectors": {"training", "error_models", "thresholds"},
+    "detectors": {"training", "error_models", "calibration", "thresholds"},
     "training": set(),
     "error_models": set(),
     "thresholds": set(),
-    "series": {"thresholds"},
+    "calibration": {"thresholds"},
+    "series": {"calibration", "thresholds"},
     "metrics": {"series"},
     "evaluation": {"detectors", "metrics", "series", "thresholds"},
     "persistence": set(),
@@ -24,7 +25,7 @@ ROOMS = {
     "datasets": set(),
 }
 # What every room may import, from the bottom up.
-SHARED = ("_version", "_validation", "_nesting", "_base")
+SHARED = ("_version", "_docs", "_validation", "_nesting", "_base")
 WITHOUT_TORCH = set(ROOMS) - {"detectors", "persistence", "training"}
 
 
