@@ -48,18 +48,18 @@ from .series._roles import split_roles as split_roles
 from .series._windowed import WindowedDetector as WindowedDetector
 from .series._windows import SlidingWindow as SlidingWindow
 from .series._windows import sliding_windows as sliding_windows
+from .thresholds._classifier import DetectorClassifier as DetectorClassifier
 from .thresholds._conformal import ConformalThreshold as ConformalThreshold
-from .thresholds._detectors import DetectorClassifier as DetectorClassifier
-from .thresholds._detectors import FixedThresholdDetector as FixedThresholdDetector
-from .thresholds._detectors import TunedThresholdDetector as TunedThresholdDetector
+from .thresholds._counting import AlertBudgetThreshold as AlertBudgetThreshold
+from .thresholds._counting import QuantileThreshold as QuantileThreshold
+from .thresholds._fixed import FixedThresholdDetector as FixedThresholdDetector
 from .thresholds._labelled import CostThreshold as CostThreshold
 from .thresholds._labelled import FBetaThreshold as FBetaThreshold
 from .thresholds._labelled import PrecisionFloorThreshold as PrecisionFloorThreshold
+from .thresholds._spread import IQRThreshold as IQRThreshold
+from .thresholds._spread import MADThreshold as MADThreshold
+from .thresholds._spread import SigmaThreshold as SigmaThreshold
 from .thresholds._tail import POTThreshold as POTThreshold
-from .thresholds._unlabelled import AlertBudgetThreshold as AlertBudgetThreshold
-from .thresholds._unlabelled import IQRThreshold as IQRThreshold
-from .thresholds._unlabelled import MADThreshold as MADThreshold
-from .thresholds._unlabelled import QuantileThreshold as QuantileThreshold
-from .thresholds._unlabelled import SigmaThreshold as SigmaThreshold
+from .thresholds._tuned import TunedThresholdDetector as TunedThresholdDetector
 
 __version__: str

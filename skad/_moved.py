@@ -12,7 +12,20 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 
 # Old module -> name -> the module that has it now, as "module" or "module:new_name".
-MOVED: dict[str, dict[str, str]] = {}
+MOVED: dict[str, dict[str, str]] = {
+    "skad.thresholds._detectors": {
+        "DetectorClassifier": "skad.thresholds._classifier",
+        "FixedThresholdDetector": "skad.thresholds._fixed",
+        "TunedThresholdDetector": "skad.thresholds._tuned",
+    },
+    "skad.thresholds._unlabelled": {
+        "AlertBudgetThreshold": "skad.thresholds._counting",
+        "IQRThreshold": "skad.thresholds._spread",
+        "MADThreshold": "skad.thresholds._spread",
+        "QuantileThreshold": "skad.thresholds._counting",
+        "SigmaThreshold": "skad.thresholds._spread",
+    },
+}
 
 
 class _MovedModules(MetaPathFinder, Loader):

@@ -8,12 +8,13 @@ from sklearn.base import clone
 from skad._nesting import core_of
 from skad._validation import check_outlier_labels, warn
 from skad.evaluation._parts import Part, check_parts
-from skad.evaluation._protocol import describe, find_doubts, find_windows, needs_labels
+from skad.evaluation._protocol import describe, find_doubts, find_windows
 from skad.evaluation._references import REFERENCES
 from skad.evaluation._report import FIGURES, EvaluationReport
 from skad.evaluation._runs import Task, run_all
 from skad.metrics._events import index_of
 from skad.thresholds._labelled import FBetaThreshold
+from skad.thresholds._rule import needs_labels
 
 __all__ = ["evaluate"]
 
