@@ -42,7 +42,7 @@ def choose_kinds(n_faults, fault_kinds) -> list[str]:
 
 
 def plan_faults(n_timestamps, first, kinds, rng) -> list[Fault]:
-    """Give each fault a stretch of its own in the rows from `first` on."""
+    """Give each fault a separate stretch of the rows from `first` on."""
     kinds = rng.permutation(kinds)
     shares = _shares(kinds)
     borders = np.append(0, shares.cumsum()) / max(shares.sum(), 1)

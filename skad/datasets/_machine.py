@@ -29,7 +29,7 @@ _QUANTITIES = np.array(
 
 
 class Sensors(NamedTuple):
-    """What the sensors are like; each field holds one value a sensor."""
+    """What the sensors are like; each field holds one value per sensor."""
 
     quantity: NDArray
     other: NDArray  # a second quantity that it picks up a little
@@ -63,7 +63,7 @@ def _make_sensor(number):
     )
 
 
-def simulate(sensors, minutes, step, faults, *, for_operation, for_noise) -> NDArray:
+def simulate(sensors, minutes, step, faults, for_operation, for_noise) -> NDArray:
     """Run the machine, and read its sensors.
 
     Parameters

@@ -182,8 +182,7 @@ def make_sensors(
     """
     check_count("n_timestamps", n_timestamps, 1)
     check_count("n_sensors", n_sensors, 3 if dead_sensors else 1)
-    _check_share("normal_fraction", normal_fraction)
-    _check_share("missing_fraction", missing_fraction)
+    _check_shares(normal_fraction=normal_fraction, missing_fraction=missing_fraction)
     kinds = choose_kinds(n_faults, fault_kinds)
     first = int(np.ceil(normal_fraction * n_timestamps))
     check_room(n_timestamps - first, kinds)
@@ -191,14 +190,11 @@ def make_sensors(
 
     # A generator for each purpose: other gaps leave everything else as it is.
     seeds = check_random_state(random_state).randint(2**31, size=5)
-    for_plan, for_operation, for_noise, for_faults, for_gaps = map(
-        np.random.RandomState, seeds
-    )
+    generators = map(np.random.RandomState, seeds)
+    for_plan, for_operation, for_noise, for_faults, for_gaps = generators
     faults = plan_faults(n_timestamps, first, kinds, for_plan)
     sensors = make_machine(n_sensors)
-    readings = simulate(
-        sensors, minutes, step, faults, for_operation=for_operation, for_noise=for_noise
-    )
+    readings = simulate(sensors, minutes, step, faults, for_operation, for_noise)
     dead = _dead_columns(n_sensors) if dead_sensors else []
     live = np.setdiff1d(np.arange(n_sensors), dead)
     affected = spoil(readings, faults, live, sensors.noise, for_faults)
@@ -209,18 +205,18 @@ def make_sensors(
         _lose_dead_sensors(values, for_gaps)
     X = pd.DataFrame(values, index, [f"sensor_{i:02d}" for i in range(n_sensors)])
     y, status = label(index, faults)
-    returned = [X, y]
-    if return_status:
-        returned.append(status)
-    if return_faults:
-        returned.append(list_faults(X, faults, affected))
-    return tuple(returned)
+    extra = [status] if return_status else []
+    extra += [list_faults(X, faults, affected)] if return_faults else []
+    return X, y, *extra
 
 
-def _check_share(name, value):
-    is_number = isinstance(value, Real) and not isinstance(value, bool)
-    if not is_number or not 0 <= value < 1:
-        raise InvalidParameterError(f"{name}={value!r}; expected a number in [0, 1).")
+def _check_shares(**shares):
+    for name, value in shares.items():
+        is_number = isinstance(value, Real) and not isinstance(value, bool)
+        if not is_number or not 0 <= value < 1:
+            raise InvalidParameterError(
+                f"{name}={value!r}; expected a number in [0, 1)."
+            )
 
 
 def _make_time(start, freq, n_timestamps):

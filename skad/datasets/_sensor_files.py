@@ -148,7 +148,7 @@ def load_skab(
 
     subset : {"labelled", "anomaly_free"}, default="labelled"
         Which files to load: those that have labels, or the long run without faults
-        (those whose path within the folder begins with "anomaly-free" or
+        (files with a path within the folder that begins with "anomaly-free" or
         "anomaly_free"), which has none.
 
     Returns
@@ -183,8 +183,8 @@ def load_skab(
     are normal, and to evaluate on the same file; see the example. Windows do not cross
     from one series to the next if the index names the series, as it does here.
 
-    The files mark change points in a column of their own, which is not returned. Time
-    jumps by up to 76 seconds in a few of them.
+    The files mark change points in a separate column, which is not returned. In a few
+    of them, time jumps by up to 76 seconds.
 
     References
     ----------
@@ -282,7 +282,7 @@ def load_keogh_discords(
         - y : Series of shape (n_timestamps,), dtype int64, with the same index; 1 is an
           anomaly.
 
-        Series whose label is unknown (-1) are left out.
+        Series with unknown labels (-1) are left out.
 
     Raises
     ------

@@ -16,7 +16,7 @@ class ConformalThreshold(ThresholdRule):
     """Threshold with a guaranteed rate of false alarms; no labels needed.
 
     Split conformal detection: the calibration scores, those of normal rows that the
-    detector was not trained on, tell how low the score of another normal row may be.
+    detector was not trained on, show how low the score of another normal row may be.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ class ConformalThreshold(ThresholdRule):
 
     **What breaks it.** Rows that the detector was trained on (their scores are too
     high), drift (new rows are not like the old ones), and *time*. Scores of overlapping
-    windows, or of neighbouring rows, repeat each other, so that a stretch of them tells
+    windows, or of neighbouring rows, repeat each other, so that a stretch of them says
     no more than a few independent ones. With 199 windows of 50 rows of noise, each
     starting one row after the last, and alpha = 0.05, the rate of false alarms is 0.13
     on average, above 0.1 in nearly half of the draws and below 0.025 in a sixth; with

@@ -36,8 +36,8 @@ class QuantileThreshold(ThresholdRule):
     Of n scores in ascending order, the ``ceil(quantile * (n - 1))`` lowest lie below
     the threshold, as with NumPy's linear quantile; the threshold is the midpoint
     between two neighbouring distinct scores. If the rule is fitted on scores of rows
-    like those it will judge, and the detector was not trained on them, the quantile is
-    the share of false alarms to expect.
+    like those it will be applied to, and the detector was not trained on them, the
+    quantile is the share of false alarms to expect.
 
     Examples
     --------

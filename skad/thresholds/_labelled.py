@@ -75,7 +75,7 @@ class FBetaThreshold(ThresholdRule):
 
 
 class PrecisionFloorThreshold(ThresholdRule):
-    """Threshold with the best recall whose precision does not fall below a floor.
+    """Threshold with the best recall among those that reach a precision.
 
     Parameters
     ----------

@@ -42,7 +42,7 @@ def _rule_has_p_values(tuner):
 
 
 class TunedThresholdDetector(ThresholdMixin, MetaDetector):
-    """Outlier detector whose threshold a rule finds on validation data.
+    """Outlier detector with a threshold that a rule finds on validation data.
 
     Works with every scikit-learn outlier detector that has ``score_samples``, and with
     pipelines that end in one. The rule never sees the score of a row that the detector
