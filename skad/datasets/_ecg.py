@@ -10,7 +10,7 @@ _SAMPLES_PER_MS = 0.12  # 120 Hz
 _WINDOW_IN_RR = 1.2
 
 _SINUS, _ATRIAL, _VENTRICULAR, _PACED = range(4)
-_P, _R, _ST, _T = 0, 2, 4, 5
+_ST, _T = 4, 5  # rows of a form
 
 # A heartbeat is a sum of six bell curves: P, Q, R, S, ST, T. For each: height (mV),
 # peak (ms after R), width of its rising and of its falling side (ms, one standard
