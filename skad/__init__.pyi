@@ -1,23 +1,23 @@
 """Every public name, and where it lives; read at import, and by type checkers."""
 
-from .datasets._heartbeats import load_heartbeats as load_heartbeats
-from .datasets._heartbeats import make_heartbeats as make_heartbeats
-from .datasets._sensors import load_keogh_discords as load_keogh_discords
-from .datasets._sensors import load_pump_sensors as load_pump_sensors
-from .datasets._sensors import load_skab as load_skab
-from .datasets._sensors import make_sensors as make_sensors
+from .datasets._heartbeat_files import load_heartbeats as load_heartbeats
+from .datasets._make_heartbeats import make_heartbeats as make_heartbeats
+from .datasets._make_sensors import make_sensors as make_sensors
+from .datasets._sensor_files import load_keogh_discords as load_keogh_discords
+from .datasets._sensor_files import load_pump_sensors as load_pump_sensors
+from .datasets._sensor_files import load_skab as load_skab
 from .detectors._conv import ConvAutoencoder as ConvAutoencoder
 from .detectors._custom import Autoencoder as Autoencoder
 from .detectors._encdec_ad import EncDecAD as EncDecAD
 from .detectors._linear import LinearAutoencoder as LinearAutoencoder
 from .detectors._lstm import LSTMAutoencoder as LSTMAutoencoder
 from .detectors._mlp import MLPAutoencoder as MLPAutoencoder
-from .error_models._models import BaseErrorModel as BaseErrorModel
-from .error_models._models import HybridErrors as HybridErrors
-from .error_models._models import MahalanobisErrors as MahalanobisErrors
-from .error_models._models import MeanAbsoluteErrors as MeanAbsoluteErrors
-from .error_models._models import MeanSquaredErrors as MeanSquaredErrors
-from .error_models._models import StandardizedErrors as StandardizedErrors
+from .error_models._base import BaseErrorModel as BaseErrorModel
+from .error_models._hybrid import HybridErrors as HybridErrors
+from .error_models._residuals import MahalanobisErrors as MahalanobisErrors
+from .error_models._residuals import MeanAbsoluteErrors as MeanAbsoluteErrors
+from .error_models._residuals import MeanSquaredErrors as MeanSquaredErrors
+from .error_models._residuals import StandardizedErrors as StandardizedErrors
 from .evaluation._compare import evaluate as evaluate
 from .metrics._event_scores import detection_delay as detection_delay
 from .metrics._event_scores import event_fbeta_score as event_fbeta_score
@@ -48,18 +48,18 @@ from .series._roles import split_roles as split_roles
 from .series._windowed import WindowedDetector as WindowedDetector
 from .series._windows import SlidingWindow as SlidingWindow
 from .series._windows import sliding_windows as sliding_windows
+from .thresholds._classifier import DetectorClassifier as DetectorClassifier
 from .thresholds._conformal import ConformalThreshold as ConformalThreshold
-from .thresholds._detectors import DetectorClassifier as DetectorClassifier
-from .thresholds._detectors import FixedThresholdDetector as FixedThresholdDetector
-from .thresholds._detectors import TunedThresholdDetector as TunedThresholdDetector
+from .thresholds._counting import AlertBudgetThreshold as AlertBudgetThreshold
+from .thresholds._counting import QuantileThreshold as QuantileThreshold
+from .thresholds._fixed import FixedThresholdDetector as FixedThresholdDetector
 from .thresholds._labelled import CostThreshold as CostThreshold
 from .thresholds._labelled import FBetaThreshold as FBetaThreshold
 from .thresholds._labelled import PrecisionFloorThreshold as PrecisionFloorThreshold
+from .thresholds._spread import IQRThreshold as IQRThreshold
+from .thresholds._spread import MADThreshold as MADThreshold
+from .thresholds._spread import SigmaThreshold as SigmaThreshold
 from .thresholds._tail import POTThreshold as POTThreshold
-from .thresholds._unlabelled import AlertBudgetThreshold as AlertBudgetThreshold
-from .thresholds._unlabelled import IQRThreshold as IQRThreshold
-from .thresholds._unlabelled import MADThreshold as MADThreshold
-from .thresholds._unlabelled import QuantileThreshold as QuantileThreshold
-from .thresholds._unlabelled import SigmaThreshold as SigmaThreshold
+from .thresholds._tuned import TunedThresholdDetector as TunedThresholdDetector
 
 __version__: str

@@ -18,6 +18,18 @@ MOVED: dict[str, dict[str, str]] = {
         "merge_events": "skad.series._events",
     },
     "skad.metrics._explain": {"explain": "skad.series._explain"},
+    "skad.thresholds._detectors": {
+        "DetectorClassifier": "skad.thresholds._classifier",
+        "FixedThresholdDetector": "skad.thresholds._fixed",
+        "TunedThresholdDetector": "skad.thresholds._tuned",
+    },
+    "skad.thresholds._unlabelled": {
+        "AlertBudgetThreshold": "skad.thresholds._counting",
+        "IQRThreshold": "skad.thresholds._spread",
+        "MADThreshold": "skad.thresholds._spread",
+        "QuantileThreshold": "skad.thresholds._counting",
+        "SigmaThreshold": "skad.thresholds._spread",
+    },
 }
 
 

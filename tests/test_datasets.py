@@ -14,7 +14,7 @@ from sklearn.ensemble import IsolationForest
 from sklearn.metrics import roc_auc_score
 from sklearn.neighbors import NearestNeighbors
 
-from skad.datasets._heartbeats import load_heartbeats, make_heartbeats
+from skad import load_heartbeats, make_heartbeats
 
 REAL_BEATS = Path(os.environ.get("SKAD_DATA", "no-such-folder")) / "ecg_heartbeat"
 
@@ -143,9 +143,9 @@ def test_make_heartbeats__two_calls__same_patients():
 
 
 def test_make_heartbeats__more_patients__first_ones_stay():
-    from skad.datasets._heartbeats import _make_patients
+    from skad.datasets._ecg import make_patients
 
-    few, many = _make_patients(2), _make_patients(5)
+    few, many = make_patients(2), make_patients(5)
     for field_of_few, field_of_many in zip(few, many, strict=True):
         np.testing.assert_array_equal(field_of_few, field_of_many[:2])
 

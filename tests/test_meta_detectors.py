@@ -999,8 +999,8 @@ def test__callbacks__asking_to_stop__ends_the_epochs():
 @pytest.mark.parametrize("error", [OSError(), KeyboardInterrupt()], ids=repr)
 def test__callbacks__failing_fit__torn_down(error):
     class FailingNet(MLPAutoencoder):
-        def _train(self, *args):
-            super()._train(*args)
+        def _learn(self, *args):
+            super()._learn(*args)
             raise error
 
     recorder = Recorder()

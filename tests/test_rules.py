@@ -3,6 +3,7 @@
 import itertools
 import math
 import pickle
+from typing import ClassVar
 
 import naive
 import naive_rules
@@ -35,6 +36,7 @@ from skad import (
     TunedThresholdDetector,
     make_outlier_scorer,
 )
+from skad.thresholds._rule import ThresholdRule
 
 # What rules say of scores that are too few is tested where it is looked at.
 pytestmark = pytest.mark.filterwarnings(
@@ -206,7 +208,7 @@ def test__fbeta__y_of_another_length__refused():
 
 
 def test__fbeta__y_missing__refused():
-    with pytest.raises(ValueError, match="1d"):
+    with pytest.raises(ValueError, match="needs labels"):
         FBetaThreshold().fit([-1.0, -2.0, -3.0], None)
 
 
@@ -1027,7 +1029,7 @@ def test__rule__without_labels__y_is_ignored(rule):
         ([-1, -1, -1], "at least one of each"),
         ([0, 1, 2], "y holds the labels"),
         ([0, 1], "inconsistent"),
-        (None, "1d"),
+        (None, "needs labels"),
     ],
 )
 def test__rule__bad_labels__refused(rule, y, message):
@@ -1041,6 +1043,34 @@ def test__rule__other_coding__same_threshold(rule):
     expected = clone(rule).fit(scores, flags).threshold_
     for y in (np.where(flags, -1, 1), np.array(flags, dtype=bool)):
         assert clone(rule).fit(scores, y).threshold_ == expected
+
+
+@labelled_rules
+def test__rule__labels_left_out__message_says_what_to_do(rule):
+    with pytest.raises(ValueError, match=r"needs labels, .* QuantileThreshold"):
+        clone(rule).fit([-1.0, -2.0, -3.0])
+
+
+def test__rule__of_a_user__writes_one_method():
+    class Lowest(ThresholdRule):
+        _parameter_constraints: ClassVar = {}
+
+        def _find(self, scores, is_anomaly):
+            assert is_anomaly is None
+            return scores.min()
+
+    assert Lowest().fit([[-1.0], [-2.0]], [0, 1]).threshold_ == -2.0
+
+
+def test__rule__of_a_user_with_labels__is_handed_them():
+    class HighestAnomaly(ThresholdRule):
+        _parameter_constraints: ClassVar = {}
+        needs_labels = True
+
+        def _find(self, scores, is_anomaly):
+            return scores[is_anomaly].max()
+
+    assert HighestAnomaly().fit([-1.0, -2.0, -3.0], [1, -1, -1]).threshold_ == -2.0
 
 
 @rules

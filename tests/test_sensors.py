@@ -13,7 +13,7 @@ from sklearn.decomposition import PCA
 from sklearn.ensemble import IsolationForest
 from sklearn.metrics import roc_auc_score
 
-from skad.datasets._sensors import make_sensors
+from skad import make_sensors
 
 SENSOR_FAULTS = ["level_shift", "stuck_sensor", "lost_correlation", "noise_burst"]
 KINDS = [*SENSOR_FAULTS, "failure"]

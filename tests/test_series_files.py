@@ -10,13 +10,8 @@ import pandas as pd
 import pytest
 from pandas.testing import assert_frame_equal, assert_series_equal
 
+from skad import load_keogh_discords, load_pump_sensors, load_skab, make_sensors
 from skad.datasets._files import find_tables
-from skad.datasets._sensors import (
-    load_keogh_discords,
-    load_pump_sensors,
-    load_skab,
-    make_sensors,
-)
 
 
 def text_of(table, **params):

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from skad.thresholds._unlabelled import QuantileThreshold
+from skad.thresholds._counting import QuantileThreshold
 
 
 class HeldOutThreshold:

@@ -1,4 +1,4 @@
-"""What makers and readers of data share: checks, and tables read from text files."""
+"""Shared by generators and readers: checks, and reading tables from text files."""
 
 import csv
 import gzip
@@ -8,6 +8,8 @@ import zlib
 from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
+from itertools import islice
 from numbers import Integral
 from pathlib import Path
 
@@ -16,14 +18,15 @@ import pandas as pd
 
 from skad._validation import InvalidParameterError
 
-# Kinds of columns, as the messages say them. A tuple of labels, all text or all whole
-# numbers, is a kind too.
+# Kinds of columns, in the words of the messages. A tuple of labels, all of them text or
+# all whole numbers, is a kind too.
 NUMBER = "a finite number"
 NUMBER_OR_NOTHING = "a finite number or nothing"
 TIME = "a date and time such as 2018-04-01 00:00:00"
 
-_NOTHING = ("", "NA", "NaN", "nan")
-# Lists of the files beside them, which the folders of real data hold too.
+_MISSING = ("", "NA", "NaN", "nan")
+_NO_ROWS = "column 1: found no rows; expected at least one."
+# The folders of real data also hold lists of their files, under these names.
 _LISTS = ("files", "verify")
 
 Layout = Mapping[str, str | tuple]
@@ -37,18 +40,47 @@ def check_count(name, value, lowest) -> None:
 
 
 def open_text(path):
-    """Open a file of text, packed with gzip if its name ends in ".gz"."""
+    """Open a text file, compressed with gzip if its name ends in ".gz"."""
     opened = gzip.open if path.suffix == ".gz" else open
     return opened(path, "rt", encoding="utf-8-sig", errors="replace")
 
 
 @contextmanager
 def damage_named(path):
-    """Name the file in errors of packed data that are damaged or cut off."""
+    """Name the file in errors of compressed data that are damaged or cut off."""
     try:
         yield
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise ValueError(f"{path} is damaged or cut off: {error}") from error
+
+
+def find_fault(path, find_in_line, *, nothing, first_line=1) -> str:
+    """Say where the first fault of a file is, and what it is.
+
+    Parameters
+    ----------
+    path : Path
+        The file, which pandas could not read.
+    find_in_line : callable
+        Takes a line and says what is wrong with it, or returns None.
+    nothing : str
+        What to say if there is no line.
+    first_line : int, default=1
+        Number of the first line that may be at fault.
+    """
+    is_empty = True
+    with open_text(path) as file:
+        lines = enumerate(file, start=1)
+        for number, line in islice(lines, first_line - 1, None):
+            if not line.strip():  # pandas skips it too
+                continue
+            is_empty = False
+            fault = find_in_line(line)
+            if fault is not None:
+                return f"line {number}, {fault}"
+    if is_empty:
+        return f"line {first_line}, {nothing}"
+    return "pandas cannot read it as a table of this layout."
 
 
 # ---------------------------------------------------------------------------
@@ -105,10 +137,10 @@ def read_table(path, layouts: Sequence[Layout], *, delimiter=",") -> pd.DataFram
     Parameters
     ----------
     path : str or path-like
-        The file, as text or, if its name ends in ".gz", packed with gzip.
+        The file, as text or, if its name ends in ".gz", compressed with gzip.
     layouts : sequence of mapping from str to kind
-        The names of the columns, in their order, and what stands in them. The last
-        column must be one where nothing may be missing: that tells short lines.
+        The names of the columns, in order, and what they hold. No value may be missing
+        in the last column: that is how short lines are noticed.
     delimiter : str, default=","
         What separates the columns.
 
@@ -136,7 +168,11 @@ def read_table(path, layouts: Sequence[Layout], *, delimiter=",") -> pd.DataFram
             raise ValueError(f"{path}, line 1, {fault}")
         table = _parse(path, layout, delimiter)
         if table is None:
-            raise ValueError(f"{path}, {_find_fault(path, layout, delimiter)}")
+            find_in_line = partial(
+                _find_fault_in_line, layout=layout, delimiter=delimiter
+            )
+            fault = find_fault(path, find_in_line, first_line=2, nothing=_NO_ROWS)
+            raise ValueError(f"{path}, {fault}")
     return table
 
 
@@ -152,7 +188,7 @@ def _is_text(kind) -> bool:
 
 
 def _parse(path, layout, delimiter) -> pd.DataFrame | None:
-    """Parse the table in one go; None if anything in it is wrong."""
+    """Parse the table in one go; None if anything is wrong with it."""
     kinds = list(layout.values())
     try:
         table = pd.read_csv(
@@ -162,7 +198,7 @@ def _parse(path, layout, delimiter) -> pd.DataFrame | None:
             skiprows=1,
             dtype={i: str if _is_text(kind) else float for i, kind in enumerate(kinds)},
             keep_default_na=False,
-            na_values=list(_NOTHING),
+            na_values=list(_MISSING),
             compression="gzip" if path.suffix == ".gz" else None,
         )
         if table.shape[1] != len(kinds):
@@ -188,7 +224,7 @@ def _is_sound(column, kind) -> bool:
     return not wrong.any()
 
 
-# What follows only runs when something is wrong, and tells where and what.
+# What follows only runs when something is wrong, and says where and what.
 
 
 def _find_fault_in_header(path, layouts, delimiter) -> str:
@@ -230,24 +266,8 @@ def _count_alike(header, layout) -> tuple[int, int]:
     return len(set(header) & set(layout)), n_same
 
 
-def _find_fault(path, layout, delimiter) -> str:
-    """Tell where the first fault behind the header is, and what."""
-    n_lines = 0
-    with open_text(path) as file:
-        next(file)
-        for number, line in enumerate(file, start=2):
-            if not line.strip():  # pandas skips it too
-                continue
-            n_lines += 1
-            fault = _find_fault_in_line(_split(line, delimiter), layout)
-            if fault is not None:
-                return f"line {number}, {fault}"
-    if not n_lines:
-        return "line 2, column 1: found no rows; expected at least one."
-    return "pandas cannot read it as a table."
-
-
-def _find_fault_in_line(fields, layout) -> str | None:
+def _find_fault_in_line(line, layout, delimiter) -> str | None:
+    fields = _split(line, delimiter)
     names = list(layout)
     if len(fields) != len(names):
         column = min(len(fields), len(names)) + 1
@@ -271,7 +291,7 @@ def _fits(field, kind) -> bool:
         return _is_time(field)
     if _is_text(kind):
         return field in kind
-    if field in _NOTHING:
+    if field in _MISSING:
         return kind == NUMBER_OR_NOTHING
     try:
         value = float(field)

@@ -10,12 +10,13 @@ from sklearn.base import clone
 from skad._nesting import core_of
 from skad._validation import check_outlier_labels, num_samples, warn
 from skad.evaluation._parts import Finding, Part, check_parts
-from skad.evaluation._protocol import describe, find_doubts, find_windows, needs_labels
+from skad.evaluation._protocol import describe, find_doubts, find_windows
 from skad.evaluation._references import REFERENCES
 from skad.evaluation._report import FIGURES, EvaluationReport
 from skad.evaluation._runs import Task, run_all
 from skad.series._rows import Rows, index_of, read_index
 from skad.thresholds._labelled import FBetaThreshold
+from skad.thresholds._rule import needs_labels
 
 __all__ = ["evaluate"]
 

@@ -9,6 +9,7 @@ from skad._validation import check_outlier_labels
 from skad.series._events import find_ranges
 from skad.series._windowed import WindowedDetector
 from skad.series._windows import SlidingWindow
+from skad.thresholds._rule import needs_labels
 
 
 def find_windows(estimator) -> int | None:
@@ -64,11 +65,6 @@ def _describe_threshold(task) -> str:
     source = "scores and labels" if needs_labels(task.rule) else "scores"
     rule = " ".join(repr(task.rule).split())
     return f"found by {rule} on {source} of the validation rows, for each run"
-
-
-def needs_labels(rule) -> bool:
-    """Whether a rule reads labels."""
-    return getattr(rule, "needs_labels", False)
 
 
 def _describe_rows(detectors, *, is_series) -> str:

@@ -14,8 +14,8 @@ from skad._nesting import inside
 from skad._validation import check_random_state, num_samples, safe_indexing
 from skad.detectors._linear import LinearAutoencoder
 from skad.series._windowed import WindowedDetector
-from skad.thresholds._detectors import TunedThresholdDetector
-from skad.thresholds._unlabelled import QuantileThreshold
+from skad.thresholds._counting import QuantileThreshold
+from skad.thresholds._tuned import TunedThresholdDetector
 
 
 class NeighborDetector(ThresholdMixin, BaseEstimator):

@@ -22,7 +22,8 @@ from skad.metrics._event_scores import (
 from skad.metrics._report import detection_report
 from skad.series._rows import Rows
 from skad.thresholds._cuts import threshold_between
-from skad.thresholds._detectors import FixedThresholdDetector, TunedThresholdDetector
+from skad.thresholds._fixed import FixedThresholdDetector
+from skad.thresholds._tuned import TunedThresholdDetector
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,21 +1,22 @@
 """A rule with a guarantee on false alarms."""
 
 from numbers import Real
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy.stats import false_discovery_control
-from sklearn.base import BaseEstimator
 
-from skad._validation import Interval, check_is_fitted, fit_context, warn
+from skad._validation import Interval, check_is_fitted, warn
 from skad.thresholds._cuts import check_scores
+from skad.thresholds._rule import ThresholdRule
 
 
-class ConformalThreshold(BaseEstimator):
+class ConformalThreshold(ThresholdRule):
     """Threshold with a guaranteed rate of false alarms; no labels needed.
 
-    Split conformal detection: scores of normal rows that the detector has not seen, the
-    calibration scores, tell how low the score of a further normal row may be.
+    Split conformal detection: the calibration scores, those of normal rows that the
+    detector was not trained on, show how low the score of another normal row may be.
 
     Parameters
     ----------
@@ -38,35 +39,36 @@ class ConformalThreshold(BaseEstimator):
     Notes
     -----
     The threshold is the k-th lowest of the n calibration scores, ``k = floor(alpha * (n
-    + 1))``; the score itself is not flagged, nor are those that tie with it. If k is 0,
-    it is minus infinity: nothing is flagged, and a warning says how many scores are
+    + 1))``; that score itself is not flagged, nor are those that tie with it. If k is
+    0, it is minus infinity: nothing is flagged, and a warning says how many scores are
     needed.
 
-    **The promise.** If a new normal row and the calibration rows are exchangeable (any
-    order of them is equally probable, as for independent rows of one distribution), the
-    probability that it is flagged is at most alpha, and at least ``alpha - 1 / (n +
-    1)`` if scores do not tie. Nothing else is assumed, neither of the scores nor of the
-    detector. It holds on average over calibration sets: the rate of false alarms with
-    one set varies around it like Beta(k, n + 1 - k), with a standard deviation of about
-    ``sqrt(alpha / n)``; alpha = 0.01 with 1,000 scores may well be 0.004 or 0.016.
+    **The guarantee.** If a new normal row and the calibration rows are exchangeable
+    (any order of them is equally probable, as for independent rows of one
+    distribution), the probability that it is flagged is at most alpha, and at least
+    ``alpha - 1 / (n + 1)`` if scores do not tie. Nothing else is assumed, neither about
+    the scores nor about the detector. It holds on average over calibration sets: the
+    rate of false alarms with one set varies around it like Beta(k, n + 1 - k), with a
+    standard deviation of about ``sqrt(alpha / n)``; for alpha = 0.01 with 1,000 scores,
+    0.004 or 0.016 is quite possible.
 
     **What breaks it.** Rows that the detector was trained on (their scores are too
     high), drift (new rows are not like the old ones), and *time*. Scores of overlapping
-    windows, or of neighbouring rows, repeat each other, so that a stretch of them tells
-    no more than a few independent ones. With 199 windows of 50 rows of noise, each one
-    row further than the last, and alpha = 0.05, the rate of false alarms is 0.13 on
-    average, above 0.1 in nearly half of the draws and below 0.025 in a sixth; with 199
-    windows that do not overlap it is 0.05 ± 0.015, as promised. So either calibrate on
+    windows, or of neighbouring rows, repeat each other, so that a stretch of them says
+    no more than a few independent ones. With 199 windows of 50 rows of noise, each
+    starting one row after the last, and alpha = 0.05, the rate of false alarms is 0.13
+    on average, above 0.1 in nearly half of the draws and below 0.025 in a sixth; with
+    199 windows that do not overlap it is 0.05 ± 0.015, as guaranteed. So calibrate on
     windows that do not overlap (`stride` at least the window length, and a gap as long
-    as the series remembers), or on a stretch of many hundred window lengths, or on
+    as the memory of the series), or on a stretch of many hundred window lengths, or on
     other series of the same kind; and leave a gap between training and calibration
     rows. The same holds for the scores that WindowedDetector gives to rows.
 
     Anomalies among the calibration rows make the rule flag less, not more. In
-    TunedThresholdDetector the promise is that of split conformal detection if the
+    TunedThresholdDetector the guarantee is that of split conformal detection if the
     detector that is kept is the one that gave the scores: `X_val`, ``cv="prefit"``, or
-    a float for `cv` with ``refit=False``. Scores pooled from folds, and a refit
-    afterwards, keep it about, not by proof.
+    a float for `cv` with ``refit=False``. With scores pooled from folds, and a refit
+    afterwards, it holds approximately, without proof.
 
     References
     ----------
@@ -93,33 +95,12 @@ class ConformalThreshold(BaseEstimator):
         "alpha": [Interval(Real, 0, 1, closed="neither")]
     }
 
-    def __init__(self, alpha=0.01):
+    def __init__(self, alpha: float = 0.01):
         self.alpha = alpha
 
-    @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, scores, y=None):
-        """Find the threshold.
-
-        Parameters
-        ----------
-        scores : array-like of shape (n_samples,) or (n_samples, 1)
-            Scores of normal rows that the detector was not trained on, higher = more
-            normal.
-        y : None
-            Ignored.
-
-        Returns
-        -------
-        self : object
-            The fitted rule.
-
-        Warns
-        -----
-        UserWarning
-            If the scores are too few to flag anything at this `alpha`.
-        """
-        ordered = np.sort(check_scores(scores))
-        # compared as p-values are, not multiplied: 0.29 * 100 falls short of 29
+    def _find(self, scores, is_anomaly):
+        ordered = np.sort(scores)
+        # compared like p-values, not multiplied: 0.29 * 100 falls short of 29
         ranks = np.arange(1, len(ordered) + 1) / (len(ordered) + 1)
         n_below = int(np.searchsorted(ranks, self.alpha, side="right"))
         if n_below == 0:
@@ -128,12 +109,13 @@ class ConformalThreshold(BaseEstimator):
                 " nothing will be flagged. At least "
                 f"{np.ceil(round(1 / self.alpha, 9)) - 1:.0f} are needed."
             )
-        self.threshold_ = float(ordered[n_below - 1]) if n_below else -np.inf
         self.calibration_scores_ = ordered
-        return self
+        return float(ordered[n_below - 1]) if n_below else -np.inf
 
-    def p_values(self, scores, *, adjust=None):
-        """Tell how unusual scores are among those of normal rows.
+    def p_values(
+        self, scores: ArrayLike, *, adjust: Literal["bh", "by"] | None = None
+    ) -> NDArray[np.float64]:
+        """Compute how unusual scores are among those of normal rows.
 
         Parameters
         ----------
@@ -143,8 +125,8 @@ class ConformalThreshold(BaseEstimator):
             None: each row by itself; p <= alpha for at most a share alpha of the normal
             rows. "bh" (Benjamini and Hochberg) and "by" (Benjamini and Yekutieli): for
             all rows together; if those with p <= q are flagged, the expected share of
-            normal rows among the flagged ones is at most q. "bh" takes the rows to be
-            independent of each other, "by" takes any dependence, at a price.
+            normal rows among the flagged ones is at most q. "bh" assumes that the rows
+            are independent of each other; "by" allows any dependence, and finds less.
 
         Returns
         -------

@@ -32,7 +32,7 @@ def threshold_below(ordered, n_below) -> float:
     """Put a threshold above the `n_below` lowest of the scores in ascending order.
 
     It is the midpoint between two neighbouring distinct scores, so that rounding cannot
-    move a row across it. Scores that tie are never parted: all of them stay above.
+    move a row across it. Scores that tie are never separated: all of them stay above.
     """
     n_below = int(np.searchsorted(ordered, ordered[n_below], side="left"))
     if n_below == 0:
@@ -59,7 +59,7 @@ def threshold_between(below, above) -> float:
 
 
 def _next_float(value, towards) -> float:
-    with np.errstate(over="ignore"):  # behind the largest float stands infinity
+    with np.errstate(over="ignore"):  # infinity follows the largest float
         return float(np.nextafter(value, towards))
 
 
@@ -102,6 +102,6 @@ def in_units(scores) -> tuple[np.ndarray, int]:
 
 
 def from_units(value, exponent) -> float:
-    """Undo `in_units`; what lies beyond the floats is infinite."""
+    """Undo `in_units`; what is too large for a float becomes infinite."""
     with np.errstate(over="ignore"):
         return float(np.ldexp(value, exponent))

@@ -4,26 +4,26 @@ from numbers import Real
 from typing import ClassVar
 
 import numpy as np
-from sklearn.base import BaseEstimator
 
-from skad._validation import Interval, fit_context, warn
+from skad._validation import Interval, warn
 from skad.thresholds._cuts import (
     alarm_counts,
-    check_labelled_scores,
     fbeta_curve,
     first_best,
     threshold_above,
     threshold_between,
 )
+from skad.thresholds._rule import ThresholdRule
 
 
-class FBetaThreshold(BaseEstimator):
+class FBetaThreshold(ThresholdRule):
     """Threshold with the best F-beta on labelled scores.
 
     Parameters
     ----------
     beta : float, default=1.0
-        Weight of recall against precision, > 0; 0.1 counts false alarms, 2 misses.
+        Weight of recall against precision, > 0: 0.1 is strict about false alarms, 2
+        about misses.
 
     Attributes
     ----------
@@ -35,17 +35,17 @@ class FBetaThreshold(BaseEstimator):
     See Also
     --------
     PrecisionFloorThreshold : Bounds the share of false alarms among the alarms.
-    CostThreshold : Weighs false alarms against misses in one's own units.
+    CostThreshold : Weighs false alarms against misses by their costs.
     QuantileThreshold : Needs no labels.
     TunedThresholdDetector : Applies a rule to a detector.
 
     Notes
     -----
-    F_beta = (1 + beta^2) P R / (beta^2 P + R), anomalies being the positive class. The
-    search is exact: it looks at every threshold between two distinct scores. A grid of
-    evenly spaced thresholds, as the ECG study and scikit-learn's
-    ``TunedThresholdClassifierCV`` use, misses the best one where scores are
-    heavy-tailed. Among equally good thresholds it takes the lowest: fewest alarms.
+    F_beta = (1 + beta^2) P R / (beta^2 P + R), with anomalies as the positive class.
+    The search is exact: it looks at every threshold between two distinct scores. A grid
+    of evenly spaced thresholds, as in the ECG study and in scikit-learn's
+    ``TunedThresholdClassifierCV``, misses the best one where scores are heavy-tailed.
+    Among equally good thresholds, the rule takes the lowest: fewest alarms.
 
     References
     ----------
@@ -62,43 +62,20 @@ class FBetaThreshold(BaseEstimator):
     _parameter_constraints: ClassVar = {
         "beta": [Interval(Real, 0, None, closed="neither")]
     }
-    # Tells the tuner that y must hold both classes.
     needs_labels = True
 
-    def __init__(self, beta=1.0):
+    def __init__(self, beta: float = 1.0):
         self.beta = beta
 
-    @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, scores, y):
-        """Find the threshold.
-
-        Parameters
-        ----------
-        scores : array-like of shape (n_samples,) or (n_samples, 1)
-            Scores, higher = more normal.
-        y : array-like of shape (n_samples,)
-            Labels of both classes, {-1 = anomaly, +1} or {0, 1 = anomaly}.
-
-        Returns
-        -------
-        self : object
-            The fitted rule.
-
-        Raises
-        ------
-        ValueError
-            If `y` is in neither coding, or holds one class only.
-        """
-        scores, is_anomaly = check_labelled_scores(scores, y)
+    def _find(self, scores, is_anomaly):
         thresholds, fbeta = fbeta_curve(scores, is_anomaly, self.beta)
         best = first_best(fbeta)
         self.best_score_ = float(fbeta[best])
-        self.threshold_ = threshold_between(thresholds[best - 1], thresholds[best])
-        return self
+        return threshold_between(thresholds[best - 1], thresholds[best])
 
 
-class PrecisionFloorThreshold(BaseEstimator):
-    """Threshold with the best recall whose precision does not fall below a floor.
+class PrecisionFloorThreshold(ThresholdRule):
+    """Threshold with the best recall among those that reach a precision.
 
     Parameters
     ----------
@@ -122,18 +99,18 @@ class PrecisionFloorThreshold(BaseEstimator):
 
     Notes
     -----
-    max recall subject to TP / (TP + FP) >= min_precision, anomalies being the positive
-    class. The search is exact: it looks at every threshold between two distinct scores,
-    and above them all. Among thresholds with the same recall it takes the lowest:
-    fewest alarms.
+    max recall subject to TP / (TP + FP) >= min_precision, with anomalies as the
+    positive class. The search is exact: it looks at every threshold between two
+    distinct scores, and above all of them. Among thresholds with the same recall, the
+    rule takes the lowest: fewest alarms.
 
-    If no threshold reaches the floor, it takes the best precision there is (and of the
-    thresholds that reach it the one with the best recall), and a warning says so.
+    If no threshold reaches the floor, the rule takes the best precision there is (and,
+    among the thresholds that reach it, the one with the best recall), and warns.
 
     Precision depends on how common anomalies are: the floor holds for rows in which
-    they are as common as in those that the rule was fitted on. With few alarms it is
-    known roughly only: nine right alarms of nine are compatible with a precision of 0.7
-    (95 %, one-sided).
+    they are as common as in those that the rule was fitted on. With few alarms,
+    precision is only known roughly: nine correct alarms out of nine are compatible with
+    a precision of 0.7 (95 %, one-sided).
 
     Examples
     --------
@@ -148,56 +125,28 @@ class PrecisionFloorThreshold(BaseEstimator):
     _parameter_constraints: ClassVar = {
         "min_precision": [Interval(Real, 0, 1, closed="right")]
     }
-    # Tells the tuner that y must hold both classes.
     needs_labels = True
 
-    def __init__(self, min_precision=0.9):
+    def __init__(self, min_precision: float = 0.9):
         self.min_precision = min_precision
 
-    @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, scores, y):
-        """Find the threshold.
-
-        Parameters
-        ----------
-        scores : array-like of shape (n_samples,) or (n_samples, 1)
-            Scores, higher = more normal.
-        y : array-like of shape (n_samples,)
-            Labels of both classes, {-1 = anomaly, +1} or {0, 1 = anomaly}.
-
-        Returns
-        -------
-        self : object
-            The fitted rule.
-
-        Raises
-        ------
-        ValueError
-            If `y` is in neither coding, or holds one class only.
-
-        Warns
-        -----
-        UserWarning
-            If no threshold reaches `min_precision`.
-        """
-        scores, is_anomaly = check_labelled_scores(scores, y)
+    def _find(self, scores, is_anomaly):
         distinct, n_flagged, n_detected = alarm_counts(scores, is_anomaly)
         precision = n_detected / n_flagged
         is_allowed = precision >= self.min_precision
         if not is_allowed.any():
             warn(
-                f"No threshold reaches min_precision={self.min_precision}; the one "
-                f"with the best precision, {precision.max():.3g}, is taken."
+                f"No threshold reaches min_precision={self.min_precision}; using the "
+                f"one with the best precision, {precision.max():.3g}."
             )
             is_allowed = precision == precision.max()
         best = int(np.argmax(np.where(is_allowed, n_detected, -1)))
         self.precision_ = float(precision[best])
         self.recall_ = float(n_detected[best] / is_anomaly.sum())
-        self.threshold_ = threshold_above(distinct, best)
-        return self
+        return threshold_above(distinct, best)
 
 
-class CostThreshold(BaseEstimator):
+class CostThreshold(ThresholdRule):
     """Threshold with the lowest total cost of false alarms and misses.
 
     Parameters
@@ -221,14 +170,14 @@ class CostThreshold(BaseEstimator):
     Notes
     -----
     cost = false_alarm_cost * FP + miss_cost * FN. The search is exact: it looks at
-    every threshold between two distinct scores, below them all and above them all. Only
-    the ratio of the two costs counts. Among equally cheap thresholds it takes the
-    lowest: fewest alarms.
+    every threshold between two distinct scores, below all of them and above all of
+    them. Only the ratio of the two costs counts. Among equally cheap thresholds, the
+    rule takes the lowest: fewest alarms.
 
-    Rows are counted, not events, and a hit is free. The threshold is the cheapest on
-    rows in which anomalies are as common as in those that the rule was fitted on; if
-    validation rows hold `a` times as many as there are in use, divide `miss_cost` by
-    `a`.
+    Rows are counted, not events, and a correct alarm costs nothing. The threshold is
+    the cheapest on rows in which anomalies are as common as in those that the rule was
+    fitted on; if anomalies are `a` times as common in the validation rows as in use,
+    divide `miss_cost` by `a`.
 
     References
     ----------
@@ -249,35 +198,13 @@ class CostThreshold(BaseEstimator):
         "false_alarm_cost": [Interval(Real, 0, None, closed="neither")],
         "miss_cost": [Interval(Real, 0, None, closed="neither")],
     }
-    # Tells the tuner that y must hold both classes.
     needs_labels = True
 
-    def __init__(self, false_alarm_cost=1.0, miss_cost=10.0):
+    def __init__(self, false_alarm_cost: float = 1.0, miss_cost: float = 10.0):
         self.false_alarm_cost = false_alarm_cost
         self.miss_cost = miss_cost
 
-    @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, scores, y):
-        """Find the threshold.
-
-        Parameters
-        ----------
-        scores : array-like of shape (n_samples,) or (n_samples, 1)
-            Scores, higher = more normal.
-        y : array-like of shape (n_samples,)
-            Labels of both classes, {-1 = anomaly, +1} or {0, 1 = anomaly}.
-
-        Returns
-        -------
-        self : object
-            The fitted rule.
-
-        Raises
-        ------
-        ValueError
-            If `y` is in neither coding, or holds one class only.
-        """
-        scores, is_anomaly = check_labelled_scores(scores, y)
+    def _find(self, scores, is_anomaly):
         distinct, n_flagged, n_detected = alarm_counts(scores, is_anomaly)
         n_false = np.append(0, n_flagged - n_detected)
         n_missed = is_anomaly.sum() - np.append(0, n_detected)
@@ -285,5 +212,4 @@ class CostThreshold(BaseEstimator):
         # the lowest of the cheapest: costs equal but for rounding
         best = int(np.argmax(costs <= costs.min() * (1 + 1e-12)))
         self.best_cost_ = float(costs[best])
-        self.threshold_ = threshold_above(distinct, best - 1)
-        return self
+        return threshold_above(distinct, best - 1)

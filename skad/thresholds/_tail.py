@@ -5,20 +5,20 @@ from typing import ClassVar
 
 import numpy as np
 from scipy.stats import genpareto
-from sklearn.base import BaseEstimator
 
-from skad._validation import Interval, fit_context, warn
-from skad.thresholds._cuts import check_scores, from_units, in_units
+from skad._validation import Interval, warn
+from skad.thresholds._cuts import from_units, in_units
+from skad.thresholds._rule import ThresholdRule
 
-# Below this many different excesses a shape cannot be told from them.
+# Fewer different excesses than this are too few to estimate a shape.
 _MIN_EXCESSES = 10
 
 
-class POTThreshold(BaseEstimator):
+class POTThreshold(ThresholdRule):
     """Threshold from extreme value theory, by peaks over threshold; no labels needed.
 
-    For risks so small that no quantile of the scores can be counted: one false alarm in
-    10,000 rows, from 5,000 of them.
+    For risks that are too small to be read off a quantile of the scores: one false
+    alarm in 10,000 rows, from 5,000 of them.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ class POTThreshold(BaseEstimator):
     threshold_ : float
         A score below it is an anomaly.
     tail_start_ : float
-        Where the tail begins: the scores below it were fitted.
+        Where the tail begins: the distribution is fitted to the scores below it.
     n_excesses_ : int
         Number of the scores below `tail_start_`.
     shape_ : float
@@ -44,36 +44,35 @@ class POTThreshold(BaseEstimator):
 
     See Also
     --------
-    QuantileThreshold : Counts, where there are scores enough.
-    ConformalThreshold : Assumes no tail.
+    QuantileThreshold : Counts, where there are enough scores.
+    ConformalThreshold : Assumes nothing about the tail.
 
     Notes
     -----
-    The excesses of the errors x = -score over a high t follow, for nearly every
-    distribution and the better the higher t is, a generalised Pareto distribution
+    The excesses of the errors x = -score over a high t follow a generalised Pareto
+    distribution, for nearly every distribution of x and the better the higher t is
     (Pickands, Balkema and de Haan). With its shape g and scale s, fitted by maximum
     likelihood (scipy), n scores and n_t excesses over their quantile t of `level`,
 
         threshold = -(t + s / g * ((risk * n / n_t)^-g - 1)),
 
-    and ``-(t - s * log(risk * n / n_t))`` for g = 0. A tail that is fitted with an end
-    point (g < 0) puts the threshold before it, however small the risk: a row beyond all
-    that was seen is always flagged. The streaming versions of the paper (SPOT, DSPOT)
-    are not here.
+    and ``-(t - s * log(risk * n / n_t))`` for g = 0. A fitted tail that ends (g < 0)
+    puts the threshold before its end, however small the risk: a row beyond all that
+    was seen is always flagged. The streaming versions of the paper (SPOT, DSPOT) are
+    not implemented.
 
-    With fewer than 10 different excesses, an exponential tail (g = 0, s the mean
-    excess) is taken, with a warning. Where the lowest scores tie so that there are none
-    at all, the threshold is the lowest score: nothing that was seen is flagged. Where
-    ties leave so few excesses that they are no more than the risk allows, it is
-    `tail_start_`.
+    With fewer than 10 different excesses, the rule assumes an exponential tail (g = 0,
+    s the mean excess), and warns. Where the lowest scores tie so that there are no
+    excesses at all, the threshold is the lowest score: no score of the fit is flagged.
+    Where ties leave no more excesses than the risk allows, it is `tail_start_`.
 
-    It assumes that the scores come from normal rows that the detector was not trained
-    on, and that the tail goes on as it begins. Anomalies among the scores become the
-    tail: the threshold moves below most of them. Few excesses err towards false alarms:
-    of seven distributions, normal to heavy-tailed, 1,000 scores and the default risk
-    gave 1.5 times the risk on average (single fits 0.3 to 4 times), 5,000 scores 1.1
-    times (0.5 to 1.9); a risk of 1e-4 gave 7 and 2 times. Scores of neighbouring rows
-    or overlapping windows repeat each other, and count as fewer.
+    The rule assumes that the scores come from normal rows that the detector was not
+    trained on, and that the tail continues as it begins. Anomalies among the scores
+    become the tail: the threshold moves below most of them. Few excesses err towards
+    false alarms: over seven distributions, normal to heavy-tailed, 1,000 scores and the
+    default risk gave 1.5 times the risk on average (single fits 0.3 to 4 times), 5,000
+    scores 1.1 times (0.5 to 1.9); a risk of 1e-4 gave 7 and 2 times. Scores of
+    neighbouring rows or overlapping windows repeat each other, and count as fewer.
 
     References
     ----------
@@ -98,56 +97,30 @@ class POTThreshold(BaseEstimator):
         "level": [Interval(Real, 0, 1, closed="neither")],
     }
 
-    def __init__(self, risk=1e-3, level=0.98):
+    def __init__(self, risk: float = 1e-3, level: float = 0.98):
         self.risk = risk
         self.level = level
 
-    @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, scores, y=None):
-        """Find the threshold.
-
-        Parameters
-        ----------
-        scores : array-like of shape (n_samples,) or (n_samples, 1)
-            Scores, higher = more normal.
-        y : None
-            Ignored.
-
-        Returns
-        -------
-        self : object
-            The fitted rule.
-
-        Raises
-        ------
-        ValueError
-            If `risk` is not below ``1 - level``.
-
-        Warns
-        -----
-        UserWarning
-            If there are too few excesses to fit their shape.
-        """
+    def _find(self, scores, is_anomaly):
         if self.risk >= 1 - self.level:
             raise ValueError(
                 f"risk={self.risk} is not below 1 - level={1 - self.level:.3g}, the "
-                "share of the tail; lower level, or take QuantileThreshold(risk)."
+                "share of the tail; lower level, or use QuantileThreshold(risk)."
             )
-        scores, exponent = in_units(check_scores(scores))
+        scores, exponent = in_units(scores)
         errors = np.sort(-scores)
         start = np.quantile(errors, self.level)
         excesses = errors[errors > start] - start
         shape, scale = self._fit_tail(excesses, len(errors))
         # no more than 1: ties at the start may leave fewer excesses than risk allows
         share = min(1.0, self.risk * len(errors) / max(1, len(excesses)))
-        with np.errstate(over="ignore"):  # the quantile may lie beyond the floats
+        with np.errstate(over="ignore"):  # the quantile may be too large for a float
             excess = scale * genpareto.isf(share, shape)
         self.tail_start_ = from_units(-start, exponent)
         self.n_excesses_ = len(excesses)
         self.shape_ = shape
         self.scale_ = from_units(scale, exponent)
-        self.threshold_ = from_units(-(start + excess), exponent)
-        return self
+        return from_units(-(start + excess), exponent)
 
     def _fit_tail(self, excesses, n_scores):
         """Shape and scale of the excesses; scale 0 if there are none."""
@@ -158,7 +131,7 @@ class POTThreshold(BaseEstimator):
                 "exponential tail is assumed. Fit on more scores, or lower the level."
             )
             return 0.0, float(excesses.mean()) if len(excesses) else 0.0
-        # The search of scipy starts from, and stops at, sizes around 1.
+        # scipy's search starts and stops at sizes around 1
         unit = excesses.mean()
         shape, _, scale = genpareto.fit(excesses / unit, floc=0)
         return float(shape), float(scale * unit)

@@ -1,0 +1,89 @@
+"""The base of all error models."""
+
+from typing import ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+
+
+class BaseErrorModel(BaseEstimator):
+    """Base of error models: what a detector calls.
+
+    To write a model, inherit from this class and implement `contributions`, and `fit`
+    if the model learns something. If its errors cannot be divided among channels,
+    implement `timestep_errors` instead.
+    """
+
+    # Whether fit also needs the codes of the training windows.
+    uses_codes: ClassVar[bool] = False
+
+    def fit(
+        self,
+        residuals: NDArray,
+        codes: NDArray | None = None,
+        train_codes: NDArray | None = None,
+    ) -> Self:
+        """Learn from the residuals of normal windows.
+
+        Parameters
+        ----------
+        residuals : ndarray of shape (n_windows, window_length, n_channels)
+            ``X - reconstruct(X)`` of the held-out windows, or of the training windows
+            if none were held out.
+        codes : ndarray of shape (n_windows, latent_dim) or None
+            Their latent codes.
+        train_codes : ndarray of shape (n_train, latent_dim) or None
+            Codes of the training windows, for models with ``uses_codes``; None if
+            `codes` are these.
+
+        Returns
+        -------
+        self : object
+            The fitted model.
+        """
+        return self
+
+    def contributions(
+        self, residuals: NDArray, codes: NDArray | None = None
+    ) -> NDArray[np.float64]:
+        """Divide the error of every timestep among the channels.
+
+        Parameters
+        ----------
+        residuals : ndarray of shape (n_windows, window_length, n_channels)
+            ``X - reconstruct(X)``.
+        codes : ndarray of shape (n_windows, latent_dim) or None
+            Latent codes of the windows.
+
+        Returns
+        -------
+        shares : ndarray of shape (n_windows, window_length, n_channels)
+            Added up over channels, they give `timestep_errors`.
+        """
+        raise NotImplementedError(f"{type(self).__name__} lacks contributions.")
+
+    def timestep_errors(
+        self, residuals: NDArray, codes: NDArray | None = None
+    ) -> NDArray[np.float64]:
+        """Error of every timestep.
+
+        Parameters
+        ----------
+        residuals : ndarray of shape (n_windows, window_length, n_channels)
+            ``X - reconstruct(X)``.
+        codes : ndarray of shape (n_windows, latent_dim) or None
+            Latent codes of the windows.
+
+        Returns
+        -------
+        errors : ndarray of shape (n_windows, window_length)
+            Higher = more anomalous.
+        """
+        return self.contributions(residuals, codes).sum(axis=2)
+
+    def window_errors(
+        self, residuals: NDArray, codes: NDArray | None = None
+    ) -> NDArray[np.float64]:
+        """Error of every window, the mean over its timesteps; see `timestep_errors`."""
+        return self.timestep_errors(residuals, codes).mean(axis=1)

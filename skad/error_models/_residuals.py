@@ -1,0 +1,240 @@
+"""Error models that look at the residuals alone."""
+
+from numbers import Real
+from typing import ClassVar, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import eigh
+from sklearn.covariance import LedoitWolf, ShrunkCovariance
+
+from skad._validation import Interval, StrOptions, fit_context, warn
+from skad.error_models._base import BaseErrorModel
+
+# Divided by it, the square of the largest float32 residual is still finite.
+_LEAST_SCALE = 1e-200
+
+
+class MeanSquaredErrors(BaseErrorModel):
+    """Mean of the squared residuals, in squared units of the input ("mse").
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skad import MeanSquaredErrors
+    >>> residuals = np.array([[[3.0], [1.0]]])
+    >>> MeanSquaredErrors().fit(residuals).window_errors(residuals)
+    array([5.])
+    """
+
+    def contributions(
+        self, residuals: NDArray, codes: NDArray | None = None
+    ) -> NDArray[np.float64]:
+        """Squared residuals over the number of channels; see `BaseErrorModel`."""
+        return np.square(residuals) / residuals.shape[2]
+
+    def window_errors(
+        self, residuals: NDArray, codes: NDArray | None = None
+    ) -> NDArray[np.float64]:
+        """Mean over timesteps and channels, in one pass; see `BaseErrorModel`."""
+        flat = residuals.reshape(len(residuals), -1)
+        return np.vecdot(flat, flat) / flat.shape[1]
+
+
+class MeanAbsoluteErrors(BaseErrorModel):
+    """Mean of the absolute residuals, in units of the input ("mae").
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skad import MeanAbsoluteErrors
+    >>> residuals = np.array([[[3.0], [-1.0]]])
+    >>> MeanAbsoluteErrors().fit(residuals).window_errors(residuals)
+    array([2.])
+    """
+
+    def contributions(
+        self, residuals: NDArray, codes: NDArray | None = None
+    ) -> NDArray[np.float64]:
+        """Absolute residuals over the number of channels; see `BaseErrorModel`."""
+        return np.abs(residuals) / residuals.shape[2]
+
+
+class StandardizedErrors(BaseErrorModel):
+    """Squared residuals in units of their usual size at each place ("std").
+
+    A place (timestep and channel) that is always hard to reconstruct, such as the
+    steep flank of a heartbeat, no longer hides the others.
+
+    Parameters
+    ----------
+    floor : float, default=0.01
+        Share of the mean squared residual over all places that is added to that of
+        each place, > 0, so that the error of a place that was always reconstructed
+        perfectly does not explode.
+
+    Attributes
+    ----------
+    scale_ : ndarray of shape (window_length, n_channels)
+        Usual squared residual of each place, including the floor.
+
+    Notes
+    -----
+    e(t, c) = r(t, c)^2 / s(t, c)^2 with
+    s(t, c)^2 = mean_n r_n(t, c)^2 + floor * mean_{n,t,c} r^2. The means are taken over
+    the held-out windows; where a detector holds none out, over its training windows,
+    which gives too small a scale if the net has overfitted them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skad import StandardizedErrors
+    >>> usual = np.array([[[10.0], [0.1]], [[-10.0], [0.1]]])
+    >>> model = StandardizedErrors().fit(usual)
+    >>> model.timestep_errors(np.array([[[10.0], [5.0]]])).round(1)
+    array([[ 1., 49.]])
+    """
+
+    _parameter_constraints: ClassVar = {
+        "floor": [Interval(Real, 0, None, closed="neither")]
+    }
+
+    def __init__(self, floor: float = 0.01):
+        self.floor = floor
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(
+        self,
+        residuals: NDArray,
+        codes: NDArray | None = None,
+        train_codes: NDArray | None = None,
+    ) -> Self:
+        """Learn the usual squared residual of each place; see `BaseErrorModel`."""
+        squares = np.mean(np.square(residuals), axis=0)
+        scale = squares + self.floor * squares.mean()
+        # A perfect reconstruction has no scale: then residuals count as they are.
+        perfect = scale.max() < _LEAST_SCALE
+        scale = np.maximum(scale, _LEAST_SCALE)
+        self.scale_ = np.ones_like(scale) if perfect else scale
+        return self
+
+    def contributions(
+        self, residuals: NDArray, codes: NDArray | None = None
+    ) -> NDArray[np.float64]:
+        """Scaled squares over the number of channels; see `BaseErrorModel`."""
+        return np.square(residuals) / (self.scale_ * residuals.shape[2])
+
+
+class MahalanobisErrors(BaseErrorModel):
+    """Mahalanobis distance of the error vectors from those of normal windows.
+
+    Large errors that often come together count less than the same errors where they
+    never do ("mahalanobis").
+
+    Parameters
+    ----------
+    vector : {"timestep", "window"}, default="timestep"
+        What one error vector is: the channels of one timestep (EncDec-AD), or all
+        values of a window, which suits aligned windows such as heartbeats.
+    shrinkage : "ledoit-wolf" or float, default="ledoit-wolf"
+        How far the covariance is shrunk towards a multiple of the identity: the
+        optimum of Ledoit and Wolf, or a share in [0, 1]. 0 is the maximum likelihood
+        estimate of the paper, which needs many more vectors than a vector has values.
+
+    Attributes
+    ----------
+    location_ : ndarray of shape (n_values,)
+        Mean error vector mu.
+    precision_ : ndarray of shape (n_values, n_values)
+        Inverse of the covariance Sigma. Where Sigma is singular (constant or identical
+        channels, fewer vectors than values), its eigenvalues are raised to 1e-9 of the
+        largest: what never varied has a large weight, but not an infinite one. The
+        identity if nothing varied.
+
+    Notes
+    -----
+    (e - mu)^T Sigma^-1 (e - mu) with e = abs(r), mu and Sigma estimated on the held-out
+    windows (the part v_N1 of the paper); where a detector holds none out, on its
+    training windows. It is a squared distance, without unit. With ``vector="window"``
+    it is divided by the window length, and the error of timestep t is its share
+    sum_c d(t, c) (Sigma^-1 d)(t, c) of the sum, d = e - mu. The contribution of one
+    channel is its term of the sum, which can be negative.
+
+    References
+    ----------
+    P. Malhotra et al., "LSTM-based Encoder-Decoder for Multi-sensor Anomaly Detection",
+    2016, section 2.2, arXiv:1607.00148. The shrinkage is not in the paper.
+
+    O. Ledoit and M. Wolf, "A Well-Conditioned Estimator for Large-Dimensional
+    Covariance Matrices", Journal of Multivariate Analysis 88(2), 2004.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skad import MahalanobisErrors
+    >>> residuals = np.random.default_rng(0).normal(size=(50, 4, 2))
+    >>> model = MahalanobisErrors().fit(residuals)
+    >>> model.window_errors(residuals).shape
+    (50,)
+    """
+
+    _parameter_constraints: ClassVar = {
+        "vector": [StrOptions({"timestep", "window"})],
+        "shrinkage": [
+            StrOptions({"ledoit-wolf"}),
+            Interval(Real, 0, 1, closed="both"),
+        ],
+    }
+
+    def __init__(
+        self,
+        vector: Literal["timestep", "window"] = "timestep",
+        *,
+        shrinkage: Literal["ledoit-wolf"] | float = "ledoit-wolf",
+    ):
+        self.vector = vector
+        self.shrinkage = shrinkage
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(
+        self,
+        residuals: NDArray,
+        codes: NDArray | None = None,
+        train_codes: NDArray | None = None,
+    ) -> Self:
+        """Estimate mean and covariance of the error vectors; see `BaseErrorModel`."""
+        _, window_length, n_channels = residuals.shape
+        width = n_channels if self.vector == "timestep" else window_length * n_channels
+        vectors = np.abs(residuals).reshape(-1, width)
+        if len(vectors) == 1:
+            warn(
+                "A single held-out window has no covariance; its Mahalanobis distance "
+                "will be the Euclidean one. Pass X_val, or raise validation_fraction."
+            )
+            self.location_, self.precision_ = vectors[0], np.eye(width)
+            return self
+        estimator = (
+            LedoitWolf(store_precision=False)
+            if self.shrinkage == "ledoit-wolf"
+            else ShrunkCovariance(store_precision=False, shrinkage=self.shrinkage)
+        )
+        estimator.fit(vectors)
+        self.location_ = estimator.location_
+        self.precision_ = _inverse(estimator.covariance_)
+        return self
+
+    def contributions(
+        self, residuals: NDArray, codes: NDArray | None = None
+    ) -> NDArray[np.float64]:
+        """Terms d (Sigma^-1 d) of the squared distance; see `BaseErrorModel`."""
+        deviation = np.abs(residuals).reshape(-1, len(self.location_)) - self.location_
+        shares = (deviation @ self.precision_) * deviation
+        return shares.reshape(residuals.shape)
+
+
+def _inverse(covariance):
+    """Invert a covariance, after raising eigenvalues that are nearly zero."""
+    variances, directions = eigh(covariance)
+    if variances[-1] <= 0:
+        return np.eye(len(covariance))
+    return (directions / np.maximum(variances, 1e-9 * variances[-1])) @ directions.T

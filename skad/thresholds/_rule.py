@@ -1,0 +1,68 @@
+"""The base of all threshold rules."""
+
+from typing import ClassVar, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator
+
+from skad._validation import fit_context
+from skad.thresholds._cuts import check_labelled_scores, check_scores
+
+
+class ThresholdRule(BaseEstimator):
+    """Find a threshold from scores, and from labels if the rule needs them.
+
+    A subclass writes `_find`, and sets ``needs_labels = True`` if it reads labels.
+    """
+
+    needs_labels: ClassVar[bool] = False
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, scores: ArrayLike, y: ArrayLike | None = None) -> Self:
+        """Find the threshold.
+
+        Parameters
+        ----------
+        scores : array-like of shape (n_samples,) or (n_samples, 1)
+            Scores, higher = more normal.
+        y : array-like of shape (n_samples,), default=None
+            Labels, {-1 = anomaly, +1} or {0, 1 = anomaly}. A rule with
+            ``needs_labels=True`` requires labels of both classes; every other rule
+            ignores them.
+
+        Returns
+        -------
+        self : object
+            The fitted rule.
+
+        Raises
+        ------
+        ValueError
+            If a score is not finite, if a parameter is out of its range, or if the rule
+            needs labels and `y` is missing, in neither coding or of one class only.
+        """
+        if not self.needs_labels:
+            self.threshold_ = self._find(check_scores(scores), None)
+        elif y is None:
+            raise ValueError(
+                f"{type(self).__name__} needs labels, but y is None; pass y, or use a "
+                "rule without labels such as QuantileThreshold."
+            )
+        else:
+            self.threshold_ = self._find(*check_labelled_scores(scores, y))
+        return self
+
+    def _find(
+        self, scores: NDArray[np.float64], is_anomaly: NDArray[np.bool_] | None
+    ) -> float:
+        """Return the threshold, and set any other fitted attributes.
+
+        `is_anomaly` is None unless the rule needs labels.
+        """
+        raise NotImplementedError(f"{type(self).__name__} lacks _find.")
+
+
+def needs_labels(rule) -> bool:
+    """Whether a rule reads labels; one that does not say so reads none."""
+    return getattr(rule, "needs_labels", False)

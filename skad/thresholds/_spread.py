@@ -1,0 +1,177 @@
+"""Rules that put the threshold some spreads below the centre of the scores."""
+
+from math import pi, sqrt
+from numbers import Real
+from typing import ClassVar
+
+import numpy as np
+from scipy.stats import median_abs_deviation
+
+from skad._validation import Interval
+from skad.thresholds._cuts import from_units, in_units
+from skad.thresholds._rule import ThresholdRule
+
+
+class SigmaThreshold(ThresholdRule):
+    """Threshold some standard deviations below the mean score; no labels needed.
+
+    Parameters
+    ----------
+    k : float, default=3.0
+        Number of standard deviations, > 0.
+
+    Attributes
+    ----------
+    threshold_ : float
+        A score below it is an anomaly.
+
+    See Also
+    --------
+    MADThreshold : Not moved by anomalies among the scores.
+    QuantileThreshold : Assumes no shape of the scores.
+
+    Notes
+    -----
+    threshold = mean - k * std of the scores (std with n in the denominator). Meant for
+    scores of normal rows that the detector was not trained on (v_N1 of EncDec-AD, which
+    takes k = 1 where there is only one anomaly). The share of false alarms is that of a
+    normal distribution only if the scores follow one; errors are mostly skewed, and
+    then it is larger.
+
+    References
+    ----------
+    P. Malhotra et al., "LSTM-based Encoder-Decoder for Multi-sensor Anomaly Detection",
+    2016, section 3, arXiv:1607.00148.
+
+    Examples
+    --------
+    >>> from skad import SigmaThreshold
+    >>> SigmaThreshold(2.0).fit([-1.0, -3.0, -1.0, -3.0]).threshold_
+    -4.0
+    """
+
+    _parameter_constraints: ClassVar = {
+        "k": [Interval(Real, 0, None, closed="neither")]
+    }
+
+    def __init__(self, k: float = 3.0):
+        self.k = k
+
+    def _find(self, scores, is_anomaly):
+        scores, exponent = in_units(scores)
+        # rounding may lift the mean of equal scores above all of them
+        mean = min(scores.mean(), scores.max())
+        return from_units(mean - self.k * scores.std(), exponent)
+
+
+class MADThreshold(ThresholdRule):
+    """Threshold some median absolute deviations below the median; no labels needed.
+
+    Parameters
+    ----------
+    k : float, default=3.0
+        Number of scaled deviations, > 0; 3 is strict, 2 lenient.
+
+    Attributes
+    ----------
+    threshold_ : float
+        A score below it is an anomaly.
+
+    See Also
+    --------
+    SigmaThreshold : Mean and standard deviation, which anomalies pull towards them.
+    IQRThreshold : Quartiles, which follow skewed scores.
+
+    Notes
+    -----
+    threshold = median - k * 1.4826 * MAD, where MAD = median(abs(scores - median)).
+    The factor turns MAD into the standard deviation for a normal distribution, of which
+    k = 3 cuts off 0.13 %. Errors are mostly skewed, and then the share of false alarms
+    is larger, often by far; but as long as fewer than half of the rows are anomalies,
+    they can only move the threshold by a limited amount.
+
+    Where more than half of the scores tie, MAD is 0. Then the mean absolute deviation
+    from the median, times sqrt(pi / 2) for the same reason, replaces 1.4826 * MAD;
+    anomalies do move that. Of equal scores, none is flagged.
+
+    References
+    ----------
+    C. Leys et al., "Detecting outliers: Do not use standard deviation around the mean,
+    use absolute deviation around the median", Journal of Experimental Social Psychology
+    49, 2013, doi:10.1016/j.jesp.2013.03.013.
+
+    Examples
+    --------
+    >>> from skad import MADThreshold
+    >>> scores = [-3.0, -1.0, -2.0, -90.0, -4.0]
+    >>> round(MADThreshold(2.0).fit(scores).threshold_, 4)
+    -5.9652
+    """
+
+    _parameter_constraints: ClassVar = {
+        "k": [Interval(Real, 0, None, closed="neither")]
+    }
+
+    def __init__(self, k: float = 3.0):
+        self.k = k
+
+    def _find(self, scores, is_anomaly):
+        scores, exponent = in_units(scores)
+        median = np.median(scores)
+        deviation = median_abs_deviation(scores, scale="normal")
+        if deviation == 0:
+            deviation = sqrt(pi / 2) * np.abs(scores - median).mean()
+        return from_units(median - self.k * deviation, exponent)
+
+
+class IQRThreshold(ThresholdRule):
+    """Threshold some interquartile ranges below the first quartile; no labels needed.
+
+    Parameters
+    ----------
+    k : float, default=1.5
+        Number of interquartile ranges, > 0; Tukey's fences are 1.5 (outside) and 3
+        (far out).
+
+    Attributes
+    ----------
+    threshold_ : float
+        A score below it is an anomaly.
+
+    See Also
+    --------
+    MADThreshold : Treats deviations above and below the median alike.
+
+    Notes
+    -----
+    threshold = Q1 - k * (Q3 - Q1), with linearly interpolated quartiles: the lower
+    whisker of a box plot. Of a normal distribution, 0.35 % lie below it for k = 1.5.
+    Errors are mostly skewed, and then the share of false alarms is larger; but as long
+    as fewer than a quarter of the rows are anomalies, they can only move the threshold
+    by a limited amount.
+
+    Where the middle half of the scores ties, the range is 0 and every score below Q1 is
+    flagged. Of equal scores, none is.
+
+    References
+    ----------
+    J. W. Tukey, Exploratory Data Analysis, chapter 2, 1977.
+
+    Examples
+    --------
+    >>> from skad import IQRThreshold
+    >>> IQRThreshold().fit([-3.0, -1.0, -2.0, -90.0, -4.0]).threshold_
+    -7.0
+    """
+
+    _parameter_constraints: ClassVar = {
+        "k": [Interval(Real, 0, None, closed="neither")]
+    }
+
+    def __init__(self, k: float = 1.5):
+        self.k = k
+
+    def _find(self, scores, is_anomaly):
+        scores, exponent = in_units(scores)
+        first, third = np.quantile(scores, [0.25, 0.75])
+        return from_units(first - self.k * (third - first), exponent)
