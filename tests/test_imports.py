@@ -19,7 +19,7 @@ ROOMS = {
     "series": {"thresholds"},
     "metrics": {"series"},
     "evaluation": {"detectors", "metrics", "series", "thresholds"},
-    "persistence": set(),
+    "persistence": {"detectors", "error_models", "series", "thresholds"},
     "plotting": {"metrics", "thresholds"},
     "datasets": set(),
 }
