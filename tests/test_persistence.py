@@ -133,7 +133,7 @@ def test_warm_start__goes_on_from_a_file(rows, tmp_path):
     assert loaded.fit(X).n_iter_ == 2 * detector.n_iter_
     np.testing.assert_array_equal(
         loaded.score_samples(X),
-        pickle.loads(pickle.dumps(detector)).fit(X)._score(loaded._fitted_windows(X)),
+        pickle.loads(pickle.dumps(detector)).fit(X)._scores_of(loaded._fitted_windows(X)),
     )
 
 
