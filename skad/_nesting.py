@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 
 from skad._validation import check_is_fitted
@@ -23,6 +24,8 @@ def inside(estimator) -> Any:
     """Return the next layer, or None for a detector that wraps nothing."""
     if isinstance(estimator, Pipeline):
         return estimator.steps[-1][1]
+    if isinstance(estimator, FrozenEstimator):  # has the attributes of what is inside
+        return estimator.estimator
     names = ("best_estimator_", "estimator_", "estimator")
     found = (getattr(estimator, name, None) for name in names)
     return next((inner for inner in found if inner is not None), None)

@@ -20,7 +20,7 @@ ROOMS = {
     "series": {"calibration", "thresholds"},
     "metrics": {"series"},
     "evaluation": {"detectors", "metrics", "series", "thresholds"},
-    "persistence": set(),
+    "persistence": {"detectors", "error_models", "series", "thresholds"},
     "plotting": {"series", "thresholds"},
     "datasets": set(),
 }

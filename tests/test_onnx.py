@@ -403,6 +403,9 @@ def test_windows_of_a_table__are_scored_raw(inner, table, tmp_path):
         make_pipeline(StandardScaler(), cut, clone(inner).set_params(n_channels=3)),
         make_pipeline(StandardScaler(), cut, scaled),
         make_pipeline(StandardScaler(), WindowedDetector(inner, **windowed)),
+        make_pipeline(
+            FrozenEstimator(WindowedDetector(clone(inner), **windowed).fit(X))
+        ),
         WindowedDetector(scaled, level="window", **windowed),
     ):
         model = to_onnx(pipeline.fit(X), tmp_path / "model.onnx")
@@ -508,7 +511,7 @@ REFUSED = {
         TunedThresholdDetector(IsolationForest(n_estimators=2, random_state=0)),
         "IsolationForest cannot",
     ),
-    "classifier": (DetectorClassifier(LinearAutoencoder(2)), "export its `estimator_`"),
+    "classifier": (DetectorClassifier(LinearAutoencoder(2)), "Export its `estimator_`"),
     "step": (make_pipeline(PCA(3), LinearAutoencoder(1)), "'pca'.*PCA.*StandardScaler"),
     "own-step": (make_pipeline(OwnScaler(), LinearAutoencoder(1)), "OwnScaler"),
     "imputer": (
@@ -541,6 +544,11 @@ REFUSED = {
         "twice",
     ),
     "scaler": (StandardScaler(), "StandardScaler cannot"),
+    "transformers": (
+        make_pipeline(LinearAutoencoder(2), "passthrough"),
+        "cannot be exported",
+    ),
+    "no-last-step": (make_pipeline(LinearAutoencoder(2), None), "Pipeline cannot"),
 }
 
 

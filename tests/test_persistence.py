@@ -47,7 +47,8 @@ from skad import (
     save,
 )
 from skad._base import VersionedMixin, current_versions
-from skad.persistence import _files, _save_load
+from skad.persistence import _files, _names, _save_load
+from skad.persistence._names import Names, name_of
 from skad.training._net import ReconstructionNet
 
 TREE = "sklearn.tree._tree.Tree"
@@ -132,7 +133,9 @@ def test_warm_start__goes_on_from_a_file(rows, tmp_path):
     assert loaded.fit(X).n_iter_ == 2 * detector.n_iter_
     np.testing.assert_array_equal(
         loaded.score_samples(X),
-        pickle.loads(pickle.dumps(detector)).fit(X)._score(loaded._fitted_windows(X)),
+        pickle.loads(pickle.dumps(detector))
+        .fit(X)
+        ._scores_of(loaded._fitted_windows(X)),
     )
 
 
@@ -771,8 +774,8 @@ def test_doubled_references__take_no_time(tmp_path):
         ({"module__latent_dim": 2}, "do not fit"),
         ({"module__window_length": 10**9}, "do not fit"),
         ({"module__hidden_dims": (1,) * 10**4}, "10000 layers"),
-        ({"module": torch.optim.Adam}, r"torch\.optim\.Adam is no module"),
-        ({"module": np.log1p}, r"numpy\.log1p is no module"),
+        ({"module": torch.optim.Adam}, r"torch\.optim\.Adam is not a module"),
+        ({"module": np.log1p}, r"numpy\.log1p is not a module"),
         ({"module__surprise": 1}, "surprise"),
     ],
 )
@@ -789,6 +792,12 @@ def test_net_that_does_not_fit_its_weights__is_not_built(
     monkeypatch.setattr(ReconstructionNet, "__setstate__", no_net)
     with pytest.raises(ValueError, match=message):
         load(path)
+
+
+@pytest.mark.parametrize("use", _names._PRIVATE)
+def test_private_names__lead_somewhere_and_back(use):
+    for name in _names._PRIVATE[use]:
+        assert name_of(Names().look_up(name, use)) == name
 
 
 # Versions -----------------------------------------------------------------------------

@@ -1,1 +1,1 @@
-"""Models in files: save and load without pickle."""
+"""Model files that open without pickle, and export to ONNX."""

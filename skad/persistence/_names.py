@@ -1,86 +1,175 @@
-"""Names in a model file: what a file may hold, and what only if its reader says so.
+"""The names in a model file, and the table of what may be built from them.
 
-A name is looked up in the tables below, never imported because a file holds it. In a
-file public classes go by their public names, and what is not public by a name of its
-own, so that they can move within their packages.
+A name is looked up in the tables below; nothing is imported because a file names it. In
+files, public classes go by their public names, and private ones by a name given here,
+so that they can move within their packages.
 """
 
 import importlib
 import inspect
 import pkgutil
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import numpy as np
 from sklearn import metrics
 from sklearn.base import BaseEstimator
-from sklearn.utils import metadata_routing
+from sklearn.utils.metadata_routing import MetadataRequest
 
-import skad
-
-# What a name stands for in a file: the class of an object, or the thing itself.
+# How a file uses a name: as the class of an object, or as a value itself.
 OBJECT, ITSELF = "object", "itself"
 
-# What is not public in skad: how a file uses it, and where it lives.
-_INSIDE_SKAD = {
-    "skad.ReconstructionNet": (OBJECT, "skad.training._net", "ReconstructionNet"),
-    "skad.ImputerTail": (OBJECT, "skad.series._imputer", "_Tail"),
-    "skad.OutlierMetric": (OBJECT, "skad.metrics._scorers", "_OutlierMetric"),
-    "skad.BatchIterator": (ITSELF, "skad.training._batches", "BatchIterator"),
-    "skad.ReconstructionLoss": (ITSELF, "skad.training._losses", "ReconstructionLoss"),
-    "skad.Dataset": (ITSELF, "skorch.dataset", "Dataset"),
-    "skad.MLPModule": (ITSELF, "skad.detectors._mlp", "MLPModule"),
-    "skad.MLPWithLinearPath": (ITSELF, "skad.detectors._mlp", "mlp_with_linear_path"),
-    "skad.ConvModule": (ITSELF, "skad.detectors._conv", "ConvModule"),
-    "skad.ConvWithLinearPath": (
-        ITSELF,
-        "skad.detectors._conv",
-        "conv_with_linear_path",
-    ),
-    "skad.LSTMModule": (ITSELF, "skad.detectors._lstm", "LSTMModule"),
-    "skad.LSTMWithLinearPath": (
-        ITSELF,
-        "skad.detectors._lstm",
-        "lstm_with_linear_path",
-    ),
+# The net of a detector: the one class that needs torch, and that is checked for itself.
+NET = "skad.ReconstructionNet"
+
+
+def _is_estimator(thing) -> bool:
+    return inspect.isclass(thing) and issubclass(thing, BaseEstimator)
+
+
+def _is_metric(thing) -> bool:
+    """Whether this is a function of `skad.metrics`, or was one in skad 0.1.0."""
+    return inspect.isfunction(thing) and (
+        thing.__module__.startswith("skad.metrics.")
+        or thing.__name__ in ("explain", "find_events", "merge_events")
+    )
+
+
+def _is_optimizer(thing) -> bool:
+    import torch
+
+    return inspect.isclass(thing) and issubclass(thing, torch.optim.Optimizer)
+
+
+def _is_ufunc_or_scalar_type(thing) -> bool:
+    is_type = inspect.isclass(thing) and issubclass(thing, np.generic)
+    return is_type or isinstance(thing, np.ufunc)
+
+
+def _is_parameter_type(thing) -> bool:
+    """Whether estimators take this type as a parameter, such as ``dtype=float``."""
+    return inspect.isclass(thing) and thing in (bool, int, float, str, object)
+
+
+def _place(cls):
+    return f"{cls.__module__}:{cls.__name__}"
+
+
+# What may be built of what is public: use -> module -> which of its exports. Those of
+# scikit-learn are the modules of steps around a detector, of splitters and of metrics.
+# It has functions that download and read files, too; none of them is here.
+_PUBLIC: dict[str, dict[str, Callable[[Any], bool]]] = {
+    OBJECT: {
+        "skad": _is_estimator,
+        "sklearn.compose": _is_estimator,
+        "sklearn.covariance": _is_estimator,
+        "sklearn.decomposition": _is_estimator,
+        "sklearn.ensemble": _is_estimator,
+        "sklearn.feature_selection": _is_estimator,
+        "sklearn.frozen": _is_estimator,
+        "sklearn.impute": _is_estimator,
+        "sklearn.kernel_approximation": _is_estimator,
+        "sklearn.linear_model": _is_estimator,
+        "sklearn.mixture": _is_estimator,
+        "sklearn.model_selection": inspect.isclass,
+        "sklearn.neighbors": _is_estimator,
+        "sklearn.pipeline": _is_estimator,
+        "sklearn.preprocessing": _is_estimator,
+        "sklearn.random_projection": _is_estimator,
+        "sklearn.svm": _is_estimator,
+        "sklearn.tree": _is_estimator,
+    },
+    ITSELF: {
+        "skad": _is_metric,
+        "sklearn.feature_selection": inspect.isfunction,
+        "sklearn.metrics": inspect.isfunction,
+        "torch.optim": _is_optimizer,
+        "numpy": _is_ufunc_or_scalar_type,
+        "builtins": _is_parameter_type,
+    },
 }
 
-# Classes that scikit-learn does not export, by what it does.
-_INSIDE_SKLEARN = {
-    "sklearn.Scorer": type(metrics.make_scorer(metrics.accuracy_score)),
-    "sklearn.MetadataRequest": metadata_routing.MetadataRequest,
-    "sklearn.MethodMetadataRequest": type(metadata_routing.MetadataRequest("").fit),
+# What may be built of what is private: use -> name in files -> where it is.
+_PRIVATE: dict[str, dict[str, str]] = {
+    OBJECT: {
+        NET: "skad.training._net:ReconstructionNet",
+        "skad.ImputerTail": "skad.series._imputer:_Tail",
+        "skad.OutlierMetric": "skad.metrics._scorers:_OutlierMetric",
+        "sklearn.Scorer": _place(type(metrics.make_scorer(metrics.accuracy_score))),
+        "sklearn.MetadataRequest": _place(MetadataRequest),
+        "sklearn.MethodMetadataRequest": _place(type(MetadataRequest("").fit)),
+    },
+    ITSELF: {
+        "skad.BatchIterator": "skad.training._batches:BatchIterator",
+        "skad.ReconstructionLoss": "skad.training._losses:ReconstructionLoss",
+        "skad.Dataset": "skorch.dataset:Dataset",
+        "skad.MLPModule": "skad.detectors._mlp:MLPModule",
+        "skad.MLPWithLinearPath": "skad.detectors._mlp:mlp_with_linear_path",
+        "skad.ConvModule": "skad.detectors._conv:ConvModule",
+        "skad.ConvWithLinearPath": "skad.detectors._conv:conv_with_linear_path",
+        "skad.LSTMModule": "skad.detectors._lstm:LSTMModule",
+        "skad.LSTMWithLinearPath": "skad.detectors._lstm:lstm_with_linear_path",
+    },
+}
+_PRIVATE_NAMES = {
+    place: name for names in _PRIVATE.values() for name, place in names.items()
 }
 
-# Where public functions live that only compute.
-_FUNCTIONS_OF_SKAD = ("skad.metrics.", "skad.series._events", "skad.series._explain")
-
-# Where the steps around a detector live in scikit-learn, splitters, and metrics. It has
-# functions that fetch and read files, too; none of them is here.
-_ESTIMATOR_HOMES = (
-    *("compose", "covariance", "decomposition", "ensemble", "feature_selection"),
-    *("frozen", "impute", "kernel_approximation", "linear_model", "mixture"),
-    *("model_selection", "neighbors", "pipeline", "preprocessing"),
-    *("random_projection", "svm", "tree"),
-)
-_FUNCTION_HOMES = ("feature_selection", "metrics")
-
-# Their compiled code believes the arrays of a fitted model, and reads beyond them where
-# a file lies. Trees are left out by the class that holds their nodes.
+# What is built only if it is trusted: compiled code of scikit-learn reads the arrays of
+# these fitted models without checks, and beyond their ends if a file is crafted. Trees
+# and forests are held back by the class of their nodes.
 _UNCHECKED = {
-    "decomposition": (
-        *("DictionaryLearning", "LatentDirichletAllocation"),
-        *("MiniBatchDictionaryLearning", "MiniBatchNMF", "NMF", "SparseCoder"),
-    ),
-    "neighbors": ("KNeighborsClassifier", "RadiusNeighborsClassifier"),
-    "svm": ("NuSVC", "NuSVR", "OneClassSVM", "SVC", "SVR"),
+    "sklearn.decomposition.DictionaryLearning",
+    "sklearn.decomposition.LatentDirichletAllocation",
+    "sklearn.decomposition.MiniBatchDictionaryLearning",
+    "sklearn.decomposition.MiniBatchNMF",
+    "sklearn.decomposition.NMF",
+    "sklearn.decomposition.SparseCoder",
+    "sklearn.neighbors.KNeighborsClassifier",
+    "sklearn.neighbors.RadiusNeighborsClassifier",
+    "sklearn.svm.NuSVC",
+    "sklearn.svm.NuSVR",
+    "sklearn.svm.OneClassSVM",
+    "sklearn.svm.SVC",
+    "sklearn.svm.SVR",
+    "sklearn.tree._tree.Tree",
 }
-_NODES = "sklearn.tree._tree.Tree"
-
-# Types that estimators take as parameters, such as dtype=float.
-_TYPES = (bool, int, float, str, object)
 
 
-def name_of(thing) -> str:
-    """Name a class or function the way files do.
+def is_unchecked(name: str) -> bool:
+    """Whether compiled code of scikit-learn reads this without checks."""
+    return name in _UNCHECKED
+
+
+def is_estimator_of_skad(name: str) -> bool:
+    """Whether an allowed name of an object is that of a public estimator of skad."""
+    return name.rpartition(".")[0] == "skad" and name not in _PRIVATE[OBJECT]
+
+
+def opens_pickles(name: str, state: dict) -> bool:
+    """Whether an object has a `memory`: a folder of pickles, which `fit` would open."""
+    return name.startswith("sklearn.") and state.get("memory") is not None
+
+
+def _find(name, use) -> Any:
+    """Find what the tables allow under a name, None for nothing."""
+    if name in _PRIVATE[use]:
+        return pkgutil.resolve_name(_PRIVATE[use][name])
+    home, _, attribute = name.rpartition(".")
+    is_allowed = _PUBLIC[use].get(home)
+    if is_allowed is None:
+        return None
+    module = importlib.import_module(home)
+    # numpy's `__all__` lists modules, too, which getattr would import.
+    has_all = home.startswith(("skad", "sklearn."))
+    if attribute not in (module.__all__ if has_all else vars(module)):
+        return None
+    found = getattr(module, attribute)
+    return found if is_allowed(found) else None
+
+
+def name_of(thing: Any) -> str:
+    """Name a class or function as files do.
 
     Raises
     ------
@@ -88,26 +177,26 @@ def name_of(thing) -> str:
         If it could not be found again by its name.
     """
     attribute = getattr(thing, "__name__", "")
-    home = getattr(thing, "__module__", None) or ""
-    for name, (_, module, inside) in _INSIDE_SKAD.items():
-        if (home, attribute) == (module, inside):
-            return name
-    for name, cls in _INSIDE_SKLEARN.items():
-        if thing is cls:
-            return name
-    parts = home.split(".")
-    name = {
-        "skad": f"skad.{attribute}",
-        "sklearn": f"sklearn.{''.join(parts[1:2])}.{attribute}",
-        "torch": f"torch.optim.{attribute}",
-        "builtins": f"builtins.{attribute}",
-    }.get(parts[0], f"numpy.{attribute}")  # a ufunc does not tell its module
-    if _known(name, OBJECT) is thing or _known(name, ITSELF) is thing:
+    module = getattr(thing, "__module__", None) or ""
+    place = f"{module}:{attribute}"
+    if place in _PRIVATE_NAMES:
+        return _PRIVATE_NAMES[place]
+    name = f"{_public_module(module)}.{attribute}"
+    if any(_find(name, use) is thing for use in (OBJECT, ITSELF)):
         return name
-    return _name_of_other(thing)
+    return _importable_name(thing)
 
 
-def _name_of_other(thing):
+def _public_module(module) -> str:
+    """Guess the module in `_PUBLIC` that exports what is defined in another one."""
+    package, *inside = module.split(".")
+    if package == "sklearn":
+        return ".".join([package, *inside[:1]])
+    homes = {"skad": "skad", "torch": "torch.optim", "builtins": "builtins"}
+    return homes.get(package, "numpy")  # not every ufunc has a module
+
+
+def _importable_name(thing) -> str:
     name = f"{thing.__module__}.{getattr(thing, '__qualname__', thing.__name__)}"
     try:
         found = pkgutil.resolve_name(name)
@@ -115,111 +204,45 @@ def _name_of_other(thing):
         found = None
     if found is not thing:
         raise ValueError(
-            f"{thing!r} cannot be saved: it is not what its name, {name}, leads to. "
+            f"{thing!r} cannot be saved: importing {name} does not give it back. "
             "Define it at the top level of a module."
         )
     return name
 
 
-def is_unchecked(name) -> bool:
-    """Whether compiled code of scikit-learn believes what a file says of this."""
-    home, _, attribute = name.removeprefix("sklearn.").partition(".")
-    return name == _NODES or attribute in _UNCHECKED.get(home, ())
-
-
 class Names:
-    """The names that may be looked up.
+    """The names that a file may use: those of the tables, and the trusted ones.
 
     Parameters
     ----------
-    trusted : list of str, class or function
-        What is allowed in addition, by name or as it is.
+    trusted : iterable of str, class or function
+        What is allowed in addition: names, or the things themselves.
     """
 
-    def __init__(self, trusted=()):
+    def __init__(self, trusted: Iterable[str | Callable[..., Any]] = ()):
         if isinstance(trusted, str | type | bool):
             raise TypeError(
-                f"trusted={trusted!r} must be a list of classes, functions or their "
-                "names."
+                "trusted must be a list of classes, functions or their names; got "
+                f"{trusted!r}."
             )
         self._trusted = {
             item if isinstance(item, str) else name_of(item): item for item in trusted
         }
 
-    def is_trusted(self, name) -> bool:
-        """Whether the reader of the file has allowed this name."""
+    def is_trusted(self, name: str) -> bool:
+        """Whether the reader of the file trusts this name."""
         return name in self._trusted
 
-    def allows(self, name, use) -> bool:
-        """Whether a file may use a name so."""
+    def allows(self, name: str, use: str) -> bool:
+        """Whether a file may use a name in this way."""
         return self.is_trusted(name) or (
-            not is_unchecked(name) and _known(name, use) is not None
+            not is_unchecked(name) and _find(name, use) is not None
         )
 
-    def look_up(self, name):
-        """Find what a name that is allowed stands for."""
-        if not self.is_trusted(name):
-            known = _known(name, OBJECT)
-            return _known(name, ITSELF) if known is None else known
+    def look_up(self, name: str, use: str) -> Any:
+        """Find what an allowed name stands for."""
+        found = _find(name, use)
+        if found is not None or not self.is_trusted(name):
+            return found
         item = self._trusted[name]
-        if not isinstance(item, str):
-            return item
-        known = _known(name, OBJECT)  # one of those that scikit-learn reads unchecked
-        return pkgutil.resolve_name(name) if known is None else known
-
-
-def _known(name, use):
-    """Find what is known by a name, None for nothing."""
-    if name in _INSIDE_SKAD:
-        needed, module, attribute = _INSIDE_SKAD[name]
-        if use != needed:
-            return None
-        return getattr(importlib.import_module(module), attribute)
-    if name in _INSIDE_SKLEARN:
-        return _INSIDE_SKLEARN[name] if use == OBJECT else None
-    home, _, attribute = name.rpartition(".")
-    if use == OBJECT:
-        return _known_class(home, attribute)
-    return _known_thing(home, attribute)
-
-
-def _known_class(home, attribute):
-    if home == "skad":
-        known = getattr(skad, attribute) if attribute in skad.__all__ else None
-        return known if _is_class(known, BaseEstimator) else None
-    if home not in [f"sklearn.{name}" for name in _ESTIMATOR_HOMES]:
-        return None
-    known = _exported(home, attribute)
-    base = object if home == "sklearn.model_selection" else BaseEstimator
-    return known if _is_class(known, base) else None
-
-
-def _known_thing(home, attribute):
-    if home == "skad":
-        known = getattr(skad, attribute) if attribute in skad.__all__ else None
-        is_function = inspect.isfunction(known)
-        is_safe = is_function and known.__module__.startswith(_FUNCTIONS_OF_SKAD)
-        return known if is_safe else None
-    if home in [f"sklearn.{name}" for name in _FUNCTION_HOMES]:
-        known = _exported(home, attribute)
-        return known if inspect.isfunction(known) else None
-    if home == "torch.optim":
-        import torch
-
-        known = vars(torch.optim).get(attribute)
-        return known if _is_class(known, torch.optim.Optimizer) else None
-    if home == "numpy":
-        known = vars(np).get(attribute)
-        is_known = isinstance(known, np.ufunc) or _is_class(known, np.generic)
-        return known if is_known else None
-    types = {cls.__name__: cls for cls in _TYPES if home == "builtins"}
-    return types.get(attribute)
-
-
-def _exported(home, attribute):
-    module = importlib.import_module(home)
-    return getattr(module, attribute) if attribute in module.__all__ else None
-
-
-def _is_class(thing, base) -> bool:
-    return isinstance(thing, type) and issubclass(thing, base)
+        return pkgutil.resolve_name(item) if isinstance(item, str) else item

@@ -1,61 +1,68 @@
-"""An ONNX graph that is put together node by node."""
+"""An ONNX graph, built node by node."""
 
 import itertools
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import onnx.compose
 import onnx.inliner
 from onnx import TensorProto, helper, numpy_helper
 
-# Of 2022: nothing here needs a newer one, and old runtimes read it.
+# From 2022: nothing here needs a newer one, and old runtimes can read it.
 OPSET = 18
 
 
 class Graph:
     """Nodes and constants, in the order in which they are computed.
 
-    Called with the name of an operator and its inputs, it adds a node and returns the
-    name of its output. An input is such a name, "" for none, or an array, which becomes
+    Call it with the name of an operator and its inputs to add a node; it returns the
+    name of the output. An input is such a name, "" for none, or an array, which becomes
     a constant.
 
     Parameters
     ----------
     parent : Graph or None, default=None
-        The graph around this one, if it is the body of a loop; it holds the constants.
+        The graph around this one, if this is the body of a loop; it holds the
+        constants.
     """
 
-    def __init__(self, parent=None):
-        self.nodes = []
-        self.constants = {} if parent is None else parent.constants
+    def __init__(self, parent: "Graph | None" = None):
+        self.nodes: list[Any] = []
+        self.constants: dict = {} if parent is None else parent.constants
         self.opset = OPSET
-        self._numbers = itertools.count() if parent is None else parent._numbers
+        self._numbers: Iterator[int] = (
+            itertools.count() if parent is None else parent._numbers
+        )
 
-    def __call__(self, operator, *inputs, n_outputs=1, **attributes):
+    def __call__(
+        self, operator: str, *inputs: Any, n_outputs: int = 1, **attributes: Any
+    ) -> Any:
         """Add a node; returns the name of its output, or a list of names."""
         names = [self._name_of(value) for value in inputs]
         outputs = [self.new_name(operator) for _ in range(n_outputs)]
         self.nodes.append(helper.make_node(operator, names, outputs, **attributes))
         return outputs[0] if n_outputs == 1 else outputs
 
-    def new_name(self, kind):
-        """Make a name that nothing else has."""
+    def new_name(self, kind: str) -> str:
+        """Make a name that is not used yet."""
         return f"{kind}_{next(self._numbers)}"
 
     def _name_of(self, value):
         if isinstance(value, str):
             return value
         array = np.asarray(value, order="C")
-        key = array.dtype, array.shape, array.tobytes()  # equal ones are stored once
+        key = array.dtype, array.shape, array.tobytes()  # stores equal ones once
         if key not in self.constants:
             name = self.new_name("constant")
             self.constants[key] = numpy_helper.from_array(array, name)
         return self.constants[key].name
 
-    def cast(self, X, dtype):
-        """Convert to a type of numpy; a constant is stored as it is."""
+    def cast(self, X: str, dtype: type[np.generic]) -> str:
+        """Convert to a dtype of numpy; a constant is stored as it is, and then cast."""
         return self("Cast", X, to=helper.np_dtype_to_tensor_dtype(np.dtype(dtype)))
 
-    def include(self, model, X):
+    def include(self, model: Any, X: str) -> list[str]:
         """Add another model with one input, `X`; returns the names of its outputs."""
         model = onnx.inliner.inline_local_functions(model)
         versions = {opset.domain: opset.version for opset in model.opset_import}
@@ -63,7 +70,7 @@ class Graph:
         prefix = self.new_name("module")
         inner = onnx.compose.add_prefix(model, f"{prefix}/").graph
         self.nodes.append(helper.make_node("Identity", [X], [inner.input[0].name]))
-        for node in inner.node:  # which lines it comes from, on the maker's machine
+        for node in inner.node:  # metadata hold paths of this machine
             node.ClearField("metadata_props")
             node.ClearField("doc_string")
         self.nodes.extend(inner.node)
@@ -71,47 +78,52 @@ class Graph:
         return [output.name for output in inner.output]
 
 
-def add_loop(graph, n_steps, write, *states):
-    """Add a loop over float64 states; returns the names of what comes out of it.
+def add_loop(
+    graph: Graph, n_steps: int, add_step: Callable[..., tuple[str, ...]], *states: str
+) -> list[str]:
+    """Add a loop over float64 states; returns the names of its outputs.
 
-    ``write(body, step, *states)`` adds the nodes of a step to the body; it returns the
-    next states and then outputs. Out of the loop come the last states, and the outputs
-    of all steps stacked.
+    ``add_step(body, step, *states)`` adds the nodes of a step to the body, and returns
+    the next states and then the outputs of the step. The outputs of the loop are the
+    last states, and the outputs of all steps stacked.
     """
     body = Graph(graph)
-    step, go_on, *before = (body.new_name("state") for _ in range(2 + len(states)))
-    after = write(body, step, *before)
-    float64, boolean = (TensorProto.DOUBLE, None), (TensorProto.BOOL, [])
-    inputs = [(TensorProto.INT64, []), boolean, *len(states) * [float64]]
+    step, condition, *before = (body.new_name("state") for _ in range(2 + len(states)))
+    after = add_step(body, step, *before)
+    scalar: list[int] = []
+    float64, boolean = (TensorProto.DOUBLE, None), (TensorProto.BOOL, scalar)
+    inputs = [(TensorProto.INT64, scalar), boolean, *len(states) * [float64]]
     outputs = [boolean, *len(after) * [float64]]
     content = helper.make_graph(
         body.nodes,
         "step",
-        _describe([step, go_on, *before], inputs),
-        _describe([body("Identity", go_on), *after], outputs),
+        _describe([step, condition, *before], inputs),
+        _describe([body("Identity", condition), *after], outputs),
     )
     arguments = (np.array(n_steps), "", *states)
     return graph("Loop", *arguments, n_outputs=len(after), body=content)
 
 
-def to_bytes(graph, n_values, score, label, metadata) -> bytes:
-    """Serialise a graph with the input X (n_windows, n_values), once checked.
+def to_bytes(
+    graph: Graph, n_values: int, score: str, label: str, metadata: dict[str, str]
+) -> bytes:
+    """Check and serialise a graph with the input X (n_windows, n_values).
 
     `score` and `label` (n_windows,) are the names of its outputs within the graph;
     `metadata` holds strings.
     """
     for inside, name in ((score, "score"), (label, "label")):
         graph.nodes.append(helper.make_node("Identity", [inside], [name]))
-    each = ["n_windows"]
+    per_window = ["n_windows"]
     opsets = [helper.make_opsetid("", graph.opset)]
     model = helper.make_model(
         helper.make_graph(
             graph.nodes,
             "skad",
-            _describe(["X"], [(TensorProto.DOUBLE, [*each, n_values])]),
+            _describe(["X"], [(TensorProto.DOUBLE, [*per_window, n_values])]),
             _describe(
                 ["score", "label"],
-                [(TensorProto.DOUBLE, each), (TensorProto.INT64, each)],
+                [(TensorProto.DOUBLE, per_window), (TensorProto.INT64, per_window)],
             ),
             list(graph.constants.values()),
         ),

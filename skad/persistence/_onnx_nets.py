@@ -1,7 +1,7 @@
-"""The nets as ONNX operators: those of skad one by one, others as torch traces them.
+"""Nets as ONNX operators: those of skad layer by layer, others as torch traces them.
 
 Tracing takes from two seconds (dense layers) to a minute (an LSTM), and cannot follow
-outputs that are fed back. The operators written here take milliseconds.
+outputs that are fed back. Adding the operators here takes milliseconds.
 
 Shapes: B windows, T timesteps, C channels, D latent units.
 """
@@ -17,23 +17,32 @@ import numpy as np
 import torch
 from torch import nn
 
-import skad
+from skad.detectors._conv import ConvAutoencoder
+from skad.detectors._encdec_ad import EncDecAD
+from skad.detectors._lstm import LSTMAutoencoder
+from skad.detectors._mlp import MLPAutoencoder
 from skad.persistence._onnx_graph import OPSET, add_loop
 
+_RECURRENT = (LSTMAutoencoder, EncDecAD)
+_OF_SKAD = (MLPAutoencoder, ConvAutoencoder, *_RECURRENT)
 
-def add_net(graph, detector, X):
-    """Add a detector's net, (B, T, C) -> (B, T, C) and code (B, D) or None, float64."""
+
+def add_net(graph, detector, X) -> list:
+    """Add the net of a detector, (B, T, C) -> (B, T, C) and (B, D), or None, float64.
+
+    The second output is the code, None for a module that returns none.
+    """
     module = copy.deepcopy(detector.net_.module_).cpu().eval().requires_grad_(False)
     window_shape = detector.net_.window_shape
     X = graph.cast(X, np.float32)
     if type(detector) in _RECURRENT:
-        # onnxruntime's sigmoid and tanh in float32 are approximations, and outputs that
-        # are fed back 187 times moved scores by 4e-6.
+        # onnxruntime approximates sigmoid and tanh in float32: with outputs that were
+        # fed back 187 times, scores moved by 4e-6.
         module, X = module.double(), graph.cast(X, np.float64)
     if type(detector) in _RECURRENT and not hasattr(module, "branch"):
         outputs = _add_lstms(graph, module, X)
     elif type(detector) in _OF_SKAD:
-        shape = np.array([0, *window_shape])  # 0 leaves B as it is
+        shape = np.array([0, *window_shape])  # 0 keeps B
         code = _encode(graph, module, X, shape)
         outputs = _decode(graph, module, code, shape), code
     else:
@@ -41,11 +50,7 @@ def add_net(graph, detector, X):
     return [out if out is None else graph.cast(out, np.float64) for out in outputs]
 
 
-_RECURRENT = (skad.LSTMAutoencoder, skad.EncDecAD)
-_OF_SKAD = (skad.MLPAutoencoder, skad.ConvAutoencoder, *_RECURRENT)
-
-
-# By way of a code ---------------------------------------------------------------------
+# Encoder and decoder ------------------------------------------------------------------
 
 
 def _encode(graph, module, X, shape):
@@ -55,7 +60,7 @@ def _encode(graph, module, X, shape):
         branch = _encode(graph, module.branch, graph("Reshape", flat, shape), shape)
         return graph("Add", _add_layer(module.encoder, graph, flat), branch)
     if _is_recurrent(module):
-        X, _ = _read(graph, module, X)
+        X, _ = _encode_lstm(graph, module, X)
     elif _is_convolutional(module):
         X = _add_layers(graph, module.encoder, _channels_first(graph, X))
         X = _channels_last(graph, X)
@@ -73,7 +78,7 @@ def _decode(graph, module, code, shape):
     if _is_recurrent(module):
         hidden = _add_layer(module.expand, graph, code)
         zeros = _zeros(graph, hidden, module.decoder.hidden_size)
-        return _write(graph, module, hidden, zeros)
+        return _decode_lstm(graph, module, hidden, zeros)
     if _is_convolutional(module):
         hidden = _add_layer(module.expand, graph, code)
         hidden = graph("Reshape", hidden, np.array([0, *module.hidden_shape]))
@@ -114,16 +119,16 @@ def _add_layers(graph, layers, X):
 
 @singledispatch
 def _add_layer(layer, graph, X):
-    """Add one layer of torch; those whose operator has its name and no attributes."""
-    return graph(_SAME_NAME[type(layer)], X)
+    """Add a layer of torch; here those that are one operator without attributes."""
+    return graph(_OPERATORS[type(layer)], X)
 
 
-_SAME_NAME = {
+_OPERATORS = {
     nn.Identity: "Identity",
     nn.ReLU: "Relu",
     nn.Tanh: "Tanh",
     nn.Sigmoid: "Sigmoid",
-    nn.Softmax: "Softmax",  # over the last axis, both
+    nn.Softmax: "Softmax",  # both over the last axis
 }
 
 
@@ -154,15 +159,15 @@ def _(layer: nn.ELU, graph, X):
 
 @_add_layer.register
 def _(layer: nn.SiLU, graph, X):
-    # Not x sigmoid(x): onnxruntime 1.20 fuses that to what it has in float32 alone.
+    # Not x sigmoid(x): onnxruntime 1.20 fuses it to an operator for float32 only.
     one = graph("CastLike", 1.0, X)
     return graph("Div", X, graph("Add", one, graph("Exp", graph("Neg", X))))
 
 
 @_add_layer.register
 def _(layer: nn.GELU, graph, X):
-    # x (1 + erf(x / sqrt(2))) / 2; an operator of that name came with opset 20, and
-    # onnxruntime knows erf in float32 alone.
+    # x (1 + erf(x / sqrt(2))) / 2: the operator Gelu needs opset 20, and onnxruntime
+    # has erf in float32 only.
     scaled = graph("Mul", X, graph("CastLike", 0.5**0.5, X))
     erf = graph("CastLike", graph("Erf", graph.cast(scaled, np.float32)), X)
     half = graph("Mul", X, graph("CastLike", 0.5, X))
@@ -174,44 +179,47 @@ def _(layer: nn.GELU, graph, X):
 
 def _add_lstms(graph, module, X):
     """Add an `LSTMModule`."""
-    latent, cell = _read(graph, module, X)
-    return _write(graph, module, latent, cell), latent
+    latent, cell = _encode_lstm(graph, module, X)
+    return _decode_lstm(graph, module, latent, cell), latent
 
 
-def _read(graph, module, X):
+def _encode_lstm(graph, module, X):
     """Add the encoder, (B, T, C) -> its last hidden state and cell, (B, D) each."""
     weights = _weights(module.encoder)
 
-    def read(body, step, hidden, cell):
+    def add_step(body, step, hidden, cell):
         return _add_cell(body, weights, body("Gather", X, step, axis=1), hidden, cell)
 
     start = _zeros(graph, X, module.encoder.hidden_size)
-    return add_loop(graph, module.window_length, read, start, start)
+    return add_loop(graph, module.window_length, add_step, start, start)
 
 
-def _write(graph, module, hidden, cell):
-    """Add the decoder, which is fed what `fed_back` makes of its logits."""
+def _decode_lstm(graph, module, hidden, cell):
+    """Add the decoder, (B, D) each -> (B, T, C), which is fed its own outputs.
+
+    The output activation comes before the feedback or, if that is linear, after it.
+    """
     weights = _weights(module.decoder)
     fed_back, afterwards = module.output_activation, nn.Identity()
     if module.linear_feedback:
         fed_back, afterwards = afterwards, fed_back
     last_layers = [module.output_layer, fed_back]
 
-    def write(body, step, hidden, cell, last):
+    def add_step(body, step, hidden, cell, last):
         state = _add_cell(body, weights, last, hidden, cell)
-        now = _add_layers(body, last_layers, state[0])
-        return *state, now, body("Identity", now)
+        output = _add_layers(body, last_layers, state[0])
+        return *state, output, body("Identity", output)
 
     n_steps = module.window_length
     if module.starts_from_state:
         first = _add_layers(graph, last_layers, hidden)
         outputs = graph("Unsqueeze", first, np.array([0]))
         if n_steps > 1:
-            *_, rest = add_loop(graph, n_steps - 1, write, hidden, cell, first)
+            *_, rest = add_loop(graph, n_steps - 1, add_step, hidden, cell, first)
             outputs = graph("Concat", outputs, rest, axis=0)
     else:
         zeros = _zeros(graph, hidden, module.decoder.input_size)
-        *_, outputs = add_loop(graph, n_steps, write, hidden, cell, zeros)
+        *_, outputs = add_loop(graph, n_steps, add_step, hidden, cell, zeros)
     outputs = _add_layer(afterwards, graph, outputs)
     if module.reverse:
         outputs = graph("Gather", outputs, np.arange(n_steps)[::-1], axis=0)
@@ -219,7 +227,7 @@ def _write(graph, module, hidden, cell):
 
 
 def _weights(lstm):
-    """Weights of input and hidden state, and biases, of all four gates."""
+    """Weights of the input and of the hidden state, and biases, for all four gates."""
     biases = lstm.bias_ih_l0 + lstm.bias_hh_l0
     return lstm.weight_ih_l0.T, lstm.weight_hh_l0.T, biases
 
@@ -237,7 +245,7 @@ def _add_cell(graph, weights, X, hidden, cell):
 
 
 def _zeros(graph, X, width):
-    """Zeros of (B, width), B as in X."""
+    """Zeros (B, width), with B as in X."""
     n_windows = graph("Shape", X, start=0, end=1)
     shape = graph("Concat", n_windows, np.array([1]), axis=0)
     return graph("Expand", np.zeros((1, width)), shape)
@@ -260,8 +268,8 @@ def _add_traced(graph, module, X, window_shape):
         raise NotImplementedError(
             f"{type(module).__name__} cannot be exported to ONNX: torch cannot trace "
             "its forward for any number of windows. It follows operations on tensors, "
-            "but no if or loop that depends on their values or on how many windows "
-            f"there are. It says: {error}"
+            "but no if or loop that depends on their values or on the number of "
+            f"windows. It says: {error}"
         ) from error
     reconstruction, *latent = graph.include(exported.model_proto, X)
     return reconstruction, latent[0] if latent else None
@@ -269,7 +277,7 @@ def _add_traced(graph, module, X, window_shape):
 
 @contextmanager
 def _quiet():
-    """Keep to themselves what the tracers print, log and warn of."""
+    """Suppress what the tracers print, log and warn of."""
     loggers = [logging.getLogger(n) for n in ("torch", "onnxscript", "onnx_ir")]
     levels = [logger.level for logger in loggers]
     unseen = io.StringIO()

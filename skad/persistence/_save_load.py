@@ -1,25 +1,30 @@
-"""The two functions that users call."""
+"""The two functions that users call: `save` and `load`."""
 
+from collections.abc import Callable, Iterable
+from os import PathLike
 from pathlib import Path
+from typing import Any
 
 from skad._base import current_versions, warn_of_other_versions
+from skad.persistence._decode import Decoder, read_arrays, used_names
+from skad.persistence._encode import Encoder
 from skad.persistence._files import pack, unpack, write_atomically
-from skad.persistence._names import OBJECT, Names, is_unchecked
-from skad.persistence._values import Decoder, Encoder, read_arrays, used_names
+from skad.persistence._names import NET, OBJECT, Names, is_unchecked
 
 
-def save(estimator, path):
+def save(estimator: Any, path: str | PathLike[str]) -> Path:
     """Save an estimator to a file that can be opened without running code.
 
     Parameters
     ----------
     estimator : object
         Estimator, fitted or not: a detector, an imputer, a threshold, an error model, a
-        pipeline or a search of them, with steps of skad, of scikit-learn, or of your
-        own that keep what they have learnt in attributes; or a list or dict of such.
+        pipeline or a search of them. Its steps may be from skad, from scikit-learn, or
+        your own if they keep what they have learnt in attributes. A list or dict of
+        estimators works, too.
     path : str or Path
-        File to write, by custom with the ending ".skad". A file that is there stays
-        whole until the new one is complete.
+        File to write, usually with the extension ".skad". An existing file is replaced
+        only when the new one is complete.
 
     Returns
     -------
@@ -29,10 +34,11 @@ def save(estimator, path):
     Raises
     ------
     ValueError
-        If something in the estimator cannot be saved: a lambda, a class that is not at
-        the top level of a module, a compiled search tree. No file is written.
+        If something in the estimator cannot be saved: a lambda, a class that is not
+        defined at the top level of a module, a compiled search tree. No file is
+        written.
     OSError
-        If the file cannot be written. One that was there before stays as it was.
+        If the file cannot be written. An existing file stays as it was.
 
     See Also
     --------
@@ -41,8 +47,8 @@ def save(estimator, path):
     Notes
     -----
     Equal estimators give equal files, byte for byte. scikit-learn's callbacks (see
-    `set_callbacks`) and the `memory` of a pipeline belong to a run, or to a machine,
-    and are not saved.
+    `set_callbacks`) and the `memory` of a pipeline are not saved: they belong to one
+    run or one machine.
 
     Examples
     --------
@@ -62,7 +68,7 @@ def save(estimator, path):
     except RecursionError as error:
         raise ValueError(
             f"This {type(estimator).__name__} cannot be saved: a list, tuple or dict "
-            "in it holds itself, or it is nested too deeply."
+            "in it holds itself, or it is too deeply nested."
         ) from error
     header = {
         "versions": current_versions(),
@@ -74,38 +80,40 @@ def save(estimator, path):
     return path
 
 
-def load(path, *, trusted=()):
-    """Open a file of `save`; no code in it or named by it runs.
+def load(
+    path: str | PathLike[str], *, trusted: Iterable[str | Callable[..., Any]] = ()
+) -> Any:
+    """Load an estimator from a file of `save`, without running code from the file.
 
     Parameters
     ----------
     path : str or Path
         File to read.
     trusted : list of str, class or function, default=()
-        What the file may hold beyond the estimators of skad and scikit-learn, such as
-        the module of an `Autoencoder`: the classes and functions themselves, or their
-        names with the module ("my_package.MyModule"), which is then imported. The file
-        decides how they are called.
+        What the file may hold besides estimators of skad and scikit-learn, such as the
+        module of an `Autoencoder`: the classes and functions themselves, or their full
+        names ("my_package.MyModule"), which are then imported. The file decides with
+        which arguments they are called.
 
     Returns
     -------
     estimator : object
         What was saved. It scores as it did, bit for bit, and can be fitted again. Nets
-        trained on a device that is not there live on the CPU.
+        that were trained on a device that this machine lacks are put on the CPU.
 
     Raises
     ------
     ValueError
-        If the file is no model file, is cut, altered, of a newer format, or holds types
-        that are neither known nor `trusted`; nothing has been built then.
+        If this is not a model file, or one that is cut short, altered, of a newer
+        format, or with types that are neither known nor `trusted`. Nothing has been
+        built then.
     OSError
-        If there is no such file, or it cannot be read.
+        If the file does not exist or cannot be read.
 
     Warns
     -----
     UserWarning
-        If the versions of skad, scikit-learn or (for nets) torch are others than when
-        it was saved.
+        If it was saved with other versions of skad, scikit-learn or (for nets) torch.
 
     See Also
     --------
@@ -113,10 +121,10 @@ def load(path, *, trusted=()):
 
     Notes
     -----
-    No file makes `load` run code of its maker, but it can hold a detector that is
-    wrong: a checksum tells accidents, not intent. scikit-learn's trees and libsvm read
-    a fitted model without checks, and a crafted one could crash Python; files with them
-    are opened only with ``trusted=["sklearn.tree._tree.Tree"]`` or, for instance,
+    No file makes `load` run code of its author, but the detector in it can be wrong:
+    a checksum detects accidents, not intent. scikit-learn's trees and libsvm read a
+    fitted model without checks, and a crafted one could crash Python; files that hold
+    one are opened only with ``trusted=["sklearn.tree._tree.Tree"]`` or, for instance,
     ``trusted=["sklearn.svm.OneClassSVM"]``.
 
     Examples
@@ -138,7 +146,7 @@ def load(path, *, trusted=()):
         estimator = Decoder(arrays, names).decode(encoded)
     except Exception as error:
         raise ValueError(f"{path} cannot be opened: {error}") from error
-    if ("skad.ReconstructionNet", OBJECT) not in used:
+    if (NET, OBJECT) not in used:
         versions.pop("torch", None)
     warn_of_other_versions(versions, f"{path}")
     return estimator
@@ -149,11 +157,11 @@ def _check_names(used, names, path):
     unknown = sorted({name for name, use in used if not names.allows(name, use)})
     if not unknown:
         return
-    reason = "a file could have them run code"
+    reason = "a file could make them run code"
     if any(map(is_unchecked, unknown)):
-        reason += ", or crash Python by fitted arrays that are not what they should be"
+        reason += ", or crash Python with fitted arrays that are not valid"
     raise ValueError(
         f"it holds {', '.join(unknown)}, not known to be harmless: {reason}. Nothing "
-        "of it has been built. If you trust its maker as you trust the maker of a "
+        "in it has been built. If you trust its author as you would the author of a "
         f"program, allow them: skad.load({str(path)!r}, trusted={unknown})."
     )
