@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import skad
+from skad._moved import MOVED
 
 PACKAGE = Path(skad.__file__).parent
 ROOMS = {
@@ -58,6 +59,7 @@ def test_every_folder__is_a_room():
 def test_imports__point_one_way(path):
     room = room_of(path)
     for module in imported(path):
+        assert module not in MOVED, f"{path.name} imports {module}, which has moved"
         parts = module.split(".")
         if parts[0] == "skad" and room is not None and len(parts) > 1:
             allowed = {room, *SHARED} | ROOMS[room]

@@ -21,11 +21,9 @@ from skad.detectors._lstm import LSTMAutoencoder
 from skad.detectors._mlp import MLPAutoencoder
 from skad.persistence._files import write_atomically
 from skad.series._windowed import WindowedDetector
-from skad.thresholds._detectors import (
-    DetectorClassifier,
-    FixedThresholdDetector,
-    TunedThresholdDetector,
-)
+from skad.thresholds._classifier import DetectorClassifier
+from skad.thresholds._fixed import FixedThresholdDetector
+from skad.thresholds._tuned import TunedThresholdDetector
 
 _DETECTORS = (
     LinearAutoencoder,
