@@ -13,7 +13,7 @@ from skad._moved import MOVED
 PACKAGE = Path(skad.__file__).parent
 ROOMS = {
     # room: what it may import of skad
-    "detectors": {"training", "error_models", "calibration", "thresholds"},
+    "detectors": {"training", "error_models", "calibration"},
     "training": set(),
     "error_models": set(),
     "thresholds": set(),
@@ -27,6 +27,12 @@ ROOMS = {
 }
 # What every room may import, from the bottom up.
 SHARED = ("_version", "_docs", "_validation", "_nesting", "_base")
+# The one file that may import private names of a library.
+PRIVATE_NAMES = {
+    "sklearn": "_validation.py",
+    "torch": "_private.py",
+    "skorch": "_private.py",
+}
 WITHOUT_TORCH = set(ROOMS) - {"detectors", "persistence", "training"}
 
 
@@ -64,16 +70,21 @@ def test_imports__point_one_way(path):
         if parts[0] == "skad" and room is not None and len(parts) > 1:
             allowed = {room, *SHARED} | ROOMS[room]
             assert parts[1] in allowed, f"{path.name} imports {module}"
-        if parts[0] == "skorch" and room != "training":
-            # a detector names the callbacks it puts together
-            assert path.name == "_neural.py"
-            assert module == "skorch.callbacks"
+        if parts[0] == "skorch":
+            assert room == "training", f"{path.name} imports {module}"
         if parts[0] == "torch":
             assert room not in WITHOUT_TORCH, f"{path.name} imports {module}"
-        if parts[0] == "sklearn" and path.name != "_validation.py":
+        if parts[0] in PRIVATE_NAMES and path.name != PRIVATE_NAMES[parts[0]]:
             assert not any(p.startswith("_") for p in parts), f"{path.name}: {module}"
     for module in imported(path, top_level=True):
         assert module.split(".")[0] != "matplotlib"
+
+
+@pytest.mark.parametrize("place", range(len(SHARED)), ids=SHARED)
+def test_what_all_rooms_share__imports_downwards_only(place):
+    modules = imported(PACKAGE / f"{SHARED[place]}.py")
+    inside = {m.split(".")[1] for m in modules if m.startswith("skad.")}
+    assert inside <= set(SHARED[:place])
 
 
 def modules_after(statement):
