@@ -11,6 +11,7 @@ F = TypeVar("F", bound=Callable)
 
 _HEADING = re.compile(r"^([A-Z][\w ]*)\n-+\n", re.MULTILINE)
 _ENTRY = re.compile(r"^(?=\S)", re.MULTILINE)  # names stand at the margin
+_BROKEN_LINE = re.compile(r"(?<=\S) {2,}")  # by a backslash in the source
 _DEFAULT = re.compile(r"default=(.*)$")
 
 
@@ -34,14 +35,17 @@ def inherit_sections(cls, base) -> None:
 
 
 def add_parameters(shared: str) -> Callable[[F], F]:
-    """Decorate a function: add shared entries to the parameters in its docstring."""
+    """Decorate a function: add shared entries to the parameters in its docstring.
+
+    An entry that the function writes itself stays as it is.
+    """
 
     def decorate(function):
         if function.__doc__:
-            sections = _sections(function.__doc__)
-            entries = _entries(sections["Parameters"]) | _entries(cleandoc(shared))
-            ordered = [entries[name] for name in signature(function).parameters]
-            sections["Parameters"] = "\n".join(ordered)
+            sections = {"": "", "Parameters": ""} | _sections(function.__doc__)
+            entries = _entries(cleandoc(shared)) | _entries(sections["Parameters"])
+            names = [n for n in signature(function).parameters if n in entries]
+            sections["Parameters"] = "\n".join(entries[name] for name in names)
             bodies = (_section(title, body) for title, body in sections.items())
             function.__doc__ = "\n\n".join(bodies)
         return function
@@ -58,6 +62,7 @@ def _sections(doc) -> dict[str, str]:
 
 def _entries(body) -> dict[str, str]:
     """Split a section into entries by the names they describe."""
+    body = _BROKEN_LINE.sub(" ", body)
     entries = [entry.rstrip() for entry in _ENTRY.split(body) if entry.strip()]
     return {entry.split(" : ")[0]: entry for entry in entries}
 
@@ -65,7 +70,6 @@ def _entries(body) -> dict[str, str]:
 def _with_default(entry, name, cls) -> str:
     """Write the default of a class into the entry of a parameter."""
     header, *text = entry.split("\n")
-    header = re.sub(" {2,}", " ", header)  # where the source breaks the line
     if match := _DEFAULT.search(header):
         default = getattr(cls, name)
         default = default.default if isinstance(default, Field) else default

@@ -36,6 +36,7 @@ from skad import (
 from skad._nesting import find_layer
 from skad.series import _aggregate
 from skad.series._aggregate import aggregate_timesteps, aggregate_windows
+from skad.series._rows import read_rows
 from skad.series._table_windows import TableWindows
 
 HOW = ["mean", "median", "max", "last"]
@@ -340,9 +341,8 @@ def test_view_and_copy__teach_the_same():
 def test_validation__is_the_tail_of_each_series_and_shares_no_row():
     series = np.repeat([0, 1], [150, 250])
     starts = np.concatenate([np.arange(141), np.arange(150, 391)])
-    bounds = np.array([[0, 150], [150, 400]])
-    is_judged = np.ones(400, dtype=bool)
-    windows = TableWindows(cycle(400), bounds, series, 10, starts, is_judged)
+    rows = read_rows(cycle(400), series)
+    windows = TableWindows(cycle(400), rows, 10, starts, np.ones(400, dtype=bool))
     train, tails = windows.split_off_tails(0.1)
     assert np.flatnonzero(tails.judged).tolist() == [*range(127, 150), *range(367, 400)]
     train, held_out = train.starts, tails.starts

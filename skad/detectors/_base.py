@@ -16,6 +16,7 @@ from sklearn.base import (
 from sklearn.callback import with_callbacks
 
 from skad._base import ThresholdMixin
+from skad._docs import add_parameters
 from skad._validation import (
     HasMethods,
     Interval,
@@ -37,6 +38,12 @@ from skad.error_models._models import ERROR_MODELS, BaseErrorModel
 # padded with zeros: matrix products round by the shape of the whole product, so only
 # then does the score of a row not depend on the rows beside it.
 BLOCK = 64
+
+_WINDOWS = """
+    X : array-like of shape (n_windows, window_length * n_channels) or \
+            (n_windows, window_length, n_channels)
+        Windows.
+"""
 
 ErrorModel = Literal["mse", "mae", "std", "mahalanobis", "hybrid"] | BaseErrorModel
 
@@ -288,14 +295,9 @@ class BaseAutoencoder(
         check_is_fitted(self)
         return all_windows(self._check_windows(X, reset=False))
 
+    @add_parameters(_WINDOWS)
     def reconstruct(self, X: ArrayLike) -> NDArray[np.float64]:
         """Reconstruct windows.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_windows, window_length * n_channels) or \
-                (n_windows, window_length, n_channels)
-            Windows.
 
         Returns
         -------
@@ -307,14 +309,9 @@ class BaseAutoencoder(
         reconstruction = windows.X - residuals.reshape(windows.X.shape)
         return reconstruction.reshape(np.shape(X))
 
+    @add_parameters(_WINDOWS)
     def reconstruction_errors(self, X: ArrayLike) -> NDArray[np.float64]:
         """Absolute error of every value.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_windows, window_length * n_channels) or \
-                (n_windows, window_length, n_channels)
-            Windows.
 
         Returns
         -------
@@ -323,14 +320,9 @@ class BaseAutoencoder(
         """
         return np.abs(self._collect(self._fitted_windows(X))[0])
 
+    @add_parameters(_WINDOWS)
     def score_timesteps(self, X: ArrayLike) -> NDArray[np.float64]:
         """Score of every timestep, before it is averaged to that of the window.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_windows, window_length * n_channels) or \
-                (n_windows, window_length, n_channels)
-            Windows.
 
         Returns
         -------
@@ -344,14 +336,9 @@ class BaseAutoencoder(
             scores[at] = -errors[: at.stop - at.start]
         return scores
 
+    @add_parameters(_WINDOWS)
     def explain(self, X: ArrayLike) -> NDArray[np.float64]:
         """Share out the score of every window to its timesteps and channels.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_windows, window_length * n_channels) or \
-                (n_windows, window_length, n_channels)
-            Windows.
 
         Returns
         -------
@@ -367,14 +354,9 @@ class BaseAutoencoder(
             shares[at] = part[: at.stop - at.start] / self.window_length_
         return shares
 
+    @add_parameters(_WINDOWS)
     def score_samples(self, X: ArrayLike) -> NDArray[np.float64]:
         """Score windows.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_windows, window_length * n_channels) or \
-                (n_windows, window_length, n_channels)
-            Windows.
 
         Returns
         -------
@@ -384,14 +366,9 @@ class BaseAutoencoder(
         """
         return self._scores_of(self._fitted_windows(X))
 
+    @add_parameters(_WINDOWS)
     def transform(self, X: ArrayLike) -> NDArray[np.float64]:
         """Encode windows.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_windows, window_length * n_channels) or \
-                (n_windows, window_length, n_channels)
-            Windows.
 
         Returns
         -------

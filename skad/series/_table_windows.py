@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from skad._validation import warn
+from skad.series._rows import Rows
 from skad.series._windows import windows_view
 
 
@@ -16,10 +17,8 @@ class TableWindows:
     ----------
     table : ndarray of shape (n_timestamps, n_channels)
         The rows.
-    bounds : ndarray of shape (n_segments, 2)
-        First row of each segment, and the row after its last.
-    series : ndarray of shape (n_timestamps,)
-        Number of the series of each row.
+    rows : Rows
+        Their series, time and borders.
     window_length : int
         Rows a window.
     starts : ndarray of shape (n_windows,)
@@ -29,8 +28,7 @@ class TableWindows:
     """
 
     table: np.ndarray
-    bounds: np.ndarray
-    series: np.ndarray
+    rows: Rows
     window_length: int
     starts: np.ndarray
     judged: np.ndarray
@@ -52,7 +50,7 @@ class TableWindows:
         train on, none are split off, with a warning.
         """
         train, tails = [], []
-        series = self.series[self.starts]
+        series = self.rows.series_codes[self.starts]
         for one in np.unique(series):
             own = self.starts[series == one]
             tails.append(own[-max(2, round(fraction * len(own))) :])

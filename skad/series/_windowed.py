@@ -15,6 +15,7 @@ from sklearn.utils import InputTags
 from sklearn.utils.metaestimators import available_if
 
 from skad._base import MetaDetector, ThresholdMixin, inner_explains
+from skad._docs import add_parameters
 from skad._nesting import layers
 from skad._validation import (
     HasMethods,
@@ -37,6 +38,13 @@ from skad.series._windows import (
     check_long_enough,
     window_starts,
 )
+
+_TABLE = """
+    X : array-like of shape (n_timestamps, n_channels)
+        Table.
+    series : array-like of shape (n_timestamps,), default=None
+        Series that each row belongs to, in addition to those of the index.
+"""
 
 
 class WindowedDetector(HeldOutThreshold, ThresholdMixin, MetaDetector):
@@ -169,6 +177,7 @@ class WindowedDetector(HeldOutThreshold, ThresholdMixin, MetaDetector):
     @all_or_nothing
     @with_callbacks
     @fit_context(prefer_skip_nested_validation=False)
+    @add_parameters(_TABLE)
     def fit(
         self,
         X: ArrayLike,
@@ -184,8 +193,6 @@ class WindowedDetector(HeldOutThreshold, ThresholdMixin, MetaDetector):
             Table, mostly normal.
         y : array-like of shape (n_timestamps,), default=None
             Ignored, unless `normal_label` is set.
-        series : array-like of shape (n_timestamps,), default=None
-            Series that each row belongs to, in addition to those of the index.
 
         Returns
         -------
@@ -223,9 +230,7 @@ class WindowedDetector(HeldOutThreshold, ThresholdMixin, MetaDetector):
         starts = starts[~any_in_window(~is_normal, starts, self.window_length)]
         if len(starts) < 2:
             self._refuse(starts, is_normal, y)
-        return TableWindows(
-            table, bounds, rows.series_codes, self.window_length, starts, is_normal
-        )
+        return TableWindows(table, rows, self.window_length, starts, is_normal)
 
     def _check_table(self, X, *, reset):
         table = validate_data(
@@ -307,7 +312,7 @@ class WindowedDetector(HeldOutThreshold, ThresholdMixin, MetaDetector):
 
     def _scores_of(self, windows) -> NDArray[np.float64]:
         # A window sees the rows around: the whole table is scored, then chosen from.
-        return self._score_table(windows.table, windows.bounds)[windows.judged]
+        return self._score_table(windows.table, windows.rows.bounds)[windows.judged]
 
     def _call_inner(self, method, X, *positions) -> None:
         """Have the detector inside learn from windows; it inherits our callbacks."""
@@ -327,17 +332,11 @@ class WindowedDetector(HeldOutThreshold, ThresholdMixin, MetaDetector):
 
     # Scores ---------------------------------------------------------------------------
 
+    @add_parameters(_TABLE)
     def score_samples(
         self, X: ArrayLike, *, series: ArrayLike | None = None
     ) -> NDArray[np.float64]:
         """Score the rows of a table.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_timestamps, n_channels)
-            Table.
-        series : array-like of shape (n_timestamps,), default=None
-            Series that each row belongs to, in addition to those of the index.
 
         Returns
         -------
@@ -352,17 +351,11 @@ class WindowedDetector(HeldOutThreshold, ThresholdMixin, MetaDetector):
         )
         return self._score_table(table, bounds)
 
+    @add_parameters(_TABLE)
     def decision_function(
         self, X: ArrayLike, *, series: ArrayLike | None = None
     ) -> NDArray[np.float64]:
         """Score the rows of a table, shifted so that anomalies are below zero.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_timestamps, n_channels)
-            Table.
-        series : array-like of shape (n_timestamps,), default=None
-            Series that each row belongs to, in addition to those of the index.
 
         Returns
         -------
@@ -371,17 +364,11 @@ class WindowedDetector(HeldOutThreshold, ThresholdMixin, MetaDetector):
         """
         return self.score_samples(X, series=series) - self.offset_
 
+    @add_parameters(_TABLE)
     def predict(
         self, X: ArrayLike, *, series: ArrayLike | None = None
     ) -> NDArray[np.int64]:
         """Label the rows of a table.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_timestamps, n_channels)
-            Table.
-        series : array-like of shape (n_timestamps,), default=None
-            Series that each row belongs to, in addition to those of the index.
 
         Returns
         -------
@@ -390,6 +377,7 @@ class WindowedDetector(HeldOutThreshold, ThresholdMixin, MetaDetector):
         """
         return np.where(self.decision_function(X, series=series) < 0, -1, 1)
 
+    @add_parameters(_TABLE)
     def fit_predict(  # type: ignore[override]
         self,
         X: ArrayLike,
@@ -405,8 +393,6 @@ class WindowedDetector(HeldOutThreshold, ThresholdMixin, MetaDetector):
             Table, mostly normal.
         y : array-like of shape (n_timestamps,), default=None
             Passed to `fit`.
-        series : array-like of shape (n_timestamps,), default=None
-            Series that each row belongs to, in addition to those of the index.
 
         Returns
         -------
@@ -416,17 +402,11 @@ class WindowedDetector(HeldOutThreshold, ThresholdMixin, MetaDetector):
         return self.fit(X, y, series=series).predict(X, series=series)
 
     @available_if(inner_explains)
+    @add_parameters(_TABLE)
     def explain(
         self, X: ArrayLike, *, series: ArrayLike | None = None
     ) -> NDArray[np.float64]:
         """Share out the score of every row to its channels.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_timestamps, n_channels)
-            Table.
-        series : array-like of shape (n_timestamps,), default=None
-            Series that each row belongs to, in addition to those of the index.
 
         Returns
         -------
