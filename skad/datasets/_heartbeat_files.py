@@ -31,7 +31,6 @@ def load_heartbeats(
     -------
     X : ndarray of shape (n_samples, 187), dtype float64
         The beats as they are in the file. Blank lines are skipped.
-
     y : ndarray of shape (n_samples,), dtype int64
         The labels as they are in the file.
 
@@ -42,7 +41,6 @@ def load_heartbeats(
         a label is not a whole number, the file is empty, or its compressed data are
         damaged. The message names the file, the line and the column, both counted from
         1, and what was found there.
-
     FileNotFoundError
         If there is no such file.
 

@@ -37,21 +37,17 @@ def make_heartbeats(
     ----------
     n_normal : int, default=2000
         Number of normal beats. 0 is allowed, as long as there are anomalies.
-
     n_anomalies : int or array-like of shape (4,), default=200
         Number of abnormal beats. An int is distributed evenly over the four kinds,
         and the first kinds get the remainder; an array gives the number of each kind.
         0 is allowed, for a clean set to fit on.
-
     n_patients : int, default=18
         Number of patients the beats come from. Patient 0, 1, ... are the same in
         every call, whatever `random_state`: sets made by two calls come from the
         same patients.
-
     return_patients : bool, default=False
         Whether to also return the patient of each beat, for example as `groups` of
         :class:`~sklearn.model_selection.GroupKFold`.
-
     random_state : int, RandomState instance or None, default=None
         Draws the beats and their order. An int gives the same beats in every call;
         a RandomState instance is advanced; None takes a fresh seed from the
@@ -62,7 +58,6 @@ def make_heartbeats(
     X : ndarray of shape (n_samples, 187), dtype float64
         The beats, in shuffled order, with values in [0, 1];
         `n_samples = n_normal + n_anomalies`.
-
     y : ndarray of shape (n_samples,), dtype int64
         The kind of each beat:
 
@@ -71,7 +66,6 @@ def make_heartbeats(
         - 2: ventricular, with a wide QRS complex;
         - 3: fusion of a normal and a ventricular beat;
         - 4: paced, some of them fused with a normal beat.
-
     patients : ndarray of shape (n_samples,), dtype int64
         The number of each beat's patient, from 0 to `n_patients - 1`. Only if
         `return_patients` is True.

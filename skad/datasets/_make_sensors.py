@@ -47,16 +47,13 @@ def make_sensors(
     ----------
     n_timestamps : int, default=20_000
         Number of rows.
-
     n_sensors : int, default=12
         Number of columns. The sensors are the same in every call, whatever
         `random_state`: tables made by two calls come from the same machine. From the
         13th on, further sensors measure the same quantities.
-
     n_faults : int, default=10
         Number of faults, distributed evenly over `fault_kinds`; the first kinds get the
         remainder. 0 is allowed, for a clean table to fit on.
-
     fault_kinds : str or list of str, default="all"
         Which kinds of faults to make, one name or several. Faults of sensors last 60 to
         180 rows, fewer where there is little room, and affect a few sensors:
@@ -69,32 +66,24 @@ def make_sensors(
         "failure" is a fault of the machine: wear makes several sensors drift away for
         200 to 600 rows, first slowly, then faster; the machine breaks, stops, is
         repaired and starts again.
-
     normal_fraction : float, default=0.5
         Share of the rows that have no faults, at the beginning, in [0, 1).
-
     missing_fraction : float, default=0.02
         Expected share of missing values, in [0, 1): single ones, stretches of up to 80
         rows of one sensor, and such stretches of all sensors.
-
     dead_sensors : bool, default=True
         Whether two of the sensors are as bad as the worst of the pump table: one empty,
         one missing 60 % of the time (there sensor_15 and sensor_50 of 52, here at the
         same relative positions).
-
     start : str or datetime-like, default="2018-04-01"
         Time of the first row.
-
     freq : str, Timedelta or offset, default="min"
         Step in time from row to row, at most an hour. The machine keeps its pace, and
         is only sampled more or less often; faults keep their number of rows.
-
     return_status : bool, default=False
         Whether to also return the status of the machine, as in the pump table.
-
     return_faults : bool, default=False
         Whether to also return the list of the faults.
-
     random_state : int, RandomState instance or None, default=None
         Draws the operation, the noise, the faults and the gaps. An int gives the same
         table in every call; a RandomState instance is advanced; None takes a fresh seed
@@ -105,16 +94,13 @@ def make_sensors(
     X : DataFrame of shape (n_timestamps, n_sensors), dtype float64
         The readings: columns sensor_00, sensor_01, ..., a DatetimeIndex named
         timestamp. Missing values are NaN.
-
     y : Series of shape (n_timestamps,), dtype int64
         1 in the rows of a fault, from its first sign on (for a failure, including the
         drift before it and the recovery after it), else 0. Index as in `X`.
-
     status : Series of shape (n_timestamps,), dtype str
         What the machine's log says, "NORMAL", "BROKEN" or "RECOVERING". It says
         "NORMAL" where `y` is 0 and, as in the pump table, while a failure is
         approaching. Only if `return_status` is True.
-
     faults : DataFrame of shape (n_faults, 5)
         The faults in the order of time, with the columns start (first timestamp),
         broken (first timestamp with status "BROKEN"; later than the start only for a

@@ -63,7 +63,6 @@ def load_pump_sensors(
     ----------
     path : str or path-like
         The file, as text or, if its name ends in ".gz", compressed with gzip.
-
     return_status : bool, default=False
         Whether to also return the status of the pump.
 
@@ -72,11 +71,9 @@ def load_pump_sensors(
     X : DataFrame of shape (n_timestamps, 52), dtype float64
         The readings as they are in the file, with a DatetimeIndex named timestamp.
         Empty fields (and "NaN", "nan", "NA") are NaN. Blank lines are skipped.
-
     y : Series of shape (n_timestamps,), dtype int64
         1 where the status is "BROKEN" or "RECOVERING", 0 where it is "NORMAL". Index
         as in `X`.
-
     status : Series of shape (n_timestamps,), dtype str
         The status as it is in the file. Only if `return_status` is True.
 
@@ -88,7 +85,6 @@ def load_pump_sensors(
         read, there are no rows, or the compressed data are damaged. The message names
         the file, the line and the column, both counted from 1, what was found there and
         what was expected.
-
     FileNotFoundError
         If there is no such file.
 
@@ -145,7 +141,6 @@ def load_skab(
     folder : str or path-like
         Folder with the files .csv or .csv.gz, separated by ";", in it or in the folders
         in it: the folder "data" of [1]_, for example.
-
     subset : {"labelled", "anomaly_free"}, default="labelled"
         Which files to load: those that have labels, or the long run without faults
         (files with a path within the folder that begins with "anomaly-free" or
@@ -157,7 +152,6 @@ def load_skab(
         The readings of all files, one after the other. The index has two levels:
         series, the file's path within the folder without its ending, and time. Series
         are sorted by name, 9 before 10.
-
     y : Series of shape (n_timestamps,), dtype int64
         1 in the rows that are marked as an anomaly, else 0. Index as in `X`.
 
@@ -168,7 +162,6 @@ def load_skab(
         time, number or label cannot be read, there are no rows, or the compressed
         data are damaged. The message names the file, the line and the column, both
         counted from 1, what was found there and what was expected.
-
     FileNotFoundError, NotADirectoryError
         If there is no such folder, or none of these files in it.
 
@@ -291,7 +284,6 @@ def load_keogh_discords(
         time, number or label cannot be read, there are no rows, or the compressed
         data are damaged. The message names the file, the line and the column, both
         counted from 1, what was found there and what was expected.
-
     FileNotFoundError, NotADirectoryError
         If there is no such folder, or no such file in it.
 
