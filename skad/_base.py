@@ -9,9 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, OutlierMixin, clone
 from sklearn.callback import CallbackSupportMixin
 from sklearn.utils import get_tags
-from sklearn.utils.metaestimators import available_if
 
-from skad._validation import check_is_fitted, warn
+from skad._validation import available_if, check_is_fitted, warn
 from skad._version import __version__
 
 # Versions ---------------------------------------------------------------------------

@@ -5,17 +5,19 @@ import functools
 import os
 import sys
 import warnings
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeVar, cast
 
 import joblib
 import numpy as np
 import sklearn
-from sklearn import get_config
-from sklearn.base import _fit_context as fit_context
+from sklearn import callback, get_config
+from sklearn.base import _fit_context as sklearn_fit_context
 from sklearn.utils import _safe_indexing as safe_indexing
 from sklearn.utils import check_array as sklearn_check_array
 from sklearn.utils import check_random_state as sklearn_check_random_state
-from sklearn.utils import gen_batches
+from sklearn.utils import gen_batches, metaestimators
 from sklearn.utils._param_validation import (
     HasMethods,
     Interval,
@@ -39,6 +41,7 @@ __all__ = [
     "Options",
     "StrOptions",
     "all_or_nothing",
+    "available_if",
     "check_array",
     "check_consistent_length",
     "check_finite",
@@ -52,6 +55,7 @@ __all__ = [
     "safe_indexing",
     "validate_data",
     "warn",
+    "with_callbacks",
 ]
 
 # Where a warning is not about: these, and decorators of contextlib between them.
@@ -60,6 +64,8 @@ _LIBRARIES = (
     f"{Path(__file__).parent}{os.sep}",
     contextlib.__file__,
 )
+F = TypeVar("F", bound=Callable[..., Any])
+
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
 _CODINGS = "{-1 = anomaly, +1 = normal} or {0 = normal, 1 = anomaly}"
 
@@ -181,7 +187,24 @@ def check_finite(X, feature_names=None, name="X") -> None:
     )
 
 
-def all_or_nothing(fit):
+def fit_context(*, prefer_skip_nested_validation: bool) -> Callable[[F], F]:
+    """Decorate `fit` as scikit-learn does, and keep its type."""
+    return sklearn_fit_context(
+        prefer_skip_nested_validation=prefer_skip_nested_validation
+    )
+
+
+def with_callbacks(fit: F) -> F:
+    """Decorate `fit` as scikit-learn does, and keep its type."""
+    return callback.with_callbacks(fit)
+
+
+def available_if(check: Callable[[Any], bool]) -> Callable[[F], F]:
+    """Decorate a method as scikit-learn does, and keep its type."""
+    return metaestimators.available_if(check)
+
+
+def all_or_nothing(fit: F) -> F:
     """Decorate `fit`: if it raises, the estimator is as it was before.
 
     Ctrl-C counts, so that a fitted detector never ends up half of one fit and half of
@@ -198,7 +221,7 @@ def all_or_nothing(fit):
             vars(self).update(before)
             raise
 
-    return wrapped
+    return cast(F, wrapped)
 
 
 def check_random_state(random_state) -> np.random.RandomState:

@@ -13,7 +13,6 @@ from sklearn.base import (
     TransformerMixin,
     clone,
 )
-from sklearn.callback import with_callbacks
 
 from skad._base import ThresholdMixin
 from skad._docs import add_parameters
@@ -28,6 +27,7 @@ from skad._validation import (
     column_or_1d,
     fit_context,
     validate_data,
+    with_callbacks,
 )
 from skad.calibration._held_out import HeldOutThreshold
 from skad.detectors._checks import check_outputs, normal_validation_rows

@@ -6,9 +6,9 @@ from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar
 
 import torch
-from sklearn.utils.metaestimators import available_if
 from torch import nn
 
+from skad._validation import available_if
 from skad.detectors._base import BaseAutoencoder
 from skad.detectors._neural import BaseNeuralAutoencoder
 from skad.training._losses import split_output

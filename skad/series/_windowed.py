@@ -8,11 +8,9 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn import config_context
 from sklearn.base import OneToOneFeatureMixin, clone
-from sklearn.callback import with_callbacks
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils import InputTags
-from sklearn.utils.metaestimators import available_if
 
 from skad._base import MetaDetector, ThresholdMixin, inner_explains
 from skad._docs import add_parameters
@@ -22,12 +20,14 @@ from skad._validation import (
     Interval,
     StrOptions,
     all_or_nothing,
+    available_if,
     check_consistent_length,
     check_finite,
     check_is_fitted,
     column_or_1d,
     fit_context,
     validate_data,
+    with_callbacks,
 )
 from skad.calibration._held_out import HeldOutThreshold
 from skad.series._cover import CoveredSegment, cover_segment

@@ -5,7 +5,6 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassifierMixin
-from sklearn.callback import with_callbacks
 from sklearn.utils import assert_all_finite
 from sklearn.utils.multiclass import check_classification_targets
 
@@ -18,6 +17,7 @@ from skad._validation import (
     column_or_1d,
     fit_context,
     warn,
+    with_callbacks,
 )
 
 

@@ -4,10 +4,15 @@ from numbers import Real
 from typing import Any, ClassVar, Self
 
 from numpy.typing import ArrayLike
-from sklearn.callback import with_callbacks
 
 from skad._base import MetaDetector, ThresholdMixin
-from skad._validation import HasMethods, Interval, all_or_nothing, fit_context
+from skad._validation import (
+    HasMethods,
+    Interval,
+    all_or_nothing,
+    fit_context,
+    with_callbacks,
+)
 
 
 class FixedThresholdDetector(ThresholdMixin, MetaDetector):

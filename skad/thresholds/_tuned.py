@@ -6,7 +6,6 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
-from sklearn.callback import with_callbacks
 from sklearn.model_selection import (
     PredefinedSplit,
     ShuffleSplit,
@@ -14,7 +13,6 @@ from sklearn.model_selection import (
     check_cv,
 )
 from sklearn.utils import indexable
-from sklearn.utils.metaestimators import available_if
 
 from skad._base import MetaDetector, ThresholdMixin
 from skad._nesting import find_layer, parts
@@ -23,6 +21,7 @@ from skad._validation import (
     Interval,
     StrOptions,
     all_or_nothing,
+    available_if,
     check_consistent_length,
     check_is_fitted,
     check_outlier_labels,
@@ -31,6 +30,7 @@ from skad._validation import (
     num_samples,
     safe_indexing,
     warn,
+    with_callbacks,
 )
 from skad.thresholds._labelled import FBetaThreshold
 from skad.thresholds._rule import needs_labels
