@@ -27,12 +27,10 @@ def _is_estimator(thing) -> bool:
     return inspect.isclass(thing) and issubclass(thing, BaseEstimator)
 
 
-def _is_metric(thing) -> bool:
-    """Whether this is a function of `skad.metrics`, or was one in skad 0.1.0."""
-    return inspect.isfunction(thing) and (
-        thing.__module__.startswith("skad.metrics.")
-        or thing.__name__ in ("explain", "find_events", "merge_events")
-    )
+def _is_computation(thing) -> bool:
+    """Whether this is a function of skad that only computes."""
+    modules = ("skad.metrics.", "skad.series._events", "skad.series._explain")
+    return inspect.isfunction(thing) and thing.__module__.startswith(modules)
 
 
 def _is_optimizer(thing) -> bool:
@@ -80,7 +78,7 @@ _PUBLIC: dict[str, dict[str, Callable[[Any], bool]]] = {
         "sklearn.tree": _is_estimator,
     },
     ITSELF: {
-        "skad": _is_metric,
+        "skad": _is_computation,
         "sklearn.feature_selection": inspect.isfunction,
         "sklearn.metrics": inspect.isfunction,
         "torch.optim": _is_optimizer,
