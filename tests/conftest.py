@@ -3,7 +3,11 @@
 import os
 
 os.environ.setdefault("SCIPY_ARRAY_API", "1")  # or scikit-learn skips a check
+# For numpy, which reads it at its import, and for all processes that tests start: the
+# workers of pytest-xdist have one core each.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import signal
 from pathlib import Path
 
 import faults_tally
@@ -16,9 +20,15 @@ import torch
 from skad import load_heartbeats, make_heartbeats
 
 mpl.use("Agg")
-hypothesis.settings.register_profile("skad", deadline=None, derandomize=True)
-hypothesis.settings.load_profile("skad")
 torch.set_num_threads(1)
+
+# The same cases in every run, or as many new ones a test as the user asks for.
+n_cases = os.environ.get("SKAD_FUZZ_EXAMPLES")
+hypothesis.settings.register_profile("fixed", deadline=None, derandomize=True)
+hypothesis.settings.register_profile(
+    "thorough", deadline=None, derandomize=False, max_examples=int(n_cases or 1000)
+)
+hypothesis.settings.load_profile("thorough" if n_cases else "fixed")
 
 
 @pytest.fixture(autouse=True)
@@ -37,6 +47,14 @@ def _global_random_states_stay():
         if not same
     ]
     assert not moved, f"global random state moved: {moved}"
+
+
+@pytest.fixture
+def ctrl_c():
+    """Let Ctrl-C raise KeyboardInterrupt, also in a shell job that ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="session")
@@ -83,6 +101,19 @@ def pytest_runtest_call(item):
             faults_tally.tried[group] += 1
             faults_tally.survived[group] += 1
     return result
+
+
+def pytest_sessionfinish(session):
+    """Hand the counts of a worker of pytest-xdist to its controller."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["faults_tally"] = faults_tally.as_dicts()
+
+
+@pytest.hookimpl(optionalhook=True)  # there is none without pytest-xdist
+def pytest_testnodedown(node):
+    """Add the counts of a worker; one that crashed hands over none."""
+    if counts := getattr(node, "workeroutput", {}).get("faults_tally"):
+        faults_tally.add(counts)
 
 
 def pytest_terminal_summary(terminalreporter):

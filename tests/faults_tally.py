@@ -14,3 +14,14 @@ def case(group):
     tried[group] += 1
     yield
     survived[group] += 1
+
+
+def as_dicts():
+    """All counts, in types that can be sent to another process."""
+    return {"tried": dict(tried), "survived": dict(survived)}
+
+
+def add(other):
+    """Add the counts of another process."""
+    tried.update(other["tried"])
+    survived.update(other["survived"])

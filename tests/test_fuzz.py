@@ -4,7 +4,6 @@ Set SKAD_FUZZ_EXAMPLES to run that many cases a test, with fresh random numbers.
 """
 
 import gzip
-import os
 import tracemalloc
 from contextlib import suppress
 
@@ -55,16 +54,14 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:overflow encountered in cast"),
 ]
 
-_ASKED_FOR = os.environ.get("SKAD_FUZZ_EXAMPLES")
-
 
 def fuzz(n_examples, **strategies):
-    """Run a test with many drawn arguments; the same ones unless more are asked for."""
+    """Run a test with many drawn arguments, as many as the profile in conftest says."""
+    profile = settings.default
 
     def decorate(test):
         return settings(
-            max_examples=int(_ASKED_FOR or n_examples),
-            derandomize=_ASKED_FOR is None,
+            max_examples=n_examples if profile.derandomize else profile.max_examples,
             suppress_health_check=list(HealthCheck),
         )(given(**strategies)(test))
 

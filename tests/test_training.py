@@ -347,6 +347,7 @@ class Interrupt(Callback):
 
 
 @pytest.mark.faults
+@pytest.mark.usefixtures("ctrl_c")
 @pytest.mark.parametrize("warm_start", [False, True])
 def test_ctrl_c__leaves_fit_and_the_detector_as_it_was(X, warm_start):
     detector = fast_mlp(max_epochs=5, warm_start=warm_start).fit(X)
@@ -365,6 +366,7 @@ def test_ctrl_c__leaves_fit_and_the_detector_as_it_was(X, warm_start):
 
 
 @pytest.mark.faults
+@pytest.mark.usefixtures("ctrl_c")
 def test_ctrl_c__while_the_optimizer_has_gradients_off__they_are_on_again(X):
     class Off(Interrupt):
         def on_batch_begin(self, net, **kwargs):
