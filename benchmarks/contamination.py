@@ -16,7 +16,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from quality import NearestNeighborDetector
 from sklearn.ensemble import IsolationForest
 from sklearn.metrics import roc_auc_score
 
@@ -27,6 +26,7 @@ from skad import (
     MLPAutoencoder,
     load_heartbeats,
 )
+from skad.evaluation._references import NeighborDetector
 
 SHARES = (0.0, 0.01, 0.05, 0.1)
 N_NORMAL = 2000
@@ -35,7 +35,7 @@ DETECTORS = {
     "PCA": LinearAutoencoder,
     "PCA std": partial(LinearAutoencoder, error_model="std"),
     "PCA hybrid": partial(LinearAutoencoder, error_model="hybrid"),
-    "neighbours": NearestNeighborDetector,
+    "neighbours": NeighborDetector,
     "IsolationForest": IsolationForest,
     "MLP": MLPAutoencoder,
     "MLP mse": partial(MLPAutoencoder, error_model="mse"),

@@ -28,10 +28,8 @@ import numpy as np
 import pandas as pd
 import torch
 from scipy.signal import decimate
-from sklearn.base import BaseEstimator, OutlierMixin
 from sklearn.ensemble import IsolationForest
 from sklearn.metrics import roc_auc_score
-from sklearn.neighbors import NearestNeighbors
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -46,6 +44,7 @@ from skad import (
     load_keogh_discords,
     load_skab,
 )
+from skad.evaluation._references import NeighborDetector, RandomDetector
 
 MOST_TRAINING_WINDOWS = 2000
 
@@ -62,37 +61,8 @@ class Task:
     window_length: int | None = None  # None: rows are windows already
 
 
-class NearestNeighborDetector(OutlierMixin, BaseEstimator):
-    """Mean distance to the nearest training rows."""
-
-    def __init__(self, n_neighbors=5):
-        self.n_neighbors = n_neighbors
-
-    def fit(self, X, y=None):
-        """Keep the training rows."""
-        self.neighbors_ = NearestNeighbors(n_neighbors=self.n_neighbors).fit(X)
-        return self
-
-    def score_samples(self, X):
-        """Negative distance, higher = more normal."""
-        return -self.neighbors_.kneighbors(X)[0].mean(axis=1)
-
-
-class RandomDetector(OutlierMixin, BaseEstimator):
-    """Scores that know nothing."""
-
-    def __init__(self, random_state=None):
-        self.random_state = random_state
-
-    def fit(self, X, y=None):
-        """Learn nothing."""
-        self.n_features_in_ = np.shape(X)[1]
-        return self
-
-    def score_samples(self, X):
-        """Draw scores."""
-        return np.random.default_rng(self.random_state).random(len(X))
-
+# Unlike in `evaluate`, with every training row.
+neighbors = partial(NeighborDetector, max_rows=np.inf)
 
 # name: (detector, whether it sees windows or single rows of a series; "timestep" is
 # windows, of which only the row's own errors count)
@@ -104,8 +74,8 @@ DETECTORS = {
     "PCA": (LinearAutoencoder, "window"),
     "PCA std": (partial(LinearAutoencoder, error_model="std"), "window"),
     "PCA hybrid": (partial(LinearAutoencoder, error_model="hybrid"), "window"),
-    "neighbours row": (NearestNeighborDetector, "row"),
-    "neighbours": (NearestNeighborDetector, "window"),
+    "neighbours row": (neighbors, "row"),
+    "neighbours": (neighbors, "window"),
     "MLP": (MLPAutoencoder, "window"),
     "PCA timestep": (LinearAutoencoder, "timestep"),
     "MLP timestep": (MLPAutoencoder, "timestep"),
