@@ -51,6 +51,8 @@ class Bottleneck(nn.Module):
 
 
 FAST = {"max_epochs": 3, "random_state": 0}
+# Where any net will do.
+ONE_EPOCH = {"max_epochs": 1, "early_stopping": False, "random_state": 0}
 
 # Autoencoders, by a name for the test's id. Every error model and every variant of a
 # net that changes what is computed stands here once.

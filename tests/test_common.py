@@ -3,12 +3,22 @@
 import numpy as np
 import pytest
 from instances import ESTIMATORS, WITH_NEIGHBOURS
+from sklearn.base import clone
 from sklearn.utils.estimator_checks import parametrize_with_checks
+
+
+def with_one_epoch(estimator):
+    """The same estimator; these checks ask for outputs, not for a good net."""
+    epochs = {name: 1 for name in estimator.get_params() if "max_epochs" in name}
+    return clone(estimator).set_params(**epochs)
+
+
+CHECKED = {name: with_one_epoch(estimator) for name, estimator in ESTIMATORS.items()}
 
 
 def expected_failures(estimator):
     """Reasons, by check; everything else must pass."""
-    if any(estimator is one for one in WITH_NEIGHBOURS.values()):
+    if any(estimator is CHECKED[name] for name in WITH_NEIGHBOURS):
         return {
             "check_methods_sample_order_invariance": "a window holds rows in order",
             "check_methods_subset_invariance": "a row is scored with its neighbours",
@@ -21,7 +31,8 @@ def expected_failures(estimator):
 @pytest.mark.filterwarnings("ignore:latent_dim=:UserWarning")
 @pytest.mark.filterwarnings("ignore:(?s).*threshold of the inner:UserWarning")
 @parametrize_with_checks(
-    list(ESTIMATORS.values()),
+    # two that are written differently can be the same
+    list({repr(estimator): estimator for estimator in CHECKED.values()}.values()),
     expected_failed_checks=expected_failures,
     xfail_strict=True,
 )

@@ -11,7 +11,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from instances import AUTOENCODERS, FAST, Bottleneck
+from instances import AUTOENCODERS, FAST, ONE_EPOCH, Bottleneck
 from joblib import Parallel, delayed
 from sklearn import config_context
 from sklearn.base import clone
@@ -92,13 +92,13 @@ def test_outputs__shapes_and_agreement(detector):
     [
         LinearAutoencoder(1),
         LinearAutoencoder(1, error_model="hybrid"),
-        MLPAutoencoder((65,), 3, linear_path=None, **FAST),
-        MLPAutoencoder((7,), 3, error_model="mahalanobis", **FAST),
-        ConvAutoencoder((3, 5), 5, 3, **FAST),
-        LSTMAutoencoder(3, latent_dim=2, **FAST),
-        LSTMAutoencoder(3, linear_path=None, output_activation="tanh", **FAST),
-        LSTMAutoencoder(17, linear_path=None, max_epochs=1, random_state=0),
-        LSTMAutoencoder(33, linear_path=None, max_epochs=1, random_state=0),
+        MLPAutoencoder((65,), 3, linear_path=None, **ONE_EPOCH),
+        MLPAutoencoder((7,), 3, error_model="mahalanobis", **ONE_EPOCH),
+        ConvAutoencoder((3, 5), 5, 3, **ONE_EPOCH),
+        LSTMAutoencoder(3, latent_dim=2, **ONE_EPOCH),
+        LSTMAutoencoder(3, linear_path=None, output_activation="tanh", **ONE_EPOCH),
+        LSTMAutoencoder(17, linear_path=None, **ONE_EPOCH),
+        LSTMAutoencoder(33, linear_path=None, **ONE_EPOCH),
     ],
     ids=[
         *("linear", "hybrid", "plain", "mahalanobis", "conv", "lstm", "lstm-steps"),
@@ -123,11 +123,7 @@ def test_score__does_not_depend_on_the_rows_beside(detector, width):
 def test_lstm_score__does_not_depend_on_the_rows_beside(hidden_dim, n_channels):
     X = windows(130, 6 * n_channels)
     detector = LSTMAutoencoder(
-        hidden_dim,
-        linear_path=None,
-        n_channels=n_channels,
-        max_epochs=1,
-        random_state=0,
+        hidden_dim, linear_path=None, n_channels=n_channels, **ONE_EPOCH
     )
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "latent_dim=")

@@ -683,7 +683,7 @@ SEARCHES = {
         },
     ),
     "mlp": (
-        mlp(),
+        mlp(max_epochs=1, early_stopping=False),
         {
             "latent_dim": [1, 2],
             "lr": [1e-3, 1e-2],

@@ -77,12 +77,16 @@ def table():
     return 5 + 3 * X[:150], 5 + 4 * X[150:]
 
 
-def run(path, X):
-    """Scores and labels of a model in onnxruntime."""
+def session_of(path):
+    """onnxruntime with a model, on one thread."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(path, options)
-    return session.run(["score", "label"], {"X": X})
+    return onnxruntime.InferenceSession(path, options)
+
+
+def run(path, X):
+    """Scores and labels of a model in onnxruntime."""
+    return session_of(path).run(["score", "label"], {"X": X})
 
 
 def assert_equal(model, X, expected, labels, *, rounding=0.0):
@@ -411,9 +415,9 @@ def test_windows_of_a_table__are_scored_raw(inner, table, tmp_path):
         model = to_onnx(pipeline.fit(X), tmp_path / "model.onnx")
         scores, labels = pipeline.score_samples(X_test), pipeline.predict(X_test)
         assert_equal(model, raw, scores[length - 1 :], labels[length - 1 :])
-        metadata = onnxruntime.InferenceSession(model).get_modelmeta()
-        assert metadata.custom_metadata_map["window_length"] == str(length)
-        assert metadata.custom_metadata_map["n_channels"] == "3"
+        metadata = session_of(model).get_modelmeta().custom_metadata_map
+        assert metadata["window_length"] == str(length)
+        assert metadata["n_channels"] == "3"
 
 
 # What is not finite -------------------------------------------------------------------
