@@ -719,7 +719,7 @@ def tick_labels(ax):
 
 def text_boxes(figure):
     """Boxes of all text that is drawn."""
-    figure.canvas.draw()
+    figure.draw_without_rendering()
     texts = []
     for ax in figure.axes:
         if ax.axison:
@@ -732,8 +732,13 @@ def text_boxes(figure):
 
 
 @pytest.mark.parametrize("draw", DRAWINGS)
-@pytest.mark.parametrize("layout", ["constrained", None])
-@pytest.mark.parametrize("size", [(8, 5), (3.5, 3.2), (6.4, 4.8), None])
+@pytest.mark.parametrize(
+    ("size", "layout"),
+    [
+        *itertools.product([(8, 5), (3.5, 3.2), (6.4, 4.8)], ["constrained", None]),
+        (None, None),  # the display's own
+    ],
+)
 def test_no_text_lies_over_another_or_leaves_the_figure(draw, layout, size, plt):
     if size is None:
         figure = draw().figure_

@@ -968,7 +968,7 @@ DRAWINGS = [
 
 def text_boxes(figure):
     """Boxes of all text that is drawn."""
-    figure.canvas.draw()
+    figure.draw_without_rendering()
     texts = []
     inset = [child for ax in figure.axes for child in ax.child_axes]
     for ax in [*figure.axes, *inset]:
@@ -1002,8 +1002,15 @@ class Upright:
 
 
 @pytest.mark.parametrize("draw", DRAWINGS)
-@pytest.mark.parametrize("layout", ["constrained", None])
-@pytest.mark.parametrize("size", [(8, 5), (3.5, 3.2), (3.5, 2.5), (6.4, 4.8), None])
+@pytest.mark.parametrize(
+    ("size", "layout"),
+    [
+        *itertools.product(
+            [(8, 5), (3.5, 3.2), (3.5, 2.5), (6.4, 4.8)], ["constrained", None]
+        ),
+        (None, None),  # the display's own
+    ],
+)
 def test_no_text_lies_over_another_or_leaves_the_figure(draw, layout, size, plt):
     if size is None:
         figure = draw().figure_

@@ -68,7 +68,7 @@ def make_pipeline(*last_steps, transform="pandas"):
 
 def make_encdec_ad():
     """The tuner outside: its validation rows are imputed and scaled."""
-    net = EncDecAD(3, lr=1e-2, max_epochs=2, random_state=0)
+    net = EncDecAD(3, lr=1e-2, max_epochs=1, random_state=0)
     detector = WindowedDetector(net, 6, normal_label=0)
     pipeline = make_pipeline(("detect", detector))
     tuner = TunedThresholdDetector(pipeline, FBetaThreshold(), cv=KFold(2))
@@ -101,7 +101,7 @@ def make_search(name, folds, n_jobs=1):
     estimator, grid = {
         "encdec-ad": make_encdec_ad,
         "mlp": lambda: make_rows_of_windows(
-            MLPAutoencoder((8,), normal_label=0, max_epochs=2, random_state=0),
+            MLPAutoencoder((8,), normal_label=0, max_epochs=1, random_state=0),
             {"detect__latent_dim": [2, 0.9]},
         ),
         "forest": lambda: make_rows_of_windows(
