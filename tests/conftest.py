@@ -1,26 +1,23 @@
-"""Small data, and the promise that no test moves a global random state."""
+"""Small data, and the promise that no test moves a global random state.
+
+torch and the like are imported where they are needed: the process that hands out the
+tests to others reads this file too.
+"""
 
 import os
 
 os.environ.setdefault("SCIPY_ARRAY_API", "1")  # or scikit-learn skips a check
-# For numpy, which reads it at its import, and for all processes that tests start: the
-# workers of pytest-xdist have one core each.
-os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Each process of tests has one core. Processes that tests start inherit it.
+os.environ["OMP_NUM_THREADS"] = "1"
+os.environ["MPLBACKEND"] = "Agg"
 
 import signal
 from pathlib import Path
 
 import faults_tally
 import hypothesis
-import matplotlib as mpl
 import numpy as np
 import pytest
-import torch
-
-from skad import load_heartbeats, make_heartbeats
-
-mpl.use("Agg")
-torch.set_num_threads(1)
 
 # The same cases in every run, or as many new ones a test as the user asks for.
 n_cases = os.environ.get("SKAD_FUZZ_EXAMPLES")
@@ -34,6 +31,8 @@ hypothesis.settings.load_profile("thorough" if n_cases else "fixed")
 @pytest.fixture(autouse=True)
 def _global_random_states_stay():
     """Fail every test after which numpy's or torch's global generator has moved."""
+    import torch
+
     numpy_before = np.random.get_state()  # noqa: NPY002, it is what we guard
     torch_before = torch.get_rng_state()
     yield
@@ -60,6 +59,8 @@ def ctrl_c():
 @pytest.fixture(scope="session")
 def beats():
     """400 normal and 100 abnormal beats: X (500, 187) and y (0 is normal)."""
+    from skad import make_heartbeats
+
     return make_heartbeats(400, 100, random_state=0)
 
 
@@ -82,6 +83,8 @@ def data_folder():
 @pytest.fixture(scope="session")
 def real_beats(data_folder):
     """Normal beats to train on, and labelled ones (0 is normal) to judge."""
+    from skad import load_heartbeats
+
     folder = data_folder / "ecg_heartbeat"
     X_train, _ = load_heartbeats(folder / "normal_train.csv.gz")
     X_test, y_test = load_heartbeats(folder / "dev_valid.csv.gz")
