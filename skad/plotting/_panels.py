@@ -301,9 +301,9 @@ class TimeDisplay:
     ) -> Any:
         """Make the panels, below strips for the events and labels that are shown.
 
-        `strip` is the height of a strip in the unit of `heights`, `above` the inches
-        that stand above the panels, `events` says whether rows are of an event. Returns
-        the strip of the events.
+        `strip` is the height of a strip in the unit of `heights`; `events` tells which
+        rows belong to an event; `above` and `margins` are as in `Panels.divide`. Returns
+        the strip of the events, or None.
         """
         shown = [self._is_any_shown(flags) for flags in (events, self.is_anomaly)]
         grid = panels.divide(
@@ -312,7 +312,9 @@ class TimeDisplay:
             margins=margins,
         )[:, 0]
         strips, self.axes_ = list(grid[: sum(shown)]), grid[sum(shown) :]
-        event_ax, self.truth_ax_ = (strips.pop(0) if any_ else None for any_ in shown)
+        event_ax, self.truth_ax_ = (
+            strips.pop(0) if is_shown else None for is_shown in shown
+        )
         self.true_bars_ = None
         if self.truth_ax_ is not None:
             flags = self.is_anomaly[self.rows_]
