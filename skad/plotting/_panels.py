@@ -302,8 +302,8 @@ class TimeDisplay:
         """Make the panels, below strips for the events and labels that are shown.
 
         `strip` is the height of a strip in the unit of `heights`; `events` tells which
-        rows belong to an event; `above` and `margins` are as in `Panels.divide`. Returns
-        the strip of the events, or None.
+        rows belong to an event; `above` and `margins` are as in `Panels.divide`.
+        Returns the strip of the events, or None.
         """
         shown = [self._is_any_shown(flags) for flags in (events, self.is_anomaly)]
         grid = panels.divide(
