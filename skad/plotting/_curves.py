@@ -163,7 +163,7 @@ def _draw_steps(ax, x, values, **style) -> Any:
 def _write_beside(ax, x, text) -> None:
     """Write a text at the top of a panel beside a vertical line at x.
 
-    It stands on the left, where curves of alerts are low, if there is room.
+    It goes on the left, where curves of alerts are low, if there is room.
     """
     low, here, high = ax.xaxis.get_transform().transform(
         np.array([ax.get_xlim()[0], x, ax.get_xlim()[1]])
