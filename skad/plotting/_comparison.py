@@ -7,9 +7,11 @@ from typing import Any, Self
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from skad._docs import add_parameters
 from skad._nesting import find_layer
 from skad._validation import check_consistent_length
 from skad.plotting._panels import Axes, TimeDisplay
+from skad.plotting._parameters import PARAMETERS
 from skad.plotting._reading import (
     check_choice,
     check_rows,
@@ -99,6 +101,7 @@ class DetectorComparisonDisplay(TimeDisplay):
     name: object = None
 
     @classmethod
+    @add_parameters(PARAMETERS)
     def from_estimators(
         cls,
         estimators: Mapping[str, Any],
@@ -116,13 +119,6 @@ class DetectorComparisonDisplay(TimeDisplay):
         estimators : dict of str to estimator instance
             Fitted outlier detectors with `score_samples` and `offset_`, or pipelines,
             searches or wrappers with such a detector inside, by the names to show.
-        X : array-like of shape (n_timestamps, n_channels)
-            Table, as the estimators take it. The index of a pandas table gives the
-            time; in a MultiIndex, the levels before the last give the series. Rows of
-            other tables are numbered.
-        y, series, ax, **kwargs
-            As in :meth:`from_predictions`, where `y` is `y_true`. All series are
-            scored.
 
         Returns
         -------
@@ -152,6 +148,7 @@ class DetectorComparisonDisplay(TimeDisplay):
         )
 
     @classmethod
+    @add_parameters(PARAMETERS)
     def from_predictions(
         cls,
         scores: Mapping[str, ArrayLike] | pd.DataFrame,
@@ -170,22 +167,9 @@ class DetectorComparisonDisplay(TimeDisplay):
         scores : dict of str to array-like of shape (n_timestamps,), or DataFrame
             Scores of each detector as `score_samples` or `decision_function` returns
             them, higher = more normal.
-        index : array-like of shape (n_timestamps,), default=None
-            Times of the rows: dates, durations or numbers; the last level of a
-            MultiIndex. If None, the index of `scores`, or of the first of them that has
-            one. Without an index, or if it holds anything else, rows are numbered.
-        y_true : array-like of shape (n_timestamps,), default=None
-            Labels, either -1 (anomaly) and +1 (normal), or 0 (normal) and 1 (anomaly).
         thresholds : dict of str to float, default=None
             Threshold in use of each detector, on the scale of its scores. Nothing is
             shaded for a detector that is missing here.
-        series : object, default=None
-            The series to show, if the index names several; a tuple if several levels
-            name it.
-        ax : matplotlib Axes, default=None
-            Axes to replace with the panels. If None, a new figure is made.
-        **kwargs : dict
-            Keyword arguments of :meth:`plot`, such as `start` and `stop`.
 
         Returns
         -------
@@ -236,6 +220,7 @@ class DetectorComparisonDisplay(TimeDisplay):
         """First and last time of every labelled range: a table, or None."""
         return ranges_of(self.scores.index, self.is_anomaly)
 
+    @add_parameters(PARAMETERS)
     def plot(
         self,
         ax: Axes | None = None,
@@ -250,19 +235,10 @@ class DetectorComparisonDisplay(TimeDisplay):
 
         Parameters
         ----------
-        ax : matplotlib Axes, default=None
-            Axes to replace with the panels. If None, a new figure is made, high enough
-            for the detectors.
-        start, stop : label or int, default=None
-            First and last row to show, both included: labels of the index, or parts of
-            dates (``start="2018-04-07", stop="2018-04"``). An int is the position of a
-            row, unless the index holds numbers. None is the end.
         yscale : {"auto", "linear", "log", "symlog"}, default="auto"
             Scale of the errors. "auto" is linear, unless the farthest error of a
             detector is more than 10 times the median one. Then it is logarithmic or, if
             some are negative, logarithmic on both sides of a linear middle ("symlog").
-        score_kwargs, threshold_kwargs : dict, default=None
-            Keyword arguments of the lines.
 
         Returns
         -------

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from skad._docs import add_parameters
 from skad._nesting import find_layer
 from skad._validation import check_array, num_samples, safe_indexing
 from skad.plotting._heatmap import (
@@ -18,6 +19,7 @@ from skad.plotting._heatmap import (
     name_rows,
 )
 from skad.plotting._panels import Axes, TimeDisplay
+from skad.plotting._parameters import PARAMETERS
 from skad.plotting._reading import (
     check_choice,
     check_names,
@@ -118,6 +120,7 @@ class ContributionDisplay(TimeDisplay):
     name: object = None
 
     @classmethod
+    @add_parameters(PARAMETERS)
     def from_estimator(
         cls,
         estimator: Any,
@@ -145,9 +148,11 @@ class ContributionDisplay(TimeDisplay):
         channel_names : list of str, default=None
             Names of the channels that the detector sees. If None, they are taken from
             the detector, the steps before it or the columns of `X`, else counted.
-        y, series, window, ax, **kwargs
-            As in :meth:`from_predictions`, where `y` is `y_true`. All series are
-            explained; `window` is for a detector of windows.
+        y : array-like of shape (n_timestamps,) or (n_windows,), default=None
+            Labels, either -1 (anomaly) and +1 (normal), or 0 (normal) and 1 (anomaly).
+        window : int, default=None
+            For a detector of windows, the position of the window to show. If None, the
+            one with the lowest score.
 
         Returns
         -------
@@ -197,6 +202,7 @@ class ContributionDisplay(TimeDisplay):
         )
 
     @classmethod
+    @add_parameters(PARAMETERS)
     def from_predictions(
         cls,
         contributions: ArrayLike,
@@ -218,10 +224,6 @@ class ContributionDisplay(TimeDisplay):
                 (n_windows, window_length, n_channels)
             Parts of the errors as `explain`, the function or a method, returns them,
             higher = more anomalous.
-        index : array-like of shape (n_timestamps,), default=None
-            Times of the rows: dates, durations or numbers; the last level of a
-            MultiIndex. If None, the index of `contributions`. Without an index, or if
-            it holds anything else, rows are numbered.
         y_true : array-like of shape (n_timestamps,) or (n_windows,), default=None
             Labels, either -1 (anomaly) and +1 (normal), or 0 (normal) and 1 (anomaly).
         threshold : float, default=None
@@ -229,16 +231,9 @@ class ContributionDisplay(TimeDisplay):
         channel_names : list of str, default=None
             Names of the channels. If None, the columns of `contributions`, else they
             are counted.
-        series : object, default=None
-            The series to show, if the index names several; a tuple if several levels
-            name it.
         window : int, default=None
             Position of the window to show, if `contributions` are those of windows. If
             None, the one with the lowest score.
-        ax : matplotlib Axes, default=None
-            Axes to replace with the panels. If None, a new figure is made.
-        **kwargs : dict
-            Keyword arguments of :meth:`plot`, such as `start` and `stop`.
 
         Returns
         -------
@@ -300,6 +295,7 @@ class ContributionDisplay(TimeDisplay):
         """Scores of the rows, higher = more normal: minus the sums over sensors."""
         return -self.contributions.sum(axis=1)
 
+    @add_parameters(PARAMETERS)
     def plot(
         self,
         ax: Axes | None = None,
@@ -317,27 +313,15 @@ class ContributionDisplay(TimeDisplay):
 
         Parameters
         ----------
-        ax : matplotlib Axes, default=None
-            Axes to replace with the panels. If None, a new figure is made.
-        start, stop : label or int, default=None
-            First and last row to show, both included: labels of the index, or parts of
-            dates (``start="2018-04-07", stop="2018-04"``). An int is the position of a
-            row, unless the index holds numbers. None is the end.
         max_channels : int, default=12
             Number of sensors to show, those with the largest sums over the rows shown.
             If there are others, their sum is the last row.
         channels : str, int or list of these, default=None
             Show these sensors instead, by name or position, in this order.
-        yscale : {"auto", "linear", "log", "symlog"}, default="auto"
-            Scale of the errors. "auto" is linear, unless the farthest is more than 10
-            times the median one. Then it is logarithmic or, if some errors are
-            negative, logarithmic on both sides of a linear middle ("symlog").
         cscale : {"auto", "linear", "log"}, default="auto"
             Scale of the colours. "auto" is linear, unless the largest contribution is
             more than 10 times the median one. "log" shows what is below the median,
             or below a ten thousandth of the largest, in the colour of 0.
-        score_kwargs, threshold_kwargs : dict, default=None
-            Keyword arguments of the lines.
 
         Returns
         -------

@@ -7,9 +7,11 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from skad._docs import add_parameters
 from skad._nesting import find_layer, input_of
 from skad._validation import check_consistent_length, num_samples, safe_indexing
 from skad.plotting._panels import Axes, Panels
+from skad.plotting._parameters import PARAMETERS
 from skad.plotting._reading import (
     check_names,
     check_positions,
@@ -103,6 +105,7 @@ class ReconstructionDisplay:
     channel_names: Sequence[str] | None = None
 
     @classmethod
+    @add_parameters(PARAMETERS)
     def from_estimator(
         cls,
         estimator: Any,
@@ -125,8 +128,12 @@ class ReconstructionDisplay:
         X : array-like of shape (n_windows, window_length * n_channels) or \
                 (n_windows, window_length, n_channels)
             Windows, as the estimator takes them.
-        y, windows, channel_names, ax, **kwargs
-            As in :meth:`from_predictions`.
+        y : array-like of shape (n_windows,), default=None
+            Labels, either -1 (anomaly) and +1 (normal), or 0 (normal) and 1 (anomaly),
+            for the titles.
+        windows : int or array-like of int, default=None
+            Positions of the windows to show. If None, the first four or, if `y` holds
+            both classes, the first two of each.
 
         Returns
         -------
@@ -161,6 +168,7 @@ class ReconstructionDisplay:
         return display.plot(ax=ax, **kwargs)
 
     @classmethod
+    @add_parameters(PARAMETERS)
     def from_predictions(
         cls,
         X: ArrayLike,
@@ -194,12 +202,6 @@ class ReconstructionDisplay:
         windows : int or array-like of int, default=None
             Positions of the windows to show. If None, the first four or, if `y` holds
             both classes, the first two of each.
-        channel_names : list of str, default=None
-            Names of the channels. If None, they are counted.
-        ax : matplotlib Axes, default=None
-            Axes to replace with the panels. If None, a new figure is made.
-        **kwargs : dict
-            Keyword arguments of :meth:`plot`.
 
         Returns
         -------
@@ -237,6 +239,7 @@ class ReconstructionDisplay:
         )
         return display.plot(ax=ax, **kwargs)
 
+    @add_parameters(PARAMETERS)
     def plot(
         self,
         ax: Axes | None = None,
@@ -250,9 +253,6 @@ class ReconstructionDisplay:
 
         Parameters
         ----------
-        ax : matplotlib Axes, default=None
-            Axes to replace with the panels. If None, a new figure is made, high and
-            wide enough for them.
         channels : int or array-like of int, default=None
             Positions of the channels to show. If None, all, or the six with the
             largest mean error if there are more.

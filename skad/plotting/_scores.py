@@ -8,10 +8,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from skad._docs import add_parameters
 from skad._nesting import find_layer
 from skad._validation import check_consistent_length
 from skad.plotting._event_labels import EventLabels, events_in
 from skad.plotting._panels import Axes, TimeDisplay
+from skad.plotting._parameters import PARAMETERS
 from skad.plotting._reading import (
     check_choice,
     check_rows,
@@ -116,6 +118,7 @@ class AnomalyScoreDisplay(TimeDisplay):
     name: object = None
 
     @classmethod
+    @add_parameters(PARAMETERS)
     def from_estimator(
         cls,
         estimator: Any,
@@ -132,19 +135,12 @@ class AnomalyScoreDisplay(TimeDisplay):
 
         Parameters
         ----------
-        estimator : estimator instance
-            Fitted outlier detector with `score_samples` and `offset_`, or a pipeline,
-            search or wrapper with such a detector inside.
-        X : array-like of shape (n_timestamps, n_channels)
-            Table, as the estimator takes it. The index of a pandas table gives the
-            time; in a MultiIndex, the levels before the last give the series. Rows of
-            other tables are numbered.
         columns : str, int or list of these, default=None
             Columns of `X` to draw above the scores, by name or position, as they are
             in `X`: neither imputed nor scaled.
-        y, events, series, ax, **kwargs
-            As in :meth:`from_predictions`, where `y` is `y_true`. All series are
-            scored.
+        events : DataFrame of shape (n_events, n_columns), default=None
+            Events in the rows of `X`, as `find_events` returns them, to shade instead
+            of the rows below the threshold.
 
         Returns
         -------
@@ -173,6 +169,7 @@ class AnomalyScoreDisplay(TimeDisplay):
         )
 
     @classmethod
+    @add_parameters(PARAMETERS)
     def from_predictions(
         cls,
         scores: ArrayLike,
@@ -193,27 +190,11 @@ class AnomalyScoreDisplay(TimeDisplay):
         scores : array-like of shape (n_timestamps,)
             Scores as `score_samples` or `decision_function` returns them, higher =
             more normal.
-        index : array-like of shape (n_timestamps,), default=None
-            Times of the rows: dates, durations or numbers; the last level of a
-            MultiIndex. If None, the index of `scores`. Without an index, or if it holds
-            anything else, rows are numbered.
-        y_true : array-like of shape (n_timestamps,), default=None
-            Labels, either -1 (anomaly) and +1 (normal), or 0 (normal) and 1 (anomaly).
-        threshold : float, default=None
-            Threshold in use, on the same scale: `offset_` for `score_samples`, 0 for
-            `decision_function`. If None, nothing is shaded.
         sensors : array-like of shape (n_timestamps, n_sensors), default=None
             Readings to draw above the scores.
         events : DataFrame of shape (n_events, n_columns), default=None
             Events in these rows, as `find_events` returns them, to shade instead of the
             rows below the threshold.
-        series : object, default=None
-            The series to show, if the index names several; a tuple if several levels
-            name it.
-        ax : matplotlib Axes, default=None
-            Axes to replace with the panels. If None, a new figure is made.
-        **kwargs : dict
-            Keyword arguments of :meth:`plot`, such as `start` and `stop`.
 
         Returns
         -------
@@ -259,6 +240,7 @@ class AnomalyScoreDisplay(TimeDisplay):
         """First and last time of every labelled range: a table, or None."""
         return ranges_of(self.index, self.is_anomaly)
 
+    @add_parameters(PARAMETERS)
     def plot(
         self,
         ax: Axes | None = None,
@@ -274,21 +256,8 @@ class AnomalyScoreDisplay(TimeDisplay):
 
         Parameters
         ----------
-        ax : matplotlib Axes, default=None
-            Axes to replace with the panels. If None, a new figure is made, high enough
-            for the sensors.
-        start, stop : label or int, default=None
-            First and last row to show, both included: labels of the index, or parts of
-            dates (``start="2018-04-07", stop="2018-04"``). An int is the position of a
-            row, unless the index holds numbers. None is the end.
-        yscale : {"auto", "linear", "log", "symlog"}, default="auto"
-            Scale of the errors. "auto" is linear, unless the farthest is more than 10
-            times the median one. Then it is logarithmic or, if some errors are
-            negative, logarithmic on both sides of a linear middle ("symlog").
         n_names : int, default=1
             Number of sensors to name for each event, as far as its table has them.
-        score_kwargs, threshold_kwargs : dict, default=None
-            Keyword arguments of the lines.
 
         Returns
         -------

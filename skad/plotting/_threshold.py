@@ -7,6 +7,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from skad._docs import add_parameters
 from skad._nesting import find_layer
 from skad._validation import check_consistent_length
 from skad.plotting._curves import (
@@ -18,6 +19,7 @@ from skad.plotting._curves import (
     scale_scores,
 )
 from skad.plotting._panels import Axes, Panels
+from skad.plotting._parameters import PARAMETERS
 from skad.plotting._reading import check_choice, read_labels
 from skad.plotting._scales import check_numbers, drawable_threshold, label_axis
 from skad.plotting._style import import_pyplot, inches, threshold_style, tidy
@@ -123,6 +125,7 @@ class ThresholdDisplay:
     alerts_per_day: NDArray | None = None
 
     @classmethod
+    @add_parameters(PARAMETERS)
     def from_estimator(
         cls,
         estimator: Any,
@@ -137,14 +140,15 @@ class ThresholdDisplay:
 
         Parameters
         ----------
-        estimator : estimator instance
-            Fitted outlier detector with `score_samples` and `offset_`, or a pipeline,
-            search or wrapper with such a detector inside.
         X : array-like
             Rows or windows to score, as the estimator takes them. If it is a pandas
             table with dates or durations as index, alerts a day are shown.
-        y, beta, ax, **kwargs
-            As in :meth:`from_predictions`, where `y` is `y_true`.
+        y : array-like of shape (n_samples,), default=None
+            Labels, either -1 (anomaly) and +1 (normal), or 0 (normal) and 1 (anomaly).
+            If None, one histogram shows all rows. There is no curve without both
+            classes.
+        beta : float, default=1.0
+            Weight of recall against precision in F-beta.
 
         Returns
         -------
@@ -171,6 +175,7 @@ class ThresholdDisplay:
         )
 
     @classmethod
+    @add_parameters(PARAMETERS)
     def from_predictions(
         cls,
         y_true: ArrayLike | None,
@@ -202,10 +207,6 @@ class ThresholdDisplay:
             Times of the rows; the last level of a MultiIndex, the others give the
             series. If None, the index of `scores` or `y_true`, whichever has one first.
             Alerts a day are shown if it holds dates or durations.
-        ax : matplotlib Axes, default=None
-            Axes to replace with the panels. If None, a new figure is made.
-        **kwargs : dict
-            Keyword arguments of :meth:`plot`.
 
         Returns
         -------
@@ -251,6 +252,7 @@ class ThresholdDisplay:
         """Highest F-beta, or None without a curve."""
         return None if self.fbeta is None else float(np.max(self.fbeta))
 
+    @add_parameters(PARAMETERS)
     def plot(
         self,
         ax: Axes | None = None,
@@ -264,8 +266,6 @@ class ThresholdDisplay:
 
         Parameters
         ----------
-        ax : matplotlib Axes, default=None
-            Axes to replace with the panels. If None, a new figure is made.
         bins : int, default=40
             Number of bins, of equal width on the axis as drawn.
         xscale : {"auto", "linear", "symlog"}, default="auto"
