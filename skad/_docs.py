@@ -44,8 +44,10 @@ def add_parameters(shared: str) -> Callable[[F], F]:
         if function.__doc__:
             sections = {"": "", "Parameters": ""} | _sections(function.__doc__)
             entries = _entries(cleandoc(shared)) | _entries(sections["Parameters"])
-            names = [n for n in signature(function).parameters if n in entries]
-            sections["Parameters"] = "\n".join(entries[name] for name in names)
+            parameters = list(signature(function).parameters)
+            places = {_first_name(names): entry for names, entry in entries.items()}
+            kept = [places[name] for name in parameters if name in places]
+            sections["Parameters"] = "\n".join(kept)
             bodies = (_section(title, body) for title, body in sections.items())
             function.__doc__ = "\n\n".join(bodies)
         return function
@@ -65,6 +67,11 @@ def _entries(body) -> dict[str, str]:
     body = _BROKEN_LINE.sub(" ", body)
     entries = [entry.rstrip() for entry in _ENTRY.split(body) if entry.strip()]
     return {entry.split(" : ")[0]: entry for entry in entries}
+
+
+def _first_name(names) -> str:
+    """Return the first of the names that an entry describes together."""
+    return names.split(",")[0].lstrip("*")
 
 
 def _with_default(entry, name, cls) -> str:

@@ -1,19 +1,18 @@
-"""Events in a picture: which rows they take, and the names of their sensors above."""
+"""Events in a picture: the rows they cover, and the names of their sensors above."""
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import pandas as pd
 
-from skad.plotting._style import number, palette, points, text_width
-from skad.plotting._timeline import as_text
+from skad.plotting._style import as_text, inches, number, palette, points, text_width
 
-# Names are written in at most so many levels above each other, and take at most this
-# share of the height.
+# Names are written in at most so many levels above each other, and fill at most this
+# share of the height of the picture.
 _N_LEVELS = 5
 _HIGHEST = 0.25
 
-# Names of so many events are tried at most, those with the lowest scores.
+# Only so many events may get a name, the first of the table.
 _N_TRIED = 200
 
 
@@ -81,6 +80,19 @@ class EventLabels:
         n_levels = int(_HIGHEST * height / self._level_height)
         self._levels = range(min(max(1, n_levels), _N_LEVELS))
         self.labels: list[_Label] = []
+
+    @classmethod
+    def of(cls, panels, events, rows, n_names) -> Self:
+        """Find places for the names of the sensors of the events in the rows shown."""
+        width, height = inches(panels.ax)
+        labels = cls(72 * width, 72 * height, n_names)
+        if events is not None:
+            starts = events["start_row"].clip(lower=rows.start)
+            shown = events[(events["end_row"] >= rows.start) & (starts < rows.stop)]
+            if "peak_score" in shown:
+                shown = shown.sort_values("peak_score", kind="stable")
+            labels.fill(shown, panels.time.places(starts[shown.index] - rows.start))
+        return labels
 
     @property
     def height(self) -> float:

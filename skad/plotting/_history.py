@@ -1,27 +1,28 @@
 """Training and validation loss over the epochs."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from numbers import Integral
+from typing import Any, Literal, Self
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from skad._nesting import find_layer
 from skad._validation import check_consistent_length
-from skad.plotting._style import (
-    drawable,
-    get_axes,
-    import_pyplot,
-    palette,
-    tidy,
-    with_defaults,
-)
+from skad.plotting._panels import Axes, get_axes
+from skad.plotting._reading import check_choice
+from skad.plotting._scales import drawable, label_axis
+from skad.plotting._style import import_pyplot, inches, palette, tidy, with_defaults
 
 __all__ = ["TrainingHistoryDisplay"]
 
-# Highest over lowest loss at which a linear axis would show a drop and a flat line.
+# Highest over lowest loss from which a linear axis would show a drop and a flat line.
 _STEEP = 20.0
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class TrainingHistoryDisplay:
     """Training and validation loss over the epochs, with the best epoch marked.
 
@@ -37,7 +38,7 @@ class TrainingHistoryDisplay:
     valid_loss : ndarray of shape (n_epochs,), default=None
         Validation loss after each epoch. If None, only the training loss is drawn.
     best_epoch : int, default=None
-        Number of the epoch whose weights were kept. If None, none is marked.
+        Number of the epoch that the kept weights are from. If None, none is marked.
 
     Attributes
     ----------
@@ -68,14 +69,15 @@ class TrainingHistoryDisplay:
     3
     """
 
-    def __init__(self, *, epochs, train_loss, valid_loss=None, best_epoch=None):
-        self.epochs = epochs
-        self.train_loss = train_loss
-        self.valid_loss = valid_loss
-        self.best_epoch = best_epoch
+    epochs: NDArray
+    train_loss: NDArray
+    valid_loss: NDArray | None = None
+    best_epoch: int | None = None
 
     @classmethod
-    def from_estimator(cls, estimator, *, ax=None, **kwargs):
+    def from_estimator(
+        cls, estimator: Any, *, ax: Axes | None = None, **kwargs: Any
+    ) -> Self:
         """Plot the history of a fitted detector.
 
         Parameters
@@ -91,9 +93,9 @@ class TrainingHistoryDisplay:
         Returns
         -------
         display : TrainingHistoryDisplay
-            The display, plotted. Marked is the detector's `best_epoch_`, whose weights
-            it kept; none if it did not stop early. A detector without that attribute
-            gets "auto" of :meth:`from_history`.
+            The display, plotted. It marks the detector's `best_epoch_`, the epoch that
+            its weights are from; none if training did not stop early. A detector
+            without that attribute gets "auto" of :meth:`from_history`.
 
         Raises
         ------
@@ -111,13 +113,20 @@ class TrainingHistoryDisplay:
         )
 
     @classmethod
-    def from_history(cls, history, *, best_epoch="auto", ax=None, **kwargs):
+    def from_history(
+        cls,
+        history: pd.DataFrame | Sequence[dict],
+        *,
+        best_epoch: int | Literal["auto"] | None = "auto",
+        ax: Axes | None = None,
+        **kwargs: Any,
+    ) -> Self:
         """Plot a history.
 
         Parameters
         ----------
         history : DataFrame or list of dict
-            One row for each epoch, with "train_loss" and, where anything was held out,
+            One row for each epoch, with "train_loss" and, if anything was held out,
             "valid_loss". Epochs are counted from 1 if there is no "epoch".
         best_epoch : int, "auto" or None, default="auto"
             Number of the epoch to mark. "auto": that of the lowest validation loss, if
@@ -163,7 +172,14 @@ class TrainingHistoryDisplay:
         )
         return display.plot(ax=ax, **kwargs)
 
-    def plot(self, ax=None, *, yscale="auto", train_kwargs=None, valid_kwargs=None):
+    def plot(
+        self,
+        ax: Axes | None = None,
+        *,
+        yscale: str = "auto",
+        train_kwargs: dict | None = None,
+        valid_kwargs: dict | None = None,
+    ) -> Self:
         """Draw the display.
 
         Parameters
@@ -171,8 +187,8 @@ class TrainingHistoryDisplay:
         ax : matplotlib Axes, default=None
             Axes to draw on. If None, a new figure is made.
         yscale : {"auto", "linear", "log"}, default="auto"
-            Scale of the losses. "auto" is logarithmic where the highest is more than
-            20 times the lowest, and all are positive.
+            Scale of the losses. "auto" is logarithmic if the highest is more than 20
+            times the lowest, and all are positive.
         train_kwargs, valid_kwargs : dict, default=None
             Keyword arguments of the two lines.
 
@@ -187,93 +203,30 @@ class TrainingHistoryDisplay:
             If no loss is finite, `yscale` is "log" and some are not above 0, or
             `best_epoch` is none of the epochs.
         """
-        if yscale not in ("auto", "linear", "log"):
-            raise ValueError(f"yscale={yscale!r}; expected 'auto', 'linear' or 'log'.")
+        check_choice("yscale", yscale, ("auto", "linear", "log"))
         check_consistent_length(self.epochs, self.train_loss, self.valid_loss)
         yscale = self._choose_scale(yscale)
-        best, epochs = self.best_epoch, self.epochs
-        if best is not None and not (isinstance(best, Integral) and best in epochs):
-            raise ValueError(
-                f"best_epoch={best!r}; expected an epoch of the history, which goes "
-                f"from {epochs[0]} to {epochs[-1]}."
-            )
+        self._check_best()
         self.ax_ = get_axes(ax, f"{type(self).__name__}.plot")
         self.figure_ = self.ax_.figure
-        # a single epoch is a point, which a line alone would not show
-        marker = "o" if len(self.epochs) == 1 else None
-        style = with_defaults(
-            train_kwargs,
-            color=palette().normal,
-            linewidth=1.6,
-            marker=marker,
-            label="training",
+        colours = palette()
+        self.train_line_ = self._draw_line(
+            self.train_loss, train_kwargs, color=colours.normal, label="training"
         )
-        losses = drawable(self.train_loss)
-        (self.train_line_,) = self.ax_.plot(self.epochs, losses, **style)
-        self.valid_line_ = None
-        if self.valid_loss is not None:
-            style = with_defaults(
-                valid_kwargs,
-                color=palette().anomaly,
-                linewidth=1.6,
-                linestyle="--",
-                marker=marker,
-                label="validation",
-            )
-            losses = drawable(self.valid_loss)
-            (self.valid_line_,) = self.ax_.plot(self.epochs, losses, **style)
-        self._mark_best()
+        self.valid_line_ = self._draw_line(
+            self.valid_loss,
+            valid_kwargs,
+            color=colours.anomaly,
+            linestyle="--",
+            label="validation",
+        )
+        self._mark_best(colours.best)
         self._finish(yscale)
         return self
 
-    def _mark_best(self) -> None:
-        self.best_line_ = self.best_point_ = None
-        if self.best_epoch is None:
-            return
-        losses = self.train_loss if self.valid_loss is None else self.valid_loss
-        self.best_line_ = self.ax_.axvline(
-            self.best_epoch,
-            color=palette().best,
-            linestyle=":",
-            linewidth=1.2,
-            zorder=1.5,
-        )
-        (self.best_point_,) = self.ax_.plot(
-            self.best_epoch,
-            drawable(losses)[np.flatnonzero(self.epochs == self.best_epoch)[0]],
-            linestyle="none",
-            marker="o",
-            markersize=7,
-            color=palette().best,
-            label=f"best epoch ({self.best_epoch})",
-        )
-
-    def _finish(self, yscale) -> None:
-        from matplotlib.ticker import MaxNLocator
-
-        self.ax_.set(xlabel="epoch", ylabel="loss", yscale=yscale)
-        if yscale == "log":
-            self._label_log_axis()
-        self.ax_.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-        tidy(self.ax_)
-        self.legend_ = self.ax_.legend(
-            fontsize="small", framealpha=0.85, edgecolor="none"
-        )
-
-    def _label_log_axis(self) -> None:
-        from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
-
-        lowest, highest = self.ax_.get_ylim()
-        # plain numbers, and enough of them where the axis holds few powers of ten
-        steps = (1, 2, 5) if highest < 500 * lowest else (1,)
-        axis = self.ax_.yaxis
-        axis.set_major_locator(LogLocator(subs=steps))
-        axis.set_major_formatter(FuncFormatter(lambda loss, _: f"{loss:g}"))
-        axis.set_minor_formatter(NullFormatter())
-
     def _choose_scale(self, yscale) -> str:
-        losses = np.concatenate(
-            [part for part in (self.train_loss, self.valid_loss) if part is not None]
+        losses = np.append(
+            self.train_loss, [] if self.valid_loss is None else self.valid_loss
         )
         losses = losses[np.isfinite(drawable(losses))]
         if len(losses) == 0:
@@ -284,3 +237,49 @@ class TrainingHistoryDisplay:
             return yscale
         is_steep = losses.max() > _STEEP * losses.min() > 0
         return "log" if is_steep else "linear"
+
+    def _check_best(self) -> None:
+        best, epochs = self.best_epoch, self.epochs
+        if best is not None and not (isinstance(best, Integral) and best in epochs):
+            raise ValueError(
+                f"best_epoch={best!r}; expected an epoch of the history, which goes "
+                f"from {epochs[0]} to {epochs[-1]}."
+            )
+
+    def _draw_line(self, losses, kwargs, **style) -> Any:
+        if losses is None:
+            return None
+        # a single epoch is a point, which a line alone would not show
+        style["marker"] = "o" if len(self.epochs) == 1 else None
+        style = with_defaults(kwargs, linewidth=1.6, **style)
+        return self.ax_.plot(self.epochs, drawable(losses), **style)[0]
+
+    def _mark_best(self, colour) -> None:
+        self.best_line_ = self.best_point_ = None
+        if self.best_epoch is None:
+            return
+        losses = self.train_loss if self.valid_loss is None else self.valid_loss
+        self.best_line_ = self.ax_.axvline(
+            self.best_epoch, color=colour, linestyle=":", linewidth=1.2, zorder=1.5
+        )
+        (self.best_point_,) = self.ax_.plot(
+            self.best_epoch,
+            drawable(losses)[np.flatnonzero(self.epochs == self.best_epoch)[0]],
+            linestyle="none",
+            marker="o",
+            markersize=7,
+            color=colour,
+            label=f"best epoch ({self.best_epoch})",
+        )
+
+    def _finish(self, yscale) -> None:
+        from matplotlib.ticker import MaxNLocator
+
+        self.ax_.set(xlabel="epoch", ylabel="loss", yscale=yscale)
+        if yscale == "log":
+            label_axis(self.ax_.yaxis, inches(self.ax_)[1])
+        self.ax_.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+        tidy(self.ax_)
+        self.legend_ = self.ax_.legend(
+            fontsize="small", framealpha=0.85, edgecolor="none"
+        )

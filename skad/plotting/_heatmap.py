@@ -1,0 +1,148 @@
+"""The heat map of contributions: its rows, cells and colours."""
+
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+
+from skad.plotting._reading import find_names
+from skad.plotting._scales import SMALLEST, is_heavy_tailed, symlog_ticks
+from skad.plotting._style import is_dark, number, palette, points, text_width
+from skad.plotting._timeline import Timeline
+
+CSCALES = ("auto", "linear", "log")
+
+# Cells into which long series are thinned, for each sensor.
+_N_CELLS = 1000
+
+
+def heat_colours(*, diverging) -> Any:
+    """Colour map from the background, at 0, to the colour of anomalies and beyond.
+
+    A diverging one goes to the colour of normal rows on the other side. Brightness is
+    monotone on each side, so that a print in grey keeps the sizes.
+    """
+    import matplotlib as mpl
+    from matplotlib.colors import LinearSegmentedColormap
+
+    zero = mpl.rcParams["axes.facecolor"]
+    if is_dark():
+        above = ["#6B3A00", "#E69F00", "#FFF0C2"]
+        below = ["#123F5C", "#56B4E9", "#DDF1FF"]
+    else:
+        above = ["#F6B98F", "#D55E00", "#541F00"]
+        below = ["#93C3E3", "#0072B2", "#00283F"]
+    colours = [*below[::-1], zero, *above] if diverging else [zero, *above]
+    return LinearSegmentedColormap.from_list("skad", colours)
+
+
+def choose_rows(
+    contributions, names, channels, max_channels
+) -> tuple[np.ndarray, list[str], np.ndarray]:
+    """Positions of the channels shown, and names and values of the rows of the map."""
+    others = np.empty(0, dtype=int)
+    if channels is not None:
+        chosen = np.array(find_names(channels, names, "channels"), dtype=int)
+        if len(chosen) == 0:
+            raise ValueError("channels is empty; expected at least one.")
+    elif not isinstance(max_channels, Integral) or max_channels < 1:
+        raise ValueError(f"max_channels={max_channels!r}; expected an int >= 1.")
+    else:
+        largest = np.argsort(-contributions.sum(axis=0), kind="stable")
+        chosen, others = largest[:max_channels], largest[max_channels:]
+    rows = [names[channel] for channel in chosen]
+    values = contributions[:, chosen]
+    if len(others):
+        rows.append(f"{len(others)} others")
+        rest = contributions[:, others].sum(axis=1)
+        values = np.column_stack([values, rest])
+    return chosen, rows, values
+
+
+def draw_map(ax, time: Timeline, values, cscale) -> tuple[Any, Any]:
+    """Draw contributions, one row for each column of values; mesh and colour bar."""
+    n_names = values.shape[1]
+    edges, grid = time.cells(values, _N_CELLS)
+    norm, ticks = _choose_norm(values, cscale)
+    drawn = np.where(np.isnan(grid), np.nan, np.maximum(grid, norm.vmin))
+    mesh = ax.pcolormesh(
+        edges,
+        np.arange(n_names + 1) - 0.5,
+        drawn.T,
+        norm=norm,
+        cmap=heat_colours(diverging=norm.vmin < 0),
+        rasterized=True,
+    )
+    ax.set_ylim(n_names - 0.5, -0.5)
+    for border in np.arange(1, n_names) - 0.5:
+        ax.axhline(border, color=ax.get_facecolor(), linewidth=1)
+    # gaps are neither 0 nor anything else
+    ax.patch.set(hatch="////", edgecolor=(palette().text, 0.3), linewidth=0)
+    is_cut = drawn[~np.isnan(grid)].min() > values.min()
+    return mesh, _add_colorbar(ax, mesh, ticks, "min" if is_cut else "neither")
+
+
+def _add_colorbar(ax, mesh, ticks, extend) -> Any:
+    """Colours and their values, on the right of the map."""
+    bar_ax = ax.inset_axes([1.015, 0, 0.022, 1])
+    colorbar = ax.figure.colorbar(mesh, cax=bar_ax, extend=extend)
+    colorbar.set_ticks(ticks, labels=[number(tick) for tick in ticks])
+    colorbar.minorticks_off()
+    colorbar.outline.set_visible(False)
+    bar_ax.tick_params(labelsize="x-small", length=2)
+    bar_ax.set_ylabel("contribution to error", fontsize="x-small")
+    return colorbar
+
+
+def name_rows(ax, names, height) -> None:
+    """Write a name beside each row of the map, which is so many inches high."""
+    size = min(points("small"), 0.85 * 72 * height / len(names))
+    ax.set_yticks(np.arange(len(names)), names, fontsize=size)
+    ax.tick_params(axis="y", length=0)
+    ax.spines[:].set_visible(False)
+
+
+def margins_of(names) -> tuple[float, float]:
+    """Inches that names need on the left of the map, and colours on its right."""
+    size = points("small")
+    widest = max(text_width(name, size) for name in names)
+    # a usual axes has a margin already
+    return max(0.0, (widest + size) / 72 - 0.4), 0.75
+
+
+def _choose_norm(values, cscale) -> tuple[Any, list[float]]:
+    """Scale and ticks of the colours: from 0, or on both sides of it."""
+    from matplotlib.colors import LogNorm, Normalize, SymLogNorm
+    from matplotlib.scale import SymmetricalLogTransform
+    from matplotlib.ticker import MaxNLocator
+
+    sizes = np.abs(values)
+    usual, farthest = float(np.median(sizes)), float(sizes.max())
+    if cscale == "auto":
+        cscale = "log" if is_heavy_tailed(sizes, farthest) else "linear"
+    farthest = farthest if farthest > SMALLEST else 1.0
+    # a negative value that is a rounding error makes no second colour
+    diverging = bool(values.min() < -1e-9 * farthest)
+    smallest = max(usual, farthest * (1e-3 if diverging else 1e-4))
+    if cscale == "linear" or smallest >= farthest:
+        lowest = -farthest if diverging else 0.0
+        ticks = MaxNLocator(4).tick_values(lowest, farthest)
+        ticks = [float(tick) for tick in ticks if lowest <= tick <= farthest]
+        return Normalize(lowest, farthest), ticks
+    if not diverging:
+        return LogNorm(smallest, farthest), _decades(smallest, farthest)
+    transform = SymmetricalLogTransform(10, smallest, 0.5)
+    norm = SymLogNorm(smallest, linscale=0.5, vmin=-farthest, vmax=farthest)
+    return norm, symlog_ticks(transform, -farthest, farthest, 8)
+
+
+def _decades(smallest, farthest) -> list[float]:
+    """At most four round numbers in between."""
+    low, high = np.log10([smallest, farthest])
+    powers = np.arange(np.ceil(low), np.floor(high) + 1)
+    if len(powers) < 2:
+        powers = np.log10(
+            [10.0**p * s for p in (np.floor(low), np.floor(high)) for s in (1, 2, 5)]
+        )
+        powers = np.unique(powers[(powers >= low) & (powers <= high)])
+    return [float(10.0**p) for p in powers[:: -(-len(powers) // 4) or 1]]

@@ -1,0 +1,344 @@
+"""Panels in the place of one axes: layout, labels, legend, and errors and ranges."""
+
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from skad.plotting._scales import (
+    SMALLEST,
+    drawable_threshold,
+    label_axis,
+    leave_room,
+    scale_errors,
+)
+from skad.plotting._style import (
+    fitting_size,
+    import_pyplot,
+    inches,
+    outline,
+    palette,
+    points,
+    text_width,
+    threshold_style,
+    tidy,
+    with_defaults,
+)
+from skad.plotting._timeline import Timeline
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+else:  # for annotations; matplotlib is imported where it draws
+    Axes = Any
+
+# Inches above the panels that the legend needs, and the ticks of the panel below it.
+_LEGEND = 0.45
+
+# Inches that the name of a series needs above the panels.
+_TITLE = 0.2
+
+# Share of its height that a panel keeps where a constrained layout makes room for the
+# legend and the axis of x.
+_KEPT = 0.75
+
+
+def get_axes(ax, caller, figsize=None) -> Any:
+    """Return the axes given, or those of a new figure."""
+    plt = import_pyplot(caller)
+    if ax is None:
+        _, ax = plt.subplots(figsize=figsize, layout="constrained")
+    if not hasattr(ax, "get_subplotspec"):
+        raise TypeError(f"ax={ax!r}; expected one matplotlib Axes, or None.")
+    return ax
+
+
+class Panels:
+    """Panels in the place of one axes, below a strip for the legend.
+
+    The axes stay as an empty frame, so that a title set on them still shows.
+
+    Parameters
+    ----------
+    display : object
+        The display that draws, for an error message.
+    ax : matplotlib Axes or None
+        The axes to replace. If None, a new figure is made.
+    height, width : float
+        Smallest size of a new figure.
+    """
+
+    def __init__(self, display, ax, height, width=0.0):
+        caller = f"{type(display).__name__}.plot"
+        usual_width, usual_height = import_pyplot(caller).rcParams["figure.figsize"]
+        size = max(usual_width, width), max(usual_height, height)
+        self.ax = get_axes(ax, caller, size)
+        self.figure = self.ax.figure
+
+    def divide(
+        self, heights, n_columns=1, *, above=0.0, margins=(0.0, 0.0)
+    ) -> np.ndarray:
+        """Make the panels, with x shared by all and y by those of a row.
+
+        Parameters
+        ----------
+        heights : list of float
+            Heights of the rows of panels, relative to each other.
+        n_columns : int
+            Number of columns.
+        above : float
+            Inches that titles need between the legend and the panels.
+        margins : tuple of float
+            Inches that labels need on the left and on the right. A constrained layout
+            finds this out by itself.
+
+        Returns
+        -------
+        panels : ndarray of shape (len(heights), n_columns)
+            The panels.
+        """
+        height = inches(self.ax)[1]
+        constrained = self._is_constrained()
+        self._kept = _KEPT - above / height if constrained else 1.0
+        strip = 0.01 if constrained else min((_LEGEND + above) / height, 0.5)
+        ratios = (1 - strip) * np.array(heights) / np.sum(heights)
+        grid = self._place(margins).subgridspec(
+            len(heights) + 1,
+            n_columns,
+            height_ratios=[strip, *ratios],
+            hspace=0.03 if constrained else 0.15,
+            wspace=0.03 if constrained else 0.1,
+        )
+        self.ax.set_axis_off()
+        panels = np.empty((len(heights), n_columns), dtype=object)
+        for row, column in np.ndindex(panels.shape):
+            panels[row, column] = ax = self.figure.add_subplot(
+                grid[row + 1, column], sharex=panels[0, 0], sharey=panels[row, 0]
+            )
+            ax.tick_params(labelsize="small")
+            ax.xaxis.offsetText.set_fontsize("small")
+            ax.label_outer()
+        self._legend_ax = self.figure.add_subplot(grid[0, :])
+        self._legend_ax.set_axis_off()
+        return panels
+
+    def _place(self, margins) -> Any:
+        """Place of the axes in the figure, without the margins."""
+        place = self.ax.get_subplotspec()
+        if place is None:
+            box = self.ax.get_position()
+            place = self.figure.add_gridspec(
+                left=box.x0, right=box.x1, bottom=box.y0, top=box.y1
+            )[0]
+        if not any(margins) or self._is_constrained():
+            return place
+        width = inches(self.ax)[0]
+        left, right = (min(margin / width, 0.4) for margin in margins)
+        ratios = [left, 1 - left - right, right]
+        return place.subgridspec(1, 3, width_ratios=ratios, wspace=0)[1]
+
+    def _is_constrained(self) -> bool:
+        """Whether the layout of the figure makes room for titles and legends."""
+        from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+        return isinstance(self.figure.get_layout_engine(), ConstrainedLayoutEngine)
+
+    def height(self, ax) -> float:
+        """Inches that a panel will be high once the figure is laid out."""
+        return self._kept * inches(ax)[1]
+
+    def label(self, axes, texts) -> None:
+        """Write a text beside each panel, small enough for its height."""
+        for ax, text in zip(axes, texts, strict=True):
+            # a little of the space between the panels is free, too
+            size = fitting_size([text], 1.1 * self.height(ax))
+            ax.set_ylabel(text, fontsize=size)
+        self.figure.align_ylabels(list(axes))
+
+    def name_inside(self, ax, name) -> None:
+        """Write a name into a panel, above what is drawn."""
+        height = 72 * self.height(ax)
+        size = fitting_size([name], 0.9 * inches(ax)[0])
+        size = min(size, 0.22 * height)
+        leave_room(ax, (1.4 * size + 3) / height)
+        ax.annotate(
+            name,
+            xy=(0, 1),
+            xycoords="axes fraction",
+            xytext=(4, -3),
+            textcoords="offset points",
+            va="top",
+            fontsize=size,
+            path_effects=[outline(ax)],
+        )
+
+    def add_legend(self, handles) -> Any:
+        """Put a legend above the panels, in up to three rows; None without handles."""
+        handles = [handle for handle in handles if handle is not None]
+        if not handles:
+            return None
+        size = points("small")
+        space = 72 * inches(self._legend_ax)[0]
+        if self._is_constrained():
+            # the layout will widen the axes, but for the numbers and names beside them
+            space = 1.29 * space - 36
+        widths = [text_width(handle.get_label(), size) for handle in handles]
+        for n_rows in (1, 2, 3):
+            # columns are filled from above
+            starts = range(0, len(widths), n_rows)
+            columns = [max(widths[start : start + n_rows]) for start in starts]
+            # the handle and the spaces around an entry, in units of the font size
+            width = sum(columns) + 3.4 * len(columns) * size
+            if 0.85 * width <= space:  # a little smaller rather than a further row
+                break
+        return self._legend_ax.legend(
+            handles=handles,
+            loc="upper center",
+            ncols=len(columns),
+            fontsize=size * min(1.0, space / width),
+            frameon=False,
+            borderaxespad=0.0,
+            handlelength=1.6,
+            handletextpad=0.5,
+            columnspacing=1.2,
+        )
+
+
+class TimePanels(Panels):
+    """Panels that share an axis of time.
+
+    Parameters
+    ----------
+    display, ax, height
+        As in `Panels`.
+    index : pandas Index
+        Times of all rows of the series.
+    rows : slice
+        The rows shown.
+    """
+
+    def __init__(self, display, ax, height, index, rows):
+        super().__init__(display, ax, height)
+        self.time = Timeline(index, rows)
+
+    def draw_errors(
+        self, ax, scores, threshold, yscale, kwargs=None, threshold_kwargs=None
+    ) -> tuple[Any, Any]:
+        """Draw errors, which are minus scores, and threshold; return the lines."""
+        errors = np.where(np.abs(scores) < SMALLEST, 0.0, -scores)
+        style = with_defaults(
+            kwargs,
+            color=palette().normal,
+            linewidth=1.2 if len(errors) < 2000 else 0.8,
+            label="error",
+        )
+        (line,) = ax.plot(*self.time.line(errors), **style)
+        threshold = drawable_threshold(threshold)
+        level = None if threshold is None else 0.0 - threshold
+        scale_errors(ax, errors, level, yscale, self.height(ax))
+        tidy(ax)
+        if level is None:
+            return line, None
+        return line, ax.axhline(level, **threshold_style(threshold_kwargs, level))
+
+    def draw_readings(self, ax, values) -> Any:
+        """Draw the readings of a sensor; return the line."""
+        style = {"color": palette().text, "linewidth": 0.9}
+        (line,) = ax.plot(*self.time.line(values), **style)
+        tidy(ax)
+        ax.margins(y=0.1)
+        label_axis(ax.yaxis, self.height(ax))
+        return line
+
+    def shade(self, ax, flags, label="flagged") -> Any:
+        """Shade the ranges of flags behind the lines; None if there are none."""
+        if flags is None:
+            return None
+        style = {"facecolor": palette().shade, "zorder": 0.8}
+        return self._draw_bars(ax, flags, label, style)
+
+    def fill_strip(self, ax, flags, colour, label) -> Any:
+        """Draw the ranges of flags as bars in a strip; None if there are none."""
+        ax.set(yticks=[], ylim=(0, 1))
+        ax.spines[["top", "right", "left"]].set_visible(False)
+        ax.tick_params(axis="x", length=0)
+        return self._draw_bars(ax, flags, label, {"facecolor": colour})
+
+    def _draw_bars(self, ax, flags, label, style) -> Any:
+        from matplotlib.collections import PolyCollection
+
+        bars = self.time.bars(flags)
+        if len(bars) == 0:
+            return None
+        corners = np.repeat(bars, 2, axis=1)
+        heights = np.broadcast_to([0, 1, 1, 0], corners.shape)
+        collection = PolyCollection(
+            list(np.stack([corners, heights], axis=2)),
+            transform=ax.get_xaxis_transform(),
+            linewidth=0,
+            label=label,
+            **style,
+        )
+        return ax.add_collection(collection, autolim=False)
+
+
+class TimeDisplay:
+    """Base of the displays over time: one way to set out the panels of the rows shown.
+
+    A subclass calls `_open`, `_divide` and `_finish`, and draws its panels in between.
+    """
+
+    is_anomaly: Any
+    name: Any
+    rows_: slice
+    axes_: Any
+
+    def _open(self, ax, index, height) -> TimePanels:
+        """Take or make the axes, for the rows in `rows_`."""
+        panels = TimePanels(self, ax, height, index, self.rows_)
+        self.ax_, self.figure_ = panels.ax, panels.figure
+        return panels
+
+    def _divide(
+        self, panels, heights, *, strip=0.12, events=None, above=0.0, margins=(0.0, 0.0)
+    ) -> Any:
+        """Make the panels, below strips for the events and labels that are shown.
+
+        `strip` is the height of a strip in the unit of `heights`; `events` tells which
+        rows belong to an event; `above` and `margins` are as in `Panels.divide`.
+        Returns the strip of the events, or None.
+        """
+        shown = [self._is_any_shown(flags) for flags in (events, self.is_anomaly)]
+        grid = panels.divide(
+            [strip] * sum(shown) + heights,
+            above=above + (_TITLE if self.name is not None else 0.0),
+            margins=margins,
+        )[:, 0]
+        strips, self.axes_ = list(grid[: sum(shown)]), grid[sum(shown) :]
+        event_ax, self.truth_ax_ = (
+            strips.pop(0) if is_shown else None for is_shown in shown
+        )
+        self.true_bars_ = None
+        if self.truth_ax_ is not None:
+            flags = self.is_anomaly[self.rows_]
+            self.true_bars_ = panels.fill_strip(
+                self.truth_ax_, flags, palette().text, "labelled"
+            )
+        if self.name is not None:
+            self._set_title(grid[0], 6 + 72 * above)
+        panels.time.set_axis(grid[-1])
+        return event_ax
+
+    def _is_any_shown(self, flags) -> bool:
+        return flags is not None and bool(flags[self.rows_].any())
+
+    def _set_title(self, ax, pad) -> None:
+        """Write the name of the series above the panels, so many points away."""
+        name = self.name
+        title = ", ".join(map(str, name)) if isinstance(name, tuple) else str(name)
+        size = fitting_size([title], 0.9 * inches(ax)[0])
+        ax.set_title(title, fontsize=size, pad=pad)
+
+    def _finish(self, panels, threshold_line, flagged_bars) -> Self:
+        """Explain lines and bars in a legend."""
+        handles = [threshold_line, flagged_bars, self.true_bars_]
+        self.legend_ = panels.add_legend(handles)
+        return self

@@ -1,0 +1,42 @@
+"""Parameters that the methods of several displays share."""
+
+PARAMETERS = """
+    estimator : estimator instance
+        Fitted outlier detector with `score_samples` and `offset_`, or a pipeline,
+        search or wrapper with such a detector inside.
+    X : array-like of shape (n_timestamps, n_channels)
+        Table, as the estimator takes it. The index of a pandas table gives the time;
+        in a MultiIndex, the levels before the last give the series. Rows of other
+        tables are numbered.
+    y : array-like of shape (n_timestamps,), default=None
+        Labels, either -1 (anomaly) and +1 (normal), or 0 (normal) and 1 (anomaly).
+    y_true : array-like of shape (n_timestamps,), default=None
+        Labels, either -1 (anomaly) and +1 (normal), or 0 (normal) and 1 (anomaly).
+    index : array-like of shape (n_timestamps,), default=None
+        Times of the rows: dates, durations or numbers; the last level of a MultiIndex.
+        If None, the index that comes with the first argument. Without an index, or if
+        it holds anything else, rows are numbered.
+    threshold : float, default=None
+        Threshold in use, on the same scale: `offset_` for `score_samples`, 0 for
+        `decision_function`. If None, nothing is shaded.
+    channel_names : list of str, default=None
+        Names of the channels. If None, they are counted.
+    series : object, default=None
+        The series to show, if the index names several; a tuple if several levels name
+        it. Rows of all series are read and scored.
+    ax : matplotlib Axes, default=None
+        Axes to replace with the panels. If None, a new figure is made, high enough for
+        them.
+    start, stop : label or int, default=None
+        First and last row to show, both included: labels of the index, or parts of
+        dates (``start="2018-04-07", stop="2018-04"``). An int is the position of a row,
+        unless the index holds numbers. None is the end.
+    yscale : {"auto", "linear", "log", "symlog"}, default="auto"
+        Scale of the errors. "auto" is linear, unless the farthest is more than 10 times
+        the median one. Then it is logarithmic or, if some errors are negative,
+        logarithmic on both sides of a linear middle ("symlog").
+    score_kwargs, threshold_kwargs : dict, default=None
+        Keyword arguments of the lines.
+    **kwargs : dict
+        Keyword arguments of :meth:`plot`.
+"""

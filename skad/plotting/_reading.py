@@ -1,0 +1,264 @@
+"""What displays read: labels, the rows of one series, names, and windows."""
+
+from collections.abc import Mapping
+from numbers import Integral, Real
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from skad._validation import (
+    check_consistent_length,
+    check_outlier_labels,
+    num_samples,
+)
+from skad.plotting._scales import check_numbers
+from skad.plotting._style import as_text, number
+from skad.series._events import find_ranges
+from skad.series._rows import read_index
+
+# Windows that are shown if none are chosen.
+_N_WINDOWS = 4
+
+
+def check_choice(name, value, choices) -> None:
+    """Refuse a value that is not one of the choices."""
+    if value not in choices:
+        raise ValueError(f"{name}={value!r}; expected one of {', '.join(choices)}.")
+
+
+def read_labels(y, n_rows, name="y_true") -> np.ndarray | None:
+    """Whether rows are anomalies; None without labels."""
+    if y is None:
+        return None
+    is_anomaly = check_outlier_labels(y, name=name)
+    check_consistent_length(is_anomaly, range(n_rows))
+    return is_anomaly
+
+
+class OneSeries(NamedTuple):
+    """One series of a table: positions, times, labels and name of its rows."""
+
+    rows: Any
+    index: pd.Index
+    is_anomaly: np.ndarray | None
+    name: object
+
+
+def read_series(index, n_rows, series, y) -> OneSeries:
+    """Find the rows of one series; rows without times are numbered."""
+    is_anomaly = read_labels(y, n_rows)
+    table = read_index(index, n_rows)
+    rows: Any = slice(None)
+    name = None
+    if table.series is not None:
+        rows, name = _find_series(table.series, series)
+    elif series is not None:
+        raise ValueError(f"series={series!r}, but the index names no series.")
+    labels: Any = table.time if table.has_dates else table.labels
+    time = labels[rows]
+    return OneSeries(
+        rows=rows,
+        index=time if _is_time(time) else pd.RangeIndex(len(time)),
+        is_anomaly=None if is_anomaly is None else is_anomaly[rows],
+        name=name,
+    )
+
+
+def _find_series(names, series) -> tuple[np.ndarray, Any]:
+    codes, uniques = pd.factorize(names)
+    known = list(uniques)
+    if series is None and len(known) == 1:
+        series = known[0]
+    if series not in known:
+        raise ValueError(
+            f"series={series!r}; choose one of the {len(known)} series of the index: "
+            f"{_list_some(known)}."
+        )
+    return np.flatnonzero(codes == known.index(series)), series
+
+
+def is_dates(index) -> bool:
+    """Whether an index holds dates or durations."""
+    return isinstance(index, pd.DatetimeIndex | pd.TimedeltaIndex)
+
+
+def _is_time(index) -> bool:
+    return is_dates(index) or index.dtype.kind in "iuf"
+
+
+def check_rows(index, numbers, name, *others) -> None:
+    """Refuse rows that cannot be drawn, however the display was made."""
+    check_numbers(numbers, name)
+    check_consistent_length(index, numbers, *others)
+    if not _is_time(index):
+        raise ValueError("The index holds neither dates, durations nor numbers.")
+    if not is_dates(index):
+        check_numbers(index, "The index")
+
+
+def find_rows(index, start, stop) -> slice:
+    """Find the rows from one label or position to another, both included."""
+    first = 0 if start is None else _find_row(index, start, "start")
+    last = len(index) if stop is None else _find_row(index, stop, "stop")
+    if first >= last:
+        ends = f"from {index[0]} to {index[-1]}" if len(index) else "nowhere"
+        raise ValueError(
+            f"start={start!r} and stop={stop!r} leave no row; the index goes {ends}."
+        )
+    return slice(first, last)
+
+
+def _find_row(index, label, name) -> int:
+    """Position of a label: of the first row for start, after the last for stop."""
+    is_stop = name == "stop"
+    if is_dates(index) and isinstance(label, Integral):
+        if label < 0:
+            raise ValueError(f"{name}={label!r}; expected a position from 0 on.")
+        return min(int(label) + is_stop, len(index))
+    if not is_dates(index) and not isinstance(label, Real):
+        raise ValueError(f"{name}={label!r}; expected a number, as in the index.")
+    try:
+        bounds = {"end": label} if is_stop else {"start": label}
+        return int(index.slice_locs(**bounds)[is_stop])
+    except (TypeError, ValueError, KeyError) as error:
+        raise ValueError(
+            f"{name}={label!r} is no label of the index, which goes from {index[0]} to "
+            f"{index[-1]}."
+        ) from error
+
+
+def ranges_of(index, flags) -> pd.DataFrame | None:
+    """First and last time of every range of flags, both included."""
+    if flags is None:
+        return None
+    first, last = find_ranges(flags, read_index(index, len(index)).segments)
+    return pd.DataFrame({"start": index[first], "end": index[last]})
+
+
+def find_names(wanted, names, parameter) -> list[int]:
+    """Positions of one or more names, each given as a name or a position."""
+    is_one = isinstance(wanted, str | Integral)
+    return [
+        _find_name(name, list(names), parameter)
+        for name in ([wanted] if is_one else wanted)
+    ]
+
+
+def _find_name(wanted, names, parameter) -> int:
+    if wanted in names:
+        return names.index(wanted)
+    if isinstance(wanted, Integral) and int(wanted) in range(len(names)):
+        return int(wanted)
+    raise ValueError(
+        f"{parameter} holds {wanted!r}; expected one of {_list_some(names)}, or a "
+        f"position from 0 to {len(names) - 1}."
+    )
+
+
+def check_names(names, n_channels) -> None:
+    """Refuse names unless there is one for each channel."""
+    if names is not None and len(names) != n_channels:
+        raise ValueError(
+            f"channel_names has {len(names)} names; expected {n_channels}, one for "
+            "each channel."
+        )
+
+
+def name_channels(names, n_channels) -> list[str]:
+    """Names of channels as texts; they are counted if there are none."""
+    return [as_text(name) for name in (range(n_channels) if names is None else names)]
+
+
+def read_tables(scores) -> dict[str, Any]:
+    """Scores of each detector, by name."""
+    if not isinstance(scores, Mapping | pd.DataFrame):
+        raise TypeError(
+            f"scores is a {type(scores).__name__}; expected a dict with the scores of "
+            "each detector, or a DataFrame."
+        )
+    tables = dict(scores.items())
+    if not tables:
+        raise ValueError("scores is empty; expected those of at least one detector.")
+    return tables
+
+
+def _list_some(names) -> str:
+    return ", ".join(map(repr, names[:6])) + ", ..." * (len(names) > 6)
+
+
+def pick_columns(X, columns) -> pd.DataFrame:
+    """Columns of a table by name or position."""
+    table = X
+    if not hasattr(X, "iloc"):
+        table = pd.DataFrame(np.asarray(X).reshape(num_samples(X), -1))
+    return table.iloc[:, find_names(columns, table.columns, "columns")]
+
+
+def fold(X, n_channels, name) -> np.ndarray:
+    """Windows as floats of shape (n_windows, window_length, n_channels)."""
+    X = np.asarray(X, dtype=float)
+    if not isinstance(n_channels, Integral) or n_channels < 1:
+        raise ValueError(f"n_channels={n_channels!r}; expected an int >= 1.")
+    if X.ndim == 3:
+        return X
+    if X.ndim != 2 or X.shape[1] % n_channels:
+        raise ValueError(
+            f"{name} has the shape {X.shape}; expected (n_windows, window_length * "
+            f"{n_channels}) or (n_windows, window_length, n_channels)."
+        )
+    return X.reshape(len(X), X.shape[1] // n_channels, n_channels)
+
+
+def choose_windows(windows, n_windows, is_anomaly) -> np.ndarray:
+    """Positions of the windows to show."""
+    if n_windows == 0:
+        raise ValueError("X holds no windows; at least one is needed.")
+    if windows is not None:
+        return check_positions(windows, n_windows, "windows")
+    if is_anomaly is None or is_anomaly.all() or not is_anomaly.any():
+        return np.arange(min(n_windows, _N_WINDOWS))
+    first = [np.flatnonzero(is_anomaly == kind)[: _N_WINDOWS // 2] for kind in (0, 1)]
+    return np.concatenate(first)
+
+
+def check_positions(positions, n, name) -> np.ndarray:
+    """Positions as an array; refuse those that are not from 0 to n - 1."""
+    positions = np.atleast_1d(positions)
+    is_right = positions.ndim == 1 and positions.dtype.kind in "iu" and positions.size
+    if not is_right or positions.min() < 0 or positions.max() >= n:
+        raise ValueError(
+            f"{name}={positions.tolist()!r}; expected one or more positions from 0 to "
+            f"{n - 1}."
+        )
+    return positions
+
+
+def name_windows(windows, is_anomaly) -> list[str]:
+    """Titles of windows, with their labels if there are any."""
+    names = [f"window {window}" for window in windows]
+    if is_anomaly is None:
+        return names
+    kinds = ["anomaly" if is_anomaly[window] else "normal" for window in windows]
+    return [f"{name}: {kind}" for name, kind in zip(names, kinds, strict=True)]
+
+
+def read_window(window, n_windows, y, series) -> bool | None:
+    """Check the position of a window; whether it is labelled as an anomaly."""
+    if series is not None:
+        raise ValueError(
+            f"series={series!r}, but windows belong to no series; use window."
+        )
+    if not isinstance(window, Integral) or int(window) not in range(n_windows):
+        raise ValueError(
+            f"window={window!r}; expected a position from 0 to {n_windows - 1}."
+        )
+    is_anomaly = read_labels(y, n_windows)
+    return None if is_anomaly is None else bool(is_anomaly[window])
+
+
+def name_window(window, is_anomaly, score, threshold) -> str:
+    """Title of one window, with its label, score and the threshold if there are any."""
+    kind = "" if is_anomaly is None else ", anomaly" if is_anomaly else ", normal"
+    limit = "" if threshold is None else f", threshold {number(threshold)}"
+    return f"window {window}{kind}: score {number(score)}{limit}"
