@@ -11,8 +11,18 @@ from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
-# Old module -> name -> the module that has it now, as "module" or "module:new_name".
+# Old module -> name -> the module that has it now.
 MOVED: dict[str, dict[str, str]] = {
+    "skad.datasets._heartbeats": {
+        "load_heartbeats": "skad.datasets._heartbeat_files",
+        "make_heartbeats": "skad.datasets._make_heartbeats",
+    },
+    "skad.datasets._sensors": {
+        "load_keogh_discords": "skad.datasets._sensor_files",
+        "load_pump_sensors": "skad.datasets._sensor_files",
+        "load_skab": "skad.datasets._sensor_files",
+        "make_sensors": "skad.datasets._make_sensors",
+    },
     "skad.metrics._events": {
         "find_events": "skad.series._events",
         "merge_events": "skad.series._events",
@@ -48,8 +58,7 @@ class _MovedModules(MetaPathFinder, Loader):
         def find(name):
             if name not in homes:
                 raise AttributeError(f"module {spec.name!r} has no attribute {name!r}")
-            home, _, new_name = homes[name].partition(":")
-            return getattr(importlib.import_module(home), new_name or name)
+            return getattr(importlib.import_module(homes[name]), name)
 
         module.__getattr__ = find  # type: ignore[method-assign]
         return module

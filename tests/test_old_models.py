@@ -1,8 +1,12 @@
 """What skad 0.1.0 wrote opens, and answers as it did then."""
 
+import importlib
+
 import numpy as np
 import old_models
 import pytest
+
+from skad._moved import MOVED
 
 STORED = old_models.stored_answers()
 
@@ -34,3 +38,12 @@ def test_old_pipelines__fitted_anew_answer_alike(name):
 def test_generators__make_what_they_made():
     lines = (old_models.FOLDER / "digests.txt").read_text().split("\n")[:-1]
     assert dict(line.split() for line in lines) == old_models.digests()
+
+
+@pytest.mark.parametrize("old", MOVED)
+def test_moved_modules__hand_out_what_moved(old):
+    module = importlib.import_module(old)
+    for name, home in MOVED[old].items():
+        assert getattr(module, name) is getattr(importlib.import_module(home), name)
+    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+        module.nothing  # noqa: B018
