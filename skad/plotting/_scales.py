@@ -112,7 +112,7 @@ def label_axis(axis, length, apart=_LABELS_APART) -> None:
         _label_log(axis, n_labels)
     elif axis.get_scale() == "symlog":
         lowest, highest = axis.get_view_interval()
-        n_ticks = max(3, n_labels)
+        n_ticks = max(3, length / apart)
         ticks = symlog_ticks(axis.get_transform(), lowest, highest, n_ticks)
         axis.set_ticks(ticks, labels=[number(tick) for tick in ticks])
         axis.set_minor_locator(NullLocator())
