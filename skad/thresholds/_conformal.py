@@ -1,15 +1,14 @@
 """A rule with a guarantee on false alarms."""
 
-from numbers import Real
 from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import false_discovery_control
 
-from skad._validation import Interval, check_is_fitted, warn
+from skad._validation import check_is_fitted, warn
 from skad.thresholds._cuts import check_scores
-from skad.thresholds._rule import ThresholdRule
+from skad.thresholds._rule import SHARE, ThresholdRule
 
 
 class ConformalThreshold(ThresholdRule):
@@ -26,8 +25,6 @@ class ConformalThreshold(ThresholdRule):
 
     Attributes
     ----------
-    threshold_ : float
-        A score below it is an anomaly.
     calibration_scores_ : ndarray of shape (n_samples,)
         The scores that the rule was fitted on, ascending.
 
@@ -91,9 +88,7 @@ class ConformalThreshold(ThresholdRule):
     array([0.25 , 0.375, 0.875])
     """
 
-    _parameter_constraints: ClassVar = {
-        "alpha": [Interval(Real, 0, 1, closed="neither")]
-    }
+    _parameter_constraints: ClassVar = {"alpha": [SHARE]}
 
     def __init__(self, alpha: float = 0.01):
         self.alpha = alpha

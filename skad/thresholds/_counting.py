@@ -8,7 +8,7 @@ import numpy as np
 
 from skad._validation import Interval, StrOptions, warn
 from skad.thresholds._cuts import threshold_above, threshold_below
-from skad.thresholds._rule import ThresholdRule
+from skad.thresholds._rule import POSITIVE, ThresholdRule
 
 
 class QuantileThreshold(ThresholdRule):
@@ -18,11 +18,6 @@ class QuantileThreshold(ThresholdRule):
     ----------
     quantile : float, default=0.01
         Share of the scores that should lie below the threshold, in [0, 1).
-
-    Attributes
-    ----------
-    threshold_ : float
-        A score below it is an anomaly.
 
     See Also
     --------
@@ -73,11 +68,6 @@ class AlertBudgetThreshold(ThresholdRule):
         run of consecutive rows below it, however long; the scores must be in the order
         of time.
 
-    Attributes
-    ----------
-    threshold_ : float
-        A score below it is an anomaly.
-
     See Also
     --------
     QuantileThreshold : The same, as a share of the rows.
@@ -115,8 +105,8 @@ class AlertBudgetThreshold(ThresholdRule):
     """
 
     _parameter_constraints: ClassVar = {
-        "budget": [Interval(Real, 0, None, closed="neither")],
-        "per": [Interval(Real, 0, None, closed="neither")],
+        "budget": [POSITIVE],
+        "per": [POSITIVE],
         "count": [StrOptions({"rows", "events"})],
     }
 

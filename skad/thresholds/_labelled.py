@@ -13,7 +13,7 @@ from skad.thresholds._cuts import (
     threshold_above,
     threshold_between,
 )
-from skad.thresholds._rule import ThresholdRule
+from skad.thresholds._rule import POSITIVE, ThresholdRule
 
 
 class FBetaThreshold(ThresholdRule):
@@ -27,8 +27,6 @@ class FBetaThreshold(ThresholdRule):
 
     Attributes
     ----------
-    threshold_ : float
-        A score below it is an anomaly.
     best_score_ : float
         F-beta at the threshold, on the scores that the rule was fitted on.
 
@@ -59,9 +57,7 @@ class FBetaThreshold(ThresholdRule):
     (-3.5, 1.0)
     """
 
-    _parameter_constraints: ClassVar = {
-        "beta": [Interval(Real, 0, None, closed="neither")]
-    }
+    _parameter_constraints: ClassVar = {"beta": [POSITIVE]}
     needs_labels = True
 
     def __init__(self, beta: float = 1.0):
@@ -84,8 +80,6 @@ class PrecisionFloorThreshold(ThresholdRule):
 
     Attributes
     ----------
-    threshold_ : float
-        A score below it is an anomaly.
     precision_ : float
         Share of anomalies among the rows below the threshold, on the scores that the
         rule was fitted on.
@@ -158,8 +152,6 @@ class CostThreshold(ThresholdRule):
 
     Attributes
     ----------
-    threshold_ : float
-        A score below it is an anomaly.
     best_cost_ : float
         Total cost at the threshold, on the scores that the rule was fitted on.
 
@@ -195,8 +187,8 @@ class CostThreshold(ThresholdRule):
     """
 
     _parameter_constraints: ClassVar = {
-        "false_alarm_cost": [Interval(Real, 0, None, closed="neither")],
-        "miss_cost": [Interval(Real, 0, None, closed="neither")],
+        "false_alarm_cost": [POSITIVE],
+        "miss_cost": [POSITIVE],
     }
     needs_labels = True
 

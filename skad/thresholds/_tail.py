@@ -1,14 +1,13 @@
 """A rule that extrapolates the tail of the scores."""
 
-from numbers import Real
 from typing import ClassVar
 
 import numpy as np
 from scipy.stats import genpareto
 
-from skad._validation import Interval, warn
+from skad._validation import warn
 from skad.thresholds._cuts import from_units, in_units
-from skad.thresholds._rule import ThresholdRule
+from skad.thresholds._rule import SHARE, ThresholdRule
 
 # Fewer different excesses than this are too few to estimate a shape.
 _MIN_EXCESSES = 10
@@ -30,8 +29,6 @@ class POTThreshold(ThresholdRule):
 
     Attributes
     ----------
-    threshold_ : float
-        A score below it is an anomaly.
     tail_start_ : float
         Where the tail begins: the distribution is fitted to the scores below it.
     n_excesses_ : int
@@ -93,8 +90,8 @@ class POTThreshold(ThresholdRule):
     """
 
     _parameter_constraints: ClassVar = {
-        "risk": [Interval(Real, 0, 1, closed="neither")],
-        "level": [Interval(Real, 0, 1, closed="neither")],
+        "risk": [SHARE],
+        "level": [SHARE],
     }
 
     def __init__(self, risk: float = 1e-3, level: float = 0.98):
