@@ -6,10 +6,7 @@ import math
 import re
 import zlib
 from collections.abc import Mapping, Sequence
-from contextlib import contextmanager
 from datetime import datetime
-from functools import partial
-from itertools import islice
 from numbers import Integral
 from pathlib import Path
 
@@ -22,10 +19,19 @@ from skad._validation import InvalidParameterError
 # all whole numbers, is a kind too.
 NUMBER = "a finite number"
 NUMBER_OR_NOTHING = "a finite number or nothing"
+WHOLE_NUMBER = "a whole number"
 TIME = "a date and time such as 2018-04-01 00:00:00"
 
+# For the docstrings of readers.
+FAULTY_FILE = """
+    ValueError
+        If a file has another header or separator, a line has more or fewer columns, a
+        value is missing or cannot be read, there are no rows, or the compressed data
+        are damaged. The message names the file, the line and the column, both counted
+        from 1, what was found there and what was expected.
+"""
+
 _MISSING = ("", "NA", "NaN", "nan")
-_NO_ROWS = "column 1: found no rows; expected at least one."
 # The folders of real data also hold lists of their files, under these names.
 _LISTS = ("files", "verify")
 
@@ -37,55 +43,6 @@ def check_count(name, value, lowest) -> None:
     is_int = isinstance(value, Integral) and not isinstance(value, bool)
     if not is_int or value < lowest:
         raise InvalidParameterError(f"{name}={value!r}; expected an int >= {lowest}.")
-
-
-def open_text(path):
-    """Open a text file, compressed with gzip if its name ends in ".gz"."""
-    opened = gzip.open if path.suffix == ".gz" else open
-    return opened(path, "rt", encoding="utf-8-sig", errors="replace")
-
-
-@contextmanager
-def damage_named(path):
-    """Name the file in errors of compressed data that are damaged or cut off."""
-    try:
-        yield
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise ValueError(f"{path} is damaged or cut off: {error}") from error
-
-
-def find_fault(path, find_in_line, *, nothing, first_line=1) -> str:
-    """Say where the first fault of a file is, and what it is.
-
-    Parameters
-    ----------
-    path : Path
-        The file, which pandas could not read.
-    find_in_line : callable
-        Takes a line and says what is wrong with it, or returns None.
-    nothing : str
-        What to say if there is no line.
-    first_line : int, default=1
-        Number of the first line that may be at fault.
-    """
-    is_empty = True
-    with open_text(path) as file:
-        lines = enumerate(file, start=1)
-        for number, line in islice(lines, first_line - 1, None):
-            if not line.strip():  # pandas skips it too
-                continue
-            is_empty = False
-            fault = find_in_line(line)
-            if fault is not None:
-                return f"line {number}, {fault}"
-    if is_empty:
-        return f"line {first_line}, {nothing}"
-    return "pandas cannot read it as a table of this layout."
-
-
-# ---------------------------------------------------------------------------
-# Folders
-# ---------------------------------------------------------------------------
 
 
 def find_tables(folder) -> dict[str, Path]:
@@ -126,13 +83,10 @@ def _number_aware(name):
     return [int(part) if part.isdecimal() else part for part in parts]
 
 
-# ---------------------------------------------------------------------------
-# Tables with a header
-# ---------------------------------------------------------------------------
-
-
-def read_table(path, layouts: Sequence[Layout], *, delimiter=",") -> pd.DataFrame:
-    """Read a table with a header line in one of several layouts.
+def read_table(
+    path, layouts: Sequence[Layout], *, delimiter=",", has_header=True
+) -> pd.DataFrame:
+    """Read a table in one of several layouts, which its header line tells apart.
 
     Parameters
     ----------
@@ -143,37 +97,37 @@ def read_table(path, layouts: Sequence[Layout], *, delimiter=",") -> pd.DataFram
         in the last column: that is how short lines are noticed.
     delimiter : str, default=","
         What separates the columns.
+    has_header : bool, default=True
+        Whether the first line holds the names. If not, the first layout is expected.
 
     Returns
     -------
     table : DataFrame
         Columns of numbers and whole numbers as float64, of times as datetime64, of
         labels as str.
-
-    Raises
-    ------
-    ValueError
-        If anything in the file is wrong. Names the file, line and column, what was
-        found there and what was expected.
-    FileNotFoundError
-        If there is no such file.
     """
     path = Path(path).expanduser()
-    with damage_named(path):
-        with open_text(path) as file:
-            header = _split(file.readline(), delimiter)
-        layout = next((x for x in layouts if list(x) == header), None)
-        if layout is None:
-            fault = _find_fault_in_header(path, layouts, delimiter)
-            raise ValueError(f"{path}, line 1, {fault}")
-        table = _parse(path, layout, delimiter)
+    try:
+        layout = _find_layout(path, layouts, delimiter) if has_header else layouts[0]
+        table = _parse(path, layout, delimiter, int(has_header))
         if table is None:
-            find_in_line = partial(
-                _find_fault_in_line, layout=layout, delimiter=delimiter
-            )
-            fault = find_fault(path, find_in_line, first_line=2, nothing=_NO_ROWS)
+            fault = _find_fault(path, layout, delimiter, int(has_header))
             raise ValueError(f"{path}, {fault}")
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise ValueError(f"{path} is damaged or cut off: {error}") from error
     return table
+
+
+def _open_text(path):
+    opened = gzip.open if path.suffix == ".gz" else open
+    return opened(path, "rt", encoding="utf-8-sig", errors="replace")
+
+
+def _rows(file, n_skipped):
+    """Yield the rows after the header and their line numbers, which start at 1."""
+    for number, line in enumerate(file, start=1):
+        if number > n_skipped and line.strip():  # pandas skips blank lines, too
+            yield number, line
 
 
 def _split(line, delimiter) -> list[str]:
@@ -183,19 +137,33 @@ def _split(line, delimiter) -> list[str]:
         return line.split(delimiter)
 
 
+def _find_layout(path, layouts, delimiter) -> Layout:
+    with _open_text(path) as file:
+        line = file.readline()
+    for layout in layouts:
+        if list(layout) == _split(line, delimiter):
+            return layout
+    fault = _find_fault_in_header(line, layouts, delimiter)
+    raise ValueError(f"{path}, line 1, {fault}")
+
+
 def _is_text(kind) -> bool:
     return kind == TIME or (isinstance(kind, tuple) and isinstance(kind[0], str))
 
 
-def _parse(path, layout, delimiter) -> pd.DataFrame | None:
+def _parse(path, layout, delimiter, n_skipped) -> pd.DataFrame | None:
     """Parse the table in one go; None if anything is wrong with it."""
     kinds = list(layout.values())
+    with _open_text(path) as file:
+        _, first = next(_rows(file, n_skipped), (0, ""))
+    if first.count(delimiter) >= len(kinds):  # a column costs pandas a kilobyte
+        return None
     try:
         table = pd.read_csv(
             path,
             sep=delimiter,
             header=None,
-            skiprows=1,
+            skiprows=n_skipped,
             dtype={i: str if _is_text(kind) else float for i, kind in enumerate(kinds)},
             keep_default_na=False,
             na_values=list(_MISSING),
@@ -220,16 +188,21 @@ def _is_sound(column, kind) -> bool:
     if kind == TIME:
         return not column.isna().any()
     values = column.to_numpy()
+    if kind == WHOLE_NUMBER:
+        return bool(_is_whole(values).all())
     wrong = np.isinf(values) if kind == NUMBER_OR_NOTHING else ~np.isfinite(values)
     return not wrong.any()
+
+
+def _is_whole(values):
+    # Beyond 2**53 a float holds no exact whole number.
+    return (values == np.rint(values)) & (np.abs(values) < 2**53)
 
 
 # What follows only runs when something is wrong, and says where and what.
 
 
-def _find_fault_in_header(path, layouts, delimiter) -> str:
-    with open_text(path) as file:
-        line = file.readline()
+def _find_fault_in_header(line, layouts, delimiter) -> str:
     header = _split(line, delimiter)
     layout = max(layouts, key=lambda x: _count_alike(header, x))
     names, n_shared = list(layout), _count_alike(header, layout)[1]
@@ -266,6 +239,20 @@ def _count_alike(header, layout) -> tuple[int, int]:
     return len(set(header) & set(layout)), n_same
 
 
+def _find_fault(path, layout, delimiter, n_skipped) -> str:
+    """Say where the first fault in a row is, and what it is."""
+    is_empty = True
+    with _open_text(path) as file:
+        for number, line in _rows(file, n_skipped):
+            is_empty = False
+            if fault := _find_fault_in_line(line, layout, delimiter):
+                return f"line {number}, {fault}"
+    if is_empty:
+        where = f"line {n_skipped + 1}, column 1"
+        return f"{where}: found no rows; expected at least one."
+    return "pandas cannot read it as a table of this layout."
+
+
 def _find_fault_in_line(line, layout, delimiter) -> str | None:
     fields = _split(line, delimiter)
     names = list(layout)
@@ -297,7 +284,9 @@ def _fits(field, kind) -> bool:
         value = float(field)
     except ValueError:
         return False
-    return value in kind if isinstance(kind, tuple) else math.isfinite(value)
+    if isinstance(kind, tuple):
+        return value in kind
+    return bool(_is_whole(value)) if kind == WHOLE_NUMBER else math.isfinite(value)
 
 
 def _is_time(field) -> bool:

@@ -6,8 +6,10 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from skad._docs import add_entries
 from skad._validation import InvalidParameterError
 from skad.datasets._files import (
+    FAULTY_FILE,
     NUMBER,
     NUMBER_OR_NOTHING,
     TIME,
@@ -49,15 +51,16 @@ _KEOGH_LAYOUTS = [
 ]
 
 
+@add_entries(Raises=FAULTY_FILE)
 def load_pump_sensors(
     path: str | PathLike[str], *, return_status: bool = False
 ) -> tuple[Any, ...]:
     """Load the pump table: 52 sensors, a row a minute, and the status of the pump.
 
-    Below a header line, each line holds the number of the row, the time, the readings
-    of sensor_00 to sensor_51 and the status, separated by commas. It is the table known
-    as "pump sensor data" (sensor.csv, 220,320 rows from April to August 2018), which
-    has to be downloaded by hand.
+    Below a header line, each line holds the number of the row (may be absent), the
+    time, the readings of sensor_00 to sensor_51 and the status, separated by commas. It
+    is the table known as "pump sensor data" (sensor.csv, 220,320 rows from April to
+    August 2018), which has to be downloaded by hand.
 
     Parameters
     ----------
@@ -79,12 +82,6 @@ def load_pump_sensors(
 
     Raises
     ------
-    ValueError
-        If the header is not that of the pump table (the column of row numbers may be
-        absent), a line has more or fewer columns, a time, number or status cannot be
-        read, there are no rows, or the compressed data are damaged. The message names
-        the file, the line and the column, both counted from 1, what was found there and
-        what was expected.
     FileNotFoundError
         If there is no such file.
 
@@ -126,6 +123,7 @@ def load_pump_sensors(
     return (X, y, status) if return_status else (X, y)
 
 
+@add_entries(Raises=FAULTY_FILE)
 def load_skab(
     folder: str | PathLike[str],
     *,
@@ -157,11 +155,6 @@ def load_skab(
 
     Raises
     ------
-    ValueError
-        If a file has another header or separator, a line has more or fewer columns, a
-        time, number or label cannot be read, there are no rows, or the compressed
-        data are damaged. The message names the file, the line and the column, both
-        counted from 1, what was found there and what was expected.
     FileNotFoundError, NotADirectoryError
         If there is no such folder, or none of these files in it.
 
@@ -247,6 +240,7 @@ def load_skab(
     return table[_SKAB_SENSORS], y.astype(np.int64)
 
 
+@add_entries(Raises=FAULTY_FILE)
 def load_keogh_discords(
     folder: str | PathLike[str],
 ) -> dict[str, tuple[pd.DataFrame, pd.Series]]:
@@ -279,11 +273,6 @@ def load_keogh_discords(
 
     Raises
     ------
-    ValueError
-        If a file has another header or separator, a line has more or fewer columns, a
-        time, number or label cannot be read, there are no rows, or the compressed
-        data are damaged. The message names the file, the line and the column, both
-        counted from 1, what was found there and what was expected.
     FileNotFoundError, NotADirectoryError
         If there is no such folder, or no such file in it.
 
