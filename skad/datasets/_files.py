@@ -48,13 +48,7 @@ def check_count(name, value, lowest) -> None:
 def find_tables(folder) -> dict[str, Path]:
     """Find the files .csv and .csv.gz of a folder and of the folders in it.
 
-    Returns the path of each, by its path within the folder without the ending, sorted,
-    9 before 10.
-
-    Raises
-    ------
-    FileNotFoundError, NotADirectoryError
-        If there is no such folder, or no such file in it.
+    Their names are the paths within the folder without the ending, sorted, 9 before 10.
     """
     folder = Path(folder).expanduser()
     if not folder.exists():
@@ -86,25 +80,11 @@ def _number_aware(name):
 def read_table(
     path, layouts: Sequence[Layout], *, delimiter=",", has_header=True
 ) -> pd.DataFrame:
-    """Read a table in one of several layouts, which its header line tells apart.
+    """Read a table in one of several layouts; without a header, in the first of them.
 
-    Parameters
-    ----------
-    path : str or path-like
-        The file, as text or, if its name ends in ".gz", compressed with gzip.
-    layouts : sequence of mapping from str to kind
-        The names of the columns, in order, and what they hold. No value may be missing
-        in the last column: that is how short lines are noticed.
-    delimiter : str, default=","
-        What separates the columns.
-    has_header : bool, default=True
-        Whether the first line holds the names. If not, the first layout is expected.
-
-    Returns
-    -------
-    table : DataFrame
-        Columns of numbers and whole numbers as float64, of times as datetime64, of
-        labels as str.
+    A layout says what the columns hold, by name and in order. The last one must not
+    allow missing values: that is how short lines are noticed. Numbers and whole numbers
+    are read as float64, times as datetime64, labels as str.
     """
     path = Path(path).expanduser()
     try:
@@ -207,36 +187,31 @@ def _find_fault_in_header(line, layouts, delimiter) -> str:
     layout = max(layouts, key=lambda x: _count_alike(header, x))
     names, n_shared = list(layout), _count_alike(header, layout)[1]
     shown = f"{len(names)} columns, {', '.join(names[:3])}, ..., {names[-1]}"
+    column = f"column {n_shared + 1}"
     if not line:
         return f"column 1: found an empty file; expected a header of {shown}."
-    others = {mark: len(_split(line, mark)) for mark in ",;\t|"}
-    likely = max(others, key=others.__getitem__)
-    if len(header) == 1 < others[likely]:
+    n_columns, mark = max((len(_split(line, mark)), mark) for mark in "|\t;,")
+    if len(header) == 1 < n_columns:
         return (
-            f"column 1: found {others[likely]} columns separated by {likely!r}; "
-            f"expected them to be separated by {delimiter!r}."
+            f"column 1: found {n_columns} columns separated by {mark!r}; expected them "
+            f"to be separated by {delimiter!r}."
         )
     if n_shared == len(header):
         return (
-            f"column {n_shared + 1} is missing: found {len(header)} columns; expected "
+            f"{column} is missing: found {len(header)} columns; expected "
             f"{names[n_shared]!r} here, and {len(names)} columns in all."
         )
     if n_shared == len(names):
-        return (
-            f"column {n_shared + 1} is one too many: found {header[n_shared]!r}; "
-            f"expected {shown}."
-        )
-    return (
-        f"column {n_shared + 1}: found {header[n_shared]!r} in the header; expected "
-        f"{names[n_shared]!r}."
-    )
+        found = header[n_shared]
+        return f"{column} is one too many: found {found!r}; expected {shown}."
+    found, expected = header[n_shared], names[n_shared]
+    return f"{column}: found {found!r} in the header; expected {expected!r}."
 
 
 def _count_alike(header, layout) -> tuple[int, int]:
     """Count the names that two headers share at all, and up to the first difference."""
-    differ = [found != name for found, name in zip(header, layout, strict=False)]
-    n_same = differ.index(True) if True in differ else len(differ)
-    return len(set(header) & set(layout)), n_same
+    same = [found == name for found, name in zip(header, layout, strict=False)]
+    return len(set(header) & set(layout)), [*same, False].index(False)
 
 
 def _find_fault(path, layout, delimiter, n_skipped) -> str:
@@ -260,16 +235,12 @@ def _find_fault_in_line(line, layout, delimiter) -> str | None:
         column = min(len(fields), len(names)) + 1
         short = len(fields) < len(names)
         what = f"({names[column - 1]}) is missing" if short else "is one too many"
-        return (
-            f"column {column} {what}: found {len(fields)} columns; expected "
-            f"{len(names)}."
-        )
+        found = f"found {len(fields)} columns; expected {len(names)}"
+        return f"column {column} {what}: {found}."
     for column, (field, name) in enumerate(zip(fields, names, strict=True), start=1):
         if not _fits(field, layout[name]):
-            return (
-                f"column {column} ({name}): found {field!r}; expected "
-                f"{_in_words(layout[name])}."
-            )
+            expected = _in_words(layout[name])
+            return f"column {column} ({name}): found {field!r}; expected {expected}."
     return None
 
 
