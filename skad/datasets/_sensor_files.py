@@ -31,14 +31,8 @@ _PUMP_LAYOUTS = [
 ]
 
 _SKAB_SENSORS = [
-    "Accelerometer1RMS",
-    "Accelerometer2RMS",
-    "Current",
-    "Pressure",
-    "Temperature",
-    "Thermocouple",
-    "Voltage",
-    "Volume Flow RateRMS",
+    *("Accelerometer1RMS", "Accelerometer2RMS", "Current", "Pressure", "Temperature"),
+    *("Thermocouple", "Voltage", "Volume Flow RateRMS"),
 ]
 _SKAB_NORMAL: Layout = {"datetime": TIME, **dict.fromkeys(_SKAB_SENSORS, NUMBER)}
 _SKAB_LABELLED: Layout = {**_SKAB_NORMAL, "anomaly": (0, 1), "changepoint": (0, 1)}
@@ -72,13 +66,12 @@ def load_pump_sensors(
     Returns
     -------
     X : DataFrame of shape (n_timestamps, 52), dtype float64
-        The readings as they are in the file, with a DatetimeIndex named timestamp.
-        Empty fields (and "NaN", "nan", "NA") are NaN. Blank lines are skipped.
+        The readings, with a DatetimeIndex named timestamp. Empty fields (and "NaN",
+        "nan", "NA") are NaN. Blank lines are skipped.
     y : Series of shape (n_timestamps,), dtype int64
-        1 where the status is "BROKEN" or "RECOVERING", 0 where it is "NORMAL". Index
-        as in `X`.
+        0 where the status is "NORMAL", else 1. Index as in `X`.
     status : Series of shape (n_timestamps,), dtype str
-        The status as it is in the file. Only if `return_status` is True.
+        "NORMAL", "BROKEN" or "RECOVERING". Only if `return_status` is True.
 
     Raises
     ------
@@ -92,10 +85,10 @@ def load_pump_sensors(
 
     Notes
     -----
-    One sensor (sensor_15) is empty, and another (sensor_50) lacks more than a third of
-    its values: drop such columns first. The rows are neither sorted nor checked for
-    duplicate times. There are seven failures; "BROKEN" is one row of each, and the
-    status is "NORMAL" up to that row, however long before the failure shows.
+    sensor_15 is empty, and sensor_50 lacks more than a third of its values: drop such
+    columns first. The rows are neither sorted nor checked for duplicate times. There
+    are seven failures; "BROKEN" is one row of each, and the status is "NORMAL" up to
+    that row, however long before the failure shows.
 
     Examples
     --------
@@ -132,24 +125,23 @@ def load_skab(
     """Load the files of SKAB, the Skoltech anomaly benchmark, as series of one table.
 
     Each file is a run of a testbed for water circulation: 8 sensors, a row a second. In
-    most of them a valve is closed or another fault is made after the first third.
+    most of them, a fault is made after the first third, such as a closed valve.
 
     Parameters
     ----------
     folder : str or path-like
         Folder with the files .csv or .csv.gz, separated by ";", in it or in the folders
-        in it: the folder "data" of [1]_, for example.
+        in it, such as "data" of [1]_.
     subset : {"labelled", "anomaly_free"}, default="labelled"
-        Which files to load: those that have labels, or the long run without faults
-        (files with a path within the folder that begins with "anomaly-free" or
-        "anomaly_free"), which has none.
+        Which files to load: those with labels, or the long run without faults and
+        labels (its path within the folder begins with "anomaly-free" or
+        "anomaly_free").
 
     Returns
     -------
     X : DataFrame of shape (n_timestamps, 8), dtype float64
-        The readings of all files, one after the other. The index has two levels:
-        series, the file's path within the folder without its ending, and time. Series
-        are sorted by name, 9 before 10.
+        The readings of all files. The index has two levels: series, the file's path
+        within the folder without its ending, sorted, 9 before 10; and time.
     y : Series of shape (n_timestamps,), dtype int64
         1 in the rows that are marked as an anomaly, else 0. Index as in `X`.
 
@@ -165,12 +157,12 @@ def load_skab(
 
     Notes
     -----
-    The authors' protocol is to scale and fit on the first 400 rows of each file, which
-    are normal, and to evaluate on the same file; see the example. Windows do not cross
-    from one series to the next if the index names the series, as it does here.
+    The authors scale and fit on the first 400 rows of each file, which are normal, and
+    evaluate on the same file; see the example. Windows do not cross from one series to
+    the next, as the index names the series.
 
-    The files mark change points in a separate column, which is not returned. In a few
-    of them, time jumps by up to 76 seconds.
+    The column that marks change points is not returned. In a few files, time jumps by
+    up to 76 seconds.
 
     References
     ----------
@@ -186,12 +178,11 @@ def load_skab(
     >>> from skad import load_skab, make_sensors
     >>> sensors = "Accelerometer1RMS Accelerometer2RMS Current Pressure Temperature "
     >>> sensors = [*(sensors + "Thermocouple Voltage").split(), "Volume Flow RateRMS"]
+    >>> params = dict(n_faults=1, fault_kinds="failure", dead_sensors=False)
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     for seed in range(2):
     ...         X, y = make_sensors(
-    ...             800, 8, n_faults=1, fault_kinds="failure", missing_fraction=0,
-    ...             dead_sensors=False, random_state=seed,
-    ...         )
+    ...             800, 8, missing_fraction=0, random_state=seed, **params)
     ...         table = X.set_axis(sensors, axis=1).assign(anomaly=y, changepoint=0)
     ...         path = Path(folder) / f"valve1__{seed}.csv"
     ...         table.to_csv(path, sep=";", index_label="datetime")
@@ -255,21 +246,18 @@ def load_keogh_discords(
     folder : str or path-like
         Folder with the files .csv or .csv.gz, in it or in the folders in it. Their
         columns are value, or lead1 and lead2, then label (1 anomaly, 0 normal, -1
-        unknown); the power demand has a column timestamp before them and a column
-        label_repo after them.
+        unknown); those of the power demand timestamp, value, label and label_repo.
 
     Returns
     -------
     series : dict of str to tuple (X, y)
-        The series by name, that is the file's path within the folder without its
-        ending, sorted by name, each with
+        The series by name (the file's path within the folder without its ending),
+        sorted. Those with unknown labels (-1) are left out.
 
         - X : DataFrame of shape (n_timestamps, n_channels), dtype float64. Its index is
           a DatetimeIndex named time for the power demand, else the number of the row;
         - y : Series of shape (n_timestamps,), dtype int64, with the same index; 1 is an
           anomaly.
-
-        Series with unknown labels (-1) are left out.
 
     Raises
     ------
@@ -282,13 +270,13 @@ def load_keogh_discords(
 
     Notes
     -----
-    The series have nothing in common, neither sensors nor sampling rate, and each
-    needs its own detector: hence a dict and not one table. No stretch is marked for
-    training; the example takes the longest one without an anomaly.
+    The series share neither sensors nor sampling rate, and each needs its own detector:
+    hence a dict and not one table. No stretch is marked for training; the example takes
+    the longest one without an anomaly.
 
     Some labels cover only the discord that the literature names, and other odd beats
-    are labelled normal. In the power demand, the anomalies are the nine public
-    holidays of 1997 that fall on working days (label; label_repo is not used).
+    are labelled normal. In the power demand, the anomalies are the nine public holidays
+    of 1997 that fall on working days (label; label_repo is not used).
 
     References
     ----------
