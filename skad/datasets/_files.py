@@ -26,9 +26,9 @@ TIME = "a date and time such as 2018-04-01 00:00:00"
 FAULTY_FILE = """
     ValueError
         If a file has another header or separator, a line has more or fewer columns, a
-        value is missing or cannot be read, there are no rows, or the compressed data
-        are damaged. The message names the file, the line and the column, both counted
-        from 1, what was found there and what was expected.
+        value cannot be read, there are no rows, or the compressed data are damaged. The
+        message names the file, the line and the column, both counted from 1, what was
+        found there and what was expected.
 """
 
 _MISSING = ("", "NA", "NaN", "nan")
