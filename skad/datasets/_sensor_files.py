@@ -18,17 +18,13 @@ from skad.datasets._files import (
     read_table,
 )
 
-_PUMP_ROW: Layout = {
+_PUMP: Layout = {
     "timestamp": TIME,
     **{f"sensor_{number:02d}": NUMBER_OR_NOTHING for number in range(52)},
     "machine_status": ("NORMAL", "BROKEN", "RECOVERING"),
 }
 # The number of the row: as pandas writes an index, as a column, or not at all.
-_PUMP_LAYOUTS = [
-    {"": NUMBER, **_PUMP_ROW},
-    {"Unnamed: 0": NUMBER, **_PUMP_ROW},
-    _PUMP_ROW,
-]
+_PUMP_LAYOUTS = [{"": NUMBER, **_PUMP}, {"Unnamed: 0": NUMBER, **_PUMP}, _PUMP]
 
 _SKAB_SENSORS = [
     *("Accelerometer1RMS", "Accelerometer2RMS", "Current", "Pressure", "Temperature"),

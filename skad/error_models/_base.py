@@ -11,7 +11,7 @@ Errors = NDArray[np.float64]
 
 
 class BaseErrorModel(BaseEstimator):
-    """Base of error models: what a detector calls.
+    """Base of error models: any object with its methods is one.
 
     A subclass writes `contributions`, and `fit` if it learns something. If its errors
     cannot be divided among channels, it writes `timestep_errors` instead.

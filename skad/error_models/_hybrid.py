@@ -24,8 +24,7 @@ class HybridErrors(BaseErrorModel):
     n_neighbors : int, default=1
         Number of nearest training codes whose mean distance counts.
     standardize : bool, default=True
-        Whether the first part is the error of `StandardizedErrors`, or that of
-        `MeanSquaredErrors`.
+        Whether the first part is that of `StandardizedErrors`, or `MeanSquaredErrors`.
     floor : float, default=0.01
         See `StandardizedErrors`.
     max_codes : int, default=5000
@@ -176,11 +175,10 @@ class HybridErrors(BaseErrorModel):
         if is_own.any():
             squares[is_own, squares[is_own].argmin(axis=1)] = np.inf
         n = min(self.n_neighbors, squares.shape[1] - 1)
-        nearest = (
-            squares.min(axis=1, keepdims=True)
-            if n == 1
-            else np.partition(squares, n - 1, axis=1)[:, :n]
-        )
+        if n == 1:
+            nearest = squares.min(axis=1, keepdims=True)
+        else:
+            nearest = np.partition(squares, n - 1, axis=1)[:, :n]
         return np.sqrt(np.maximum(nearest + lengths[:, None], 0.0)).mean(axis=1)
 
 

@@ -197,8 +197,7 @@ class MahalanobisErrors(BaseErrorModel):
             LedoitWolf(store_precision=False)
             if self.shrinkage == "ledoit-wolf"
             else ShrunkCovariance(store_precision=False, shrinkage=self.shrinkage)
-        )
-        estimator.fit(vectors)
+        ).fit(vectors)
         self.location_ = estimator.location_
         self.precision_ = _inverse(estimator.covariance_)
         return self
