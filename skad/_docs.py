@@ -9,6 +9,7 @@ from typing import TypeVar
 
 F = TypeVar("F", bound=Callable)
 
+_FIRST = ("", "Parameters", "Attributes", "Returns", "Raises")
 _HEADING = re.compile(r"^([A-Z][\w ]*)\n-+\n", re.MULTILINE)
 _ENTRY = re.compile(r"^(?=\S)", re.MULTILINE)  # names stand at the margin
 _BROKEN_LINE = re.compile(r"(?<=\S) {2,}")  # by a backslash in the source
@@ -51,6 +52,21 @@ def add_parameters(shared: str) -> Callable[[F], F]:
             bodies = (_section(title, body) for title, body in sections.items())
             function.__doc__ = "\n\n".join(bodies)
         return function
+
+    return decorate
+
+
+def add_entries(**shared: str) -> Callable[[F], F]:
+    """Decorate a function or class: append shared entries to sections, by title."""
+
+    def decorate(thing):
+        if thing.__doc__:
+            sections = dict.fromkeys(_FIRST, "") | _sections(thing.__doc__)
+            for title, text in shared.items():
+                sections[title] = f"{sections[title]}\n{cleandoc(text)}".strip()
+            bodies = (_section(*section) for section in sections.items() if section[1])
+            thing.__doc__ = "\n\n".join(bodies)
+        return thing
 
     return decorate
 

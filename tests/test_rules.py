@@ -868,6 +868,13 @@ def fitted(rule, scores=None, y=None):
     return clone(rule).fit(scores, LABELLED[1] if y is None else y)
 
 
+@pytest.mark.parametrize("rule", LABELLED_ONLY, ids=repr)
+def test__labelled_rule__no_labels__both_errors_of_old(rule):
+    for error, labels in ((TypeError, ()), (ValueError, (None,))):
+        with pytest.raises(error, match="needs labels, but y is None; pass y"):
+            clone(rule).fit(LABELLED[0], *labels)
+
+
 @rules
 def test__rule__clone__same_parameters_unfitted(rule):
     copied = clone(fitted(rule))

@@ -120,13 +120,11 @@ def _make_patient(number):
     )
 
 
-def _mixed(n, form, other=None, share=0.0) -> NDArray:
-    """Weights (n, 4) of one form, or of two, the second with its share."""
+def _mixed(n, form, other=_SINUS, share=0.0) -> NDArray:
+    """Weights (n, 4) of one form, and of another one with a share."""
     weights = np.zeros((n, len(_FORMS)))
-    weights[:, form] = 1.0
-    if other is not None:
-        weights[:, form] -= share
-        weights[:, other] += share
+    weights[:, form] = 1.0 - share
+    weights[:, other] += share
     return weights
 
 

@@ -6,10 +6,7 @@ import math
 import re
 import zlib
 from collections.abc import Mapping, Sequence
-from contextlib import contextmanager
 from datetime import datetime
-from functools import partial
-from itertools import islice
 from numbers import Integral
 from pathlib import Path
 
@@ -22,10 +19,19 @@ from skad._validation import InvalidParameterError
 # all whole numbers, is a kind too.
 NUMBER = "a finite number"
 NUMBER_OR_NOTHING = "a finite number or nothing"
+WHOLE_NUMBER = "a whole number"
 TIME = "a date and time such as 2018-04-01 00:00:00"
 
+# For the docstrings of readers.
+FAULTY_FILE = """
+    ValueError
+        If a file has another header or separator, a line has more or fewer columns, a
+        value cannot be read, there are no rows, or the compressed data are damaged. The
+        message names the file, the line and the column, both counted from 1, what was
+        found there and what was expected.
+"""
+
 _MISSING = ("", "NA", "NaN", "nan")
-_NO_ROWS = "column 1: found no rows; expected at least one."
 # The folders of real data also hold lists of their files, under these names.
 _LISTS = ("files", "verify")
 
@@ -39,65 +45,10 @@ def check_count(name, value, lowest) -> None:
         raise InvalidParameterError(f"{name}={value!r}; expected an int >= {lowest}.")
 
 
-def open_text(path):
-    """Open a text file, compressed with gzip if its name ends in ".gz"."""
-    opened = gzip.open if path.suffix == ".gz" else open
-    return opened(path, "rt", encoding="utf-8-sig", errors="replace")
-
-
-@contextmanager
-def damage_named(path):
-    """Name the file in errors of compressed data that are damaged or cut off."""
-    try:
-        yield
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise ValueError(f"{path} is damaged or cut off: {error}") from error
-
-
-def find_fault(path, find_in_line, *, nothing, first_line=1) -> str:
-    """Say where the first fault of a file is, and what it is.
-
-    Parameters
-    ----------
-    path : Path
-        The file, which pandas could not read.
-    find_in_line : callable
-        Takes a line and says what is wrong with it, or returns None.
-    nothing : str
-        What to say if there is no line.
-    first_line : int, default=1
-        Number of the first line that may be at fault.
-    """
-    is_empty = True
-    with open_text(path) as file:
-        lines = enumerate(file, start=1)
-        for number, line in islice(lines, first_line - 1, None):
-            if not line.strip():  # pandas skips it too
-                continue
-            is_empty = False
-            fault = find_in_line(line)
-            if fault is not None:
-                return f"line {number}, {fault}"
-    if is_empty:
-        return f"line {first_line}, {nothing}"
-    return "pandas cannot read it as a table of this layout."
-
-
-# ---------------------------------------------------------------------------
-# Folders
-# ---------------------------------------------------------------------------
-
-
 def find_tables(folder) -> dict[str, Path]:
     """Find the files .csv and .csv.gz of a folder and of the folders in it.
 
-    Returns the path of each, by its path within the folder without the ending, sorted,
-    9 before 10.
-
-    Raises
-    ------
-    FileNotFoundError, NotADirectoryError
-        If there is no such folder, or no such file in it.
+    Their names are the paths within the folder without the ending, sorted, 9 before 10.
     """
     folder = Path(folder).expanduser()
     if not folder.exists():
@@ -126,54 +77,37 @@ def _number_aware(name):
     return [int(part) if part.isdecimal() else part for part in parts]
 
 
-# ---------------------------------------------------------------------------
-# Tables with a header
-# ---------------------------------------------------------------------------
+def read_table(
+    path, layouts: Sequence[Layout], *, delimiter=",", has_header=True
+) -> pd.DataFrame:
+    """Read a table in one of several layouts; without a header, in the first of them.
 
-
-def read_table(path, layouts: Sequence[Layout], *, delimiter=",") -> pd.DataFrame:
-    """Read a table with a header line in one of several layouts.
-
-    Parameters
-    ----------
-    path : str or path-like
-        The file, as text or, if its name ends in ".gz", compressed with gzip.
-    layouts : sequence of mapping from str to kind
-        The names of the columns, in order, and what they hold. No value may be missing
-        in the last column: that is how short lines are noticed.
-    delimiter : str, default=","
-        What separates the columns.
-
-    Returns
-    -------
-    table : DataFrame
-        Columns of numbers and whole numbers as float64, of times as datetime64, of
-        labels as str.
-
-    Raises
-    ------
-    ValueError
-        If anything in the file is wrong. Names the file, line and column, what was
-        found there and what was expected.
-    FileNotFoundError
-        If there is no such file.
+    A layout says what the columns hold, by name and in order. The last one must not
+    allow missing values: that is how short lines are noticed. Numbers and whole numbers
+    are read as float64, times as datetime64, labels as str.
     """
     path = Path(path).expanduser()
-    with damage_named(path):
-        with open_text(path) as file:
-            header = _split(file.readline(), delimiter)
-        layout = next((x for x in layouts if list(x) == header), None)
-        if layout is None:
-            fault = _find_fault_in_header(path, layouts, delimiter)
-            raise ValueError(f"{path}, line 1, {fault}")
-        table = _parse(path, layout, delimiter)
+    try:
+        layout = _find_layout(path, layouts, delimiter) if has_header else layouts[0]
+        table = _parse(path, layout, delimiter, int(has_header))
         if table is None:
-            find_in_line = partial(
-                _find_fault_in_line, layout=layout, delimiter=delimiter
-            )
-            fault = find_fault(path, find_in_line, first_line=2, nothing=_NO_ROWS)
+            fault = _find_fault(path, layout, delimiter, int(has_header))
             raise ValueError(f"{path}, {fault}")
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise ValueError(f"{path} is damaged or cut off: {error}") from error
     return table
+
+
+def _open_text(path):
+    opened = gzip.open if path.suffix == ".gz" else open
+    return opened(path, "rt", encoding="utf-8-sig", errors="replace")
+
+
+def _rows(file, n_skipped):
+    """Yield the rows after the header and their line numbers, which start at 1."""
+    for number, line in enumerate(file, start=1):
+        if number > n_skipped and line.strip():  # pandas skips blank lines, too
+            yield number, line
 
 
 def _split(line, delimiter) -> list[str]:
@@ -183,19 +117,33 @@ def _split(line, delimiter) -> list[str]:
         return line.split(delimiter)
 
 
+def _find_layout(path, layouts, delimiter) -> Layout:
+    with _open_text(path) as file:
+        line = file.readline()
+    for layout in layouts:
+        if list(layout) == _split(line, delimiter):
+            return layout
+    fault = _find_fault_in_header(line, layouts, delimiter)
+    raise ValueError(f"{path}, line 1, {fault}")
+
+
 def _is_text(kind) -> bool:
     return kind == TIME or (isinstance(kind, tuple) and isinstance(kind[0], str))
 
 
-def _parse(path, layout, delimiter) -> pd.DataFrame | None:
+def _parse(path, layout, delimiter, n_skipped) -> pd.DataFrame | None:
     """Parse the table in one go; None if anything is wrong with it."""
     kinds = list(layout.values())
+    with _open_text(path) as file:
+        _, first = next(_rows(file, n_skipped), (0, ""))
+    if first.count(delimiter) >= len(kinds):  # a column costs pandas a kilobyte
+        return None
     try:
         table = pd.read_csv(
             path,
             sep=delimiter,
             header=None,
-            skiprows=1,
+            skiprows=n_skipped,
             dtype={i: str if _is_text(kind) else float for i, kind in enumerate(kinds)},
             keep_default_na=False,
             na_values=list(_MISSING),
@@ -220,50 +168,64 @@ def _is_sound(column, kind) -> bool:
     if kind == TIME:
         return not column.isna().any()
     values = column.to_numpy()
+    if kind == WHOLE_NUMBER:
+        return bool(_is_whole(values).all())
     wrong = np.isinf(values) if kind == NUMBER_OR_NOTHING else ~np.isfinite(values)
     return not wrong.any()
+
+
+def _is_whole(values):
+    # Beyond 2**53 a float holds no exact whole number.
+    return (values == np.rint(values)) & (np.abs(values) < 2**53)
 
 
 # What follows only runs when something is wrong, and says where and what.
 
 
-def _find_fault_in_header(path, layouts, delimiter) -> str:
-    with open_text(path) as file:
-        line = file.readline()
+def _find_fault_in_header(line, layouts, delimiter) -> str:
     header = _split(line, delimiter)
     layout = max(layouts, key=lambda x: _count_alike(header, x))
     names, n_shared = list(layout), _count_alike(header, layout)[1]
     shown = f"{len(names)} columns, {', '.join(names[:3])}, ..., {names[-1]}"
+    column = f"column {n_shared + 1}"
     if not line:
         return f"column 1: found an empty file; expected a header of {shown}."
-    others = {mark: len(_split(line, mark)) for mark in ",;\t|"}
-    likely = max(others, key=others.__getitem__)
-    if len(header) == 1 < others[likely]:
+    n_columns, mark = max((len(_split(line, mark)), mark) for mark in "|\t;,")
+    if len(header) == 1 < n_columns:
         return (
-            f"column 1: found {others[likely]} columns separated by {likely!r}; "
-            f"expected them to be separated by {delimiter!r}."
+            f"column 1: found {n_columns} columns separated by {mark!r}; expected them "
+            f"to be separated by {delimiter!r}."
         )
     if n_shared == len(header):
         return (
-            f"column {n_shared + 1} is missing: found {len(header)} columns; expected "
+            f"{column} is missing: found {len(header)} columns; expected "
             f"{names[n_shared]!r} here, and {len(names)} columns in all."
         )
     if n_shared == len(names):
-        return (
-            f"column {n_shared + 1} is one too many: found {header[n_shared]!r}; "
-            f"expected {shown}."
-        )
-    return (
-        f"column {n_shared + 1}: found {header[n_shared]!r} in the header; expected "
-        f"{names[n_shared]!r}."
-    )
+        found = header[n_shared]
+        return f"{column} is one too many: found {found!r}; expected {shown}."
+    found, expected = header[n_shared], names[n_shared]
+    return f"{column}: found {found!r} in the header; expected {expected!r}."
 
 
 def _count_alike(header, layout) -> tuple[int, int]:
     """Count the names that two headers share at all, and up to the first difference."""
-    differ = [found != name for found, name in zip(header, layout, strict=False)]
-    n_same = differ.index(True) if True in differ else len(differ)
-    return len(set(header) & set(layout)), n_same
+    same = [found == name for found, name in zip(header, layout, strict=False)]
+    return len(set(header) & set(layout)), [*same, False].index(False)
+
+
+def _find_fault(path, layout, delimiter, n_skipped) -> str:
+    """Say where the first fault in a row is, and what it is."""
+    is_empty = True
+    with _open_text(path) as file:
+        for number, line in _rows(file, n_skipped):
+            is_empty = False
+            if fault := _find_fault_in_line(line, layout, delimiter):
+                return f"line {number}, {fault}"
+    if is_empty:
+        where = f"line {n_skipped + 1}, column 1"
+        return f"{where}: found no rows; expected at least one."
+    return "pandas cannot read it as a table of this layout."
 
 
 def _find_fault_in_line(line, layout, delimiter) -> str | None:
@@ -273,16 +235,12 @@ def _find_fault_in_line(line, layout, delimiter) -> str | None:
         column = min(len(fields), len(names)) + 1
         short = len(fields) < len(names)
         what = f"({names[column - 1]}) is missing" if short else "is one too many"
-        return (
-            f"column {column} {what}: found {len(fields)} columns; expected "
-            f"{len(names)}."
-        )
+        found = f"found {len(fields)} columns; expected {len(names)}"
+        return f"column {column} {what}: {found}."
     for column, (field, name) in enumerate(zip(fields, names, strict=True), start=1):
         if not _fits(field, layout[name]):
-            return (
-                f"column {column} ({name}): found {field!r}; expected "
-                f"{_in_words(layout[name])}."
-            )
+            expected = _in_words(layout[name])
+            return f"column {column} ({name}): found {field!r}; expected {expected}."
     return None
 
 
@@ -297,7 +255,9 @@ def _fits(field, kind) -> bool:
         value = float(field)
     except ValueError:
         return False
-    return value in kind if isinstance(kind, tuple) else math.isfinite(value)
+    if isinstance(kind, tuple):
+        return value in kind
+    return bool(_is_whole(value)) if kind == WHOLE_NUMBER else math.isfinite(value)
 
 
 def _is_time(field) -> bool:

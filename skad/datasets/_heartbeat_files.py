@@ -1,26 +1,28 @@
 """Reader for tables of real heartbeats."""
 
-import math
 from os import PathLike
-from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
+from skad._docs import add_entries
 from skad.datasets._ecg import N_TIMEPOINTS
-from skad.datasets._files import damage_named, find_fault, open_text
+from skad.datasets._files import FAULTY_FILE, NUMBER, WHOLE_NUMBER, Layout, read_table
 
-_NOTHING = "column 1: found an empty file; expected at least one beat."
+_LAYOUT: Layout = {
+    **{f"sample {number + 1}": NUMBER for number in range(N_TIMEPOINTS)},
+    "label": WHOLE_NUMBER,
+}
 
 
+@add_entries(Raises=FAULTY_FILE)
 def load_heartbeats(
     path: str | PathLike[str],
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Load heartbeats from a file in the layout of the heartbeat study.
 
-    A line holds one beat: 187 samples and the label, separated by commas, without a
-    header line.
+    A line holds one beat: 187 finite numbers and the label, a whole number, separated
+    by commas. There is no header line.
 
     Parameters
     ----------
@@ -36,11 +38,6 @@ def load_heartbeats(
 
     Raises
     ------
-    ValueError
-        If a line does not have 188 columns, a field is missing or not a finite number,
-        a label is not a whole number, the file is empty, or its compressed data are
-        damaged. The message names the file, the line and the column, both counted from
-        1, and what was found there.
     FileNotFoundError
         If there is no such file.
 
@@ -79,66 +76,12 @@ def load_heartbeats(
 
     >>> y_outlier = np.where(y == 0, 1, -1)
     """
-    path = Path(path).expanduser()
-    with damage_named(path):
-        table = _parse(path)
-        if table is None:
-            fault = find_fault(path, _find_fault_in_line, nothing=_NOTHING)
-            raise ValueError(f"{path}, {fault}")
-    # The parser's array is stored by columns, and detectors read rows.
-    X = np.ascontiguousarray(table[:, :N_TIMEPOINTS])
-    return X, table[:, N_TIMEPOINTS].astype(np.int64)
-
-
-def _is_whole(values):
-    # Beyond 2**53 a float holds no exact whole number.
-    return (values == np.rint(values)) & (np.abs(values) < 2**53)
-
-
-def _is_header(values):
-    # What DataFrame.to_csv writes above the beats unless told otherwise.
-    return np.array_equal(values, np.arange(N_TIMEPOINTS + 1))
-
-
-def _parse(path) -> np.ndarray | None:
-    """Read the table in one go; None if anything is wrong with it."""
-    with open_text(path) as file:
-        first = next((line for line in file if line.strip()), "")
-    if first.count(",") > N_TIMEPOINTS:  # a column too many costs pandas a kilobyte
-        return None
-    compression = "gzip" if path.suffix == ".gz" else None
-    try:
-        table = pd.read_csv(path, header=None, dtype=float, compression=compression)
-    except ValueError:
-        # pandas' messages name neither the file nor, mostly, the line.
-        return None
-    values = table.to_numpy()
-    if values.shape[1] != N_TIMEPOINTS + 1 or not np.isfinite(values).all():
-        return None
-    sound = _is_whole(values[:, -1]).all() and not _is_header(values[0])
-    return values if sound else None
-
-
-def _find_fault_in_line(line) -> str | None:
-    """Say what is wrong with a line, beginning with the column; None if nothing."""
-    fields = [field.strip().strip('"') for field in line.split(",")]
-    n_columns = N_TIMEPOINTS + 1
-    for column, field in enumerate(fields[:n_columns], start=1):
-        try:
-            value = float(field)
-        except ValueError:
-            value = math.nan
-        if not math.isfinite(value):
-            return f"column {column}: found {field!r}; expected a finite number."
-    if len(fields) != n_columns:
-        column = min(len(fields), n_columns) + 1
-        what = "missing" if len(fields) < n_columns else "one too many"
-        return (
-            f"column {column} is {what}: found {len(fields)} columns; expected "
-            f"{n_columns}, that is {N_TIMEPOINTS} samples and a label."
+    table = read_table(path, [_LAYOUT], has_header=False)
+    if np.array_equal(table.iloc[0], np.arange(len(_LAYOUT))):  # of DataFrame.to_csv
+        raise ValueError(
+            f"{path}, line 1, column 1: found a header, 0 to {N_TIMEPOINTS}; expected "
+            "a beat in each line."
         )
-    if not _is_whole(value):
-        return f"column {n_columns}: found {field!r}; expected a whole number as label."
-    if _is_header(np.array(fields, dtype=float)):
-        return "column 1: found a header, 0 to 187; expected a beat in each line."
-    return None
+    y = table.pop("label").to_numpy().astype(np.int64)
+    # The parser's array is stored by columns, and detectors read rows.
+    return np.ascontiguousarray(table), y

@@ -64,25 +64,11 @@ def _make_sensor(number):
 
 
 def simulate(sensors, minutes, step, faults, for_operation, for_noise) -> NDArray:
-    """Run the machine, and read its sensors.
+    """Run the machine with its failures, and read its sensors.
 
-    Parameters
-    ----------
-    sensors : Sensors
-        The sensors.
-    minutes : ndarray of shape (n_timestamps,)
-        Time of each row since midnight of the first day.
-    step : float
-        Minutes from row to row.
-    faults : list of Fault
-        The failures among them change the operation.
-    for_operation, for_noise : RandomState
-        Draw the operation of the machine, and drift and noise of its sensors.
-
-    Returns
-    -------
-    readings : ndarray of shape (n_timestamps, n_sensors)
-        In standard deviations of what the sensors measure.
+    `minutes` (n_timestamps,) count from midnight of the first day, and `step` from row
+    to row. The readings (n_timestamps, n_sensors) are in standard deviations of what
+    the sensors measure.
     """
     load, valve, room = _operate(minutes, step, for_operation)
     wear = _fail(load, valve, faults)

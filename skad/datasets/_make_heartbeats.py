@@ -28,36 +28,32 @@ def make_heartbeats(
 ) -> tuple[NDArray[Any], ...]:
     r"""Make labelled synthetic heartbeats, normal ones and four abnormal kinds.
 
-    The beats have the layout of the heartbeat tables that [1]_ cut from ECG
-    recordings, and are about as hard to classify: patients differ in the shape of
-    their beats, their pulse and their noise, the next beat comes sooner or later, and
-    the abnormal kinds overlap with the normal beats.
+    The beats have the layout of those that [1]_ cut from ECG recordings, and are about
+    as hard to classify: patients differ in the shape of their beats, pulse and noise,
+    the next beat comes sooner or later, and abnormal kinds overlap with normal beats.
 
     Parameters
     ----------
     n_normal : int, default=2000
         Number of normal beats. 0 is allowed, as long as there are anomalies.
     n_anomalies : int or array-like of shape (4,), default=200
-        Number of abnormal beats. An int is distributed evenly over the four kinds,
-        and the first kinds get the remainder; an array gives the number of each kind.
-        0 is allowed, for a clean set to fit on.
+        Number of abnormal beats, of each kind or, if an int, in all; then the first
+        kinds get the remainder. 0 gives a clean set to fit on.
     n_patients : int, default=18
-        Number of patients the beats come from. Patient 0, 1, ... are the same in
-        every call, whatever `random_state`: sets made by two calls come from the
-        same patients.
+        Number of patients the beats come from. Patient 0, 1, ... are the same in every
+        call, whatever `random_state`.
     return_patients : bool, default=False
         Whether to also return the patient of each beat, for example as `groups` of
         :class:`~sklearn.model_selection.GroupKFold`.
     random_state : int, RandomState instance or None, default=None
-        Draws the beats and their order. An int gives the same beats in every call;
-        a RandomState instance is advanced; None takes a fresh seed from the
-        operating system, never NumPy's global generator.
+        Draws the beats and their order. An int gives the same beats in every call; a
+        RandomState instance is advanced; None takes a fresh seed from the operating
+        system, never NumPy's global generator.
 
     Returns
     -------
     X : ndarray of shape (n_samples, 187), dtype float64
-        The beats, in shuffled order, with values in [0, 1];
-        `n_samples = n_normal + n_anomalies`.
+        The beats, in shuffled order, with values in [0, 1].
     y : ndarray of shape (n_samples,), dtype int64
         The kind of each beat:
 
@@ -73,8 +69,7 @@ def make_heartbeats(
     Raises
     ------
     InvalidParameterError
-        A ValueError: if a parameter is out of its range, or there are no beats at
-        all.
+        A ValueError: if a parameter is out of its range, or there are no beats at all.
 
     See Also
     --------
@@ -82,33 +77,30 @@ def make_heartbeats(
 
     Notes
     -----
-    A window holds one channel at 120 Hz. It starts at the R peak of its beat and is 1.2
-    times as long as the distance to the next R peak (RR), so that the next beat begins
-    near its end, but has at most 187 samples; it is scaled to minimum 0 and maximum 1,
-    and filled up with zeros to 187 samples.
+    A window holds one channel at 120 Hz, from the R peak of its beat until 1.2 times
+    the distance to the next R peak (RR), but at most 187 samples. It is scaled to
+    minimum 0 and maximum 1, and filled up with zeros to 187 samples.
 
     As in the ECG model of [2]_, a beat is a sum of bell curves for P, Q, R, S and T
-    (and here one for the ST segment), each with height :math:`a_i`, time
-    :math:`\theta_i` after the R peak and width :math:`b_i`, which here may differ
-    between the rising and the falling side:
+    (and here the ST segment), each with height :math:`a_i`, time :math:`\theta_i` after
+    the R peak and width :math:`b_i`, here one each for the rising and falling side:
 
     .. math::
 
         z(t) = \sum_{i} a_i \exp\left(-\frac{(t - \theta_i)^2}{2 b_i^2}\right)
 
     Unlike there, the curves are summed directly, not integrated along a limit cycle.
-    There are four forms of a beat, sinus, atrial, ventricular and paced; each patient
-    has a personal version of each. A fusion beat is a weighted sum of two forms. The
-    height and the time of each wave vary from beat to beat, the T wave shifts with the
-    root of RR, and a wandering baseline and noise are added. Some patients have an
-    irregular pulse, or normal beats followed by an early ventricular beat, as real ones
-    do.
+    Each patient has a personal version of the four forms of a beat: sinus, atrial,
+    ventricular and paced. A fusion beat is a weighted sum of two forms. The height and
+    time of each wave vary from beat to beat, the T wave shifts with the root of RR, and
+    a wandering baseline and noise are added. Some patients have an irregular pulse, or
+    normal beats followed by an early ventricular beat, as real ones do.
 
     ROC-AUC of detectors fitted on 2000 normal beats, and tested on 400 normal and 200,
     300, 100 and 100 abnormal ones of the four kinds (means of four draws; in brackets,
-    that of real MIT-BIH beats cut in the same layout): distance to 5 nearest neighbours
-    0.93 (0.92), reconstruction error of PCA with 20 components 0.84 (0.85), isolation
-    forest 0.78 (0.78). With more patients it is harder, with fewer it is easier.
+    real MIT-BIH beats in the same layout): distance to 5 nearest neighbours 0.93
+    (0.92), reconstruction error of PCA with 20 components 0.84 (0.85), isolation forest
+    0.78 (0.78). More patients make it harder, fewer easier.
 
     References
     ----------

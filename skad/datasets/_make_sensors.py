@@ -39,9 +39,8 @@ def make_sensors(
     """Make a labelled table of the sensors of a machine, with gaps and faults.
 
     A motor drives a pump that fills a tank, in cycles of load and idling and in the
-    rhythm of the day. Its sensors measure this, each in its own unit, with delay, noise
-    and drift. The table has the layout of the pump table that
-    :func:`load_pump_sensors` reads, including missing values.
+    rhythm of the day. Sensors measure this, each in its own unit, with delay, noise and
+    drift. The layout is that of the table that :func:`load_pump_sensors` reads.
 
     Parameters
     ----------
@@ -49,45 +48,42 @@ def make_sensors(
         Number of rows.
     n_sensors : int, default=12
         Number of columns. The sensors are the same in every call, whatever
-        `random_state`: tables made by two calls come from the same machine. From the
-        13th on, further sensors measure the same quantities.
+        `random_state`; from the 13th on, they measure the same quantities again.
     n_faults : int, default=10
         Number of faults, distributed evenly over `fault_kinds`; the first kinds get the
-        remainder. 0 is allowed, for a clean table to fit on.
+        remainder. 0 gives a clean table to fit on.
     fault_kinds : str or list of str, default="all"
-        Which kinds of faults to make, one name or several. Faults of sensors last 60 to
-        180 rows, fewer where there is little room, and affect a few sensors:
+        One kind or several. Faults of sensors last 60 to 180 rows, fewer where there is
+        little room, and affect a few sensors:
 
         - "level_shift": the readings jump by about one standard deviation;
         - "stuck_sensor": the readings do not change;
         - "lost_correlation": the readings are those of another time;
         - "noise_burst": the noise is several times stronger.
 
-        "failure" is a fault of the machine: wear makes several sensors drift away for
-        200 to 600 rows, first slowly, then faster; the machine breaks, stops, is
-        repaired and starts again.
+        In a "failure" of the machine, wear makes several sensors drift away for 200 to
+        600 rows, ever faster; the machine breaks, stops, is repaired and starts again.
     normal_fraction : float, default=0.5
-        Share of the rows that have no faults, at the beginning, in [0, 1).
+        Share of the rows at the beginning that have no faults, in [0, 1).
     missing_fraction : float, default=0.02
         Expected share of missing values, in [0, 1): single ones, stretches of up to 80
         rows of one sensor, and such stretches of all sensors.
     dead_sensors : bool, default=True
-        Whether two of the sensors are as bad as the worst of the pump table: one empty,
-        one missing 60 % of the time (there sensor_15 and sensor_50 of 52, here at the
-        same relative positions).
+        Whether one sensor is empty and one missing 60 % of the time, at the relative
+        positions of the worst of the pump table (sensor_15 and sensor_50 of 52).
     start : str or datetime-like, default="2018-04-01"
         Time of the first row.
     freq : str, Timedelta or offset, default="min"
-        Step in time from row to row, at most an hour. The machine keeps its pace, and
-        is only sampled more or less often; faults keep their number of rows.
+        Step in time from row to row, at most an hour. It changes neither the pace of
+        the machine nor the number of rows of a fault.
     return_status : bool, default=False
         Whether to also return the status of the machine, as in the pump table.
     return_faults : bool, default=False
         Whether to also return the list of the faults.
     random_state : int, RandomState instance or None, default=None
-        Draws the operation, the noise, the faults and the gaps. An int gives the same
-        table in every call; a RandomState instance is advanced; None takes a fresh seed
-        from the operating system, never NumPy's global generator.
+        Draws operation, noise, faults and gaps. An int gives the same table in every
+        call; a RandomState instance is advanced; None takes a fresh seed from the
+        operating system, never NumPy's global generator.
 
     Returns
     -------
@@ -95,23 +91,22 @@ def make_sensors(
         The readings: columns sensor_00, sensor_01, ..., a DatetimeIndex named
         timestamp. Missing values are NaN.
     y : Series of shape (n_timestamps,), dtype int64
-        1 in the rows of a fault, from its first sign on (for a failure, including the
-        drift before it and the recovery after it), else 0. Index as in `X`.
+        1 in the rows of a fault, with the drift before a failure and the recovery after
+        it, else 0. Index as in `X`.
     status : Series of shape (n_timestamps,), dtype str
-        What the machine's log says, "NORMAL", "BROKEN" or "RECOVERING". It says
-        "NORMAL" where `y` is 0 and, as in the pump table, while a failure is
-        approaching. Only if `return_status` is True.
+        What the machine's log says: "BROKEN", "RECOVERING" or, where `y` is 0 and
+        before a failure, "NORMAL". Only if `return_status` is True.
     faults : DataFrame of shape (n_faults, 5)
-        The faults in the order of time, with the columns start (first timestamp),
-        broken (first timestamp with status "BROKEN"; later than the start only for a
-        failure), end (last timestamp: ``X.loc[start:end]`` is the fault), kind, and
-        sensors, a tuple of the affected columns. Only if `return_faults` is True.
+        The faults in the order of time, with the columns start and end (first and last
+        timestamp), broken (first timestamp with status "BROKEN"; for faults of sensors
+        the start), kind, and sensors, a tuple of the affected columns. Only if
+        `return_faults` is True.
 
     Raises
     ------
     InvalidParameterError
-        A ValueError: if a parameter is out of its range, or the rows after the normal
-        part are too few for the faults (20 rows each, 80 for a failure).
+        A ValueError: if a parameter is out of its range, or there is no room for the
+        faults (20 rows each, 80 for a failure) after the normal part.
 
     See Also
     --------
@@ -122,22 +117,20 @@ def make_sensors(
     -----
     The columns are flow, pressure, current, speed, vibration, the temperatures of
     bearing, motor and outlet, the level of the tank, valve position, mains voltage and
-    room temperature. The load drives the speed, and the speed drives flow (in
-    proportion), pressure (with its square) and current, all within minutes;
-    temperatures and the level follow within half an hour to two hours. The valve shifts
-    the balance of flow and pressure, and vibration has a resonance at one speed:
-    neither a range for each sensor nor a linear model covers all of what is normal.
+    room temperature. The load drives the speed, which drives flow (in proportion),
+    pressure (with its square) and current, all within minutes; temperatures and level
+    follow within half an hour to two hours. The valve shifts the balance of flow and
+    pressure, and vibration has a resonance at one speed: neither a range for each
+    sensor nor a linear model covers all of what is normal.
 
     No simple method finds all faults. A range for each sensor, or an isolation forest
-    of rows, finds the standstill of a broken machine and little else. Principal
-    components of windows also find lost correlations and level shifts, and some of the
-    drifts; stuck sensors and noise bursts only show where many components are kept, and
-    then standstills are missed.
+    of rows, finds little but the standstill of a broken machine. Principal components
+    of windows also find lost correlations, level shifts and some drifts; stuck sensors
+    and noise bursts only with many components, and then standstills are missed.
 
-    The generators for operation, noise, faults and gaps are independent: with another
-    `missing_fraction`, the same `random_state` gives the same readings; without faults
-    of sensors, it gives the same readings except in the rows and sensors that these
-    affect.
+    Operation, noise, faults and gaps have independent generators: with the same
+    `random_state`, another `missing_fraction` changes no reading, and faults of sensors
+    only those in their rows and sensors.
 
     Examples
     --------
@@ -200,23 +193,18 @@ def _check_shares(**shares):
     for name, value in shares.items():
         is_number = isinstance(value, Real) and not isinstance(value, bool)
         if not is_number or not 0 <= value < 1:
-            raise InvalidParameterError(
-                f"{name}={value!r}; expected a number in [0, 1)."
-            )
+            message = f"{name}={value!r}; expected a number in [0, 1)."
+            raise InvalidParameterError(message)
 
 
 def _make_time(start, freq, n_timestamps):
-    """Return the time of the rows, as an index and in minutes, and their distance.
-
-    The minutes are counted from midnight of the first day.
-    """
+    """Return the rows' time, as an index and in minutes since midnight, and step."""
     try:
         time = pd.date_range(start, periods=n_timestamps + 1, freq=freq)
         step = (time[1] - time[0]) / pd.Timedelta(minutes=1)
     except (ValueError, TypeError) as error:
-        raise InvalidParameterError(
-            f"start={start!r}, freq={freq!r}: {error}"
-        ) from error
+        message = f"start={start!r}, freq={freq!r}: {error}"
+        raise InvalidParameterError(message) from error
     if not 0 < step <= 60:
         raise InvalidParameterError(
             f"freq={freq!r}; expected a step of at most one hour, forward in time."

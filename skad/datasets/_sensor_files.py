@@ -6,8 +6,10 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from skad._docs import add_entries
 from skad._validation import InvalidParameterError
 from skad.datasets._files import (
+    FAULTY_FILE,
     NUMBER,
     NUMBER_OR_NOTHING,
     TIME,
@@ -16,27 +18,17 @@ from skad.datasets._files import (
     read_table,
 )
 
-_PUMP_ROW: Layout = {
+_PUMP: Layout = {
     "timestamp": TIME,
     **{f"sensor_{number:02d}": NUMBER_OR_NOTHING for number in range(52)},
     "machine_status": ("NORMAL", "BROKEN", "RECOVERING"),
 }
 # The number of the row: as pandas writes an index, as a column, or not at all.
-_PUMP_LAYOUTS = [
-    {"": NUMBER, **_PUMP_ROW},
-    {"Unnamed: 0": NUMBER, **_PUMP_ROW},
-    _PUMP_ROW,
-]
+_PUMP_LAYOUTS = [{"": NUMBER, **_PUMP}, {"Unnamed: 0": NUMBER, **_PUMP}, _PUMP]
 
 _SKAB_SENSORS = [
-    "Accelerometer1RMS",
-    "Accelerometer2RMS",
-    "Current",
-    "Pressure",
-    "Temperature",
-    "Thermocouple",
-    "Voltage",
-    "Volume Flow RateRMS",
+    *("Accelerometer1RMS", "Accelerometer2RMS", "Current", "Pressure", "Temperature"),
+    *("Thermocouple", "Voltage", "Volume Flow RateRMS"),
 ]
 _SKAB_NORMAL: Layout = {"datetime": TIME, **dict.fromkeys(_SKAB_SENSORS, NUMBER)}
 _SKAB_LABELLED: Layout = {**_SKAB_NORMAL, "anomaly": (0, 1), "changepoint": (0, 1)}
@@ -49,15 +41,16 @@ _KEOGH_LAYOUTS = [
 ]
 
 
+@add_entries(Raises=FAULTY_FILE)
 def load_pump_sensors(
     path: str | PathLike[str], *, return_status: bool = False
 ) -> tuple[Any, ...]:
     """Load the pump table: 52 sensors, a row a minute, and the status of the pump.
 
-    Below a header line, each line holds the number of the row, the time, the readings
-    of sensor_00 to sensor_51 and the status, separated by commas. It is the table known
-    as "pump sensor data" (sensor.csv, 220,320 rows from April to August 2018), which
-    has to be downloaded by hand.
+    Below a header line, each line holds the number of the row (may be absent), the
+    time, the readings of sensor_00 to sensor_51 and the status, separated by commas. It
+    is the table known as "pump sensor data" (sensor.csv, 220,320 rows from April to
+    August 2018), which has to be downloaded by hand.
 
     Parameters
     ----------
@@ -69,22 +62,15 @@ def load_pump_sensors(
     Returns
     -------
     X : DataFrame of shape (n_timestamps, 52), dtype float64
-        The readings as they are in the file, with a DatetimeIndex named timestamp.
-        Empty fields (and "NaN", "nan", "NA") are NaN. Blank lines are skipped.
+        The readings, with a DatetimeIndex named timestamp. Empty fields (and "NaN",
+        "nan", "NA") are NaN. Blank lines are skipped.
     y : Series of shape (n_timestamps,), dtype int64
-        1 where the status is "BROKEN" or "RECOVERING", 0 where it is "NORMAL". Index
-        as in `X`.
+        0 where the status is "NORMAL", else 1. Index as in `X`.
     status : Series of shape (n_timestamps,), dtype str
-        The status as it is in the file. Only if `return_status` is True.
+        "NORMAL", "BROKEN" or "RECOVERING". Only if `return_status` is True.
 
     Raises
     ------
-    ValueError
-        If the header is not that of the pump table (the column of row numbers may be
-        absent), a line has more or fewer columns, a time, number or status cannot be
-        read, there are no rows, or the compressed data are damaged. The message names
-        the file, the line and the column, both counted from 1, what was found there and
-        what was expected.
     FileNotFoundError
         If there is no such file.
 
@@ -95,10 +81,10 @@ def load_pump_sensors(
 
     Notes
     -----
-    One sensor (sensor_15) is empty, and another (sensor_50) lacks more than a third of
-    its values: drop such columns first. The rows are neither sorted nor checked for
-    duplicate times. There are seven failures; "BROKEN" is one row of each, and the
-    status is "NORMAL" up to that row, however long before the failure shows.
+    sensor_15 is empty, and sensor_50 lacks more than a third of its values: drop such
+    columns first. The rows are neither sorted nor checked for duplicate times. There
+    are seven failures; "BROKEN" is one row of each, and the status is "NORMAL" up to
+    that row, however long before the failure shows.
 
     Examples
     --------
@@ -126,6 +112,7 @@ def load_pump_sensors(
     return (X, y, status) if return_status else (X, y)
 
 
+@add_entries(Raises=FAULTY_FILE)
 def load_skab(
     folder: str | PathLike[str],
     *,
@@ -134,34 +121,28 @@ def load_skab(
     """Load the files of SKAB, the Skoltech anomaly benchmark, as series of one table.
 
     Each file is a run of a testbed for water circulation: 8 sensors, a row a second. In
-    most of them a valve is closed or another fault is made after the first third.
+    most of them, a fault is made after the first third, such as a closed valve.
 
     Parameters
     ----------
     folder : str or path-like
         Folder with the files .csv or .csv.gz, separated by ";", in it or in the folders
-        in it: the folder "data" of [1]_, for example.
+        in it, such as "data" of [1]_.
     subset : {"labelled", "anomaly_free"}, default="labelled"
-        Which files to load: those that have labels, or the long run without faults
-        (files with a path within the folder that begins with "anomaly-free" or
-        "anomaly_free"), which has none.
+        Which files to load: those with labels, or the long run without faults and
+        labels (its path within the folder begins with "anomaly-free" or
+        "anomaly_free").
 
     Returns
     -------
     X : DataFrame of shape (n_timestamps, 8), dtype float64
-        The readings of all files, one after the other. The index has two levels:
-        series, the file's path within the folder without its ending, and time. Series
-        are sorted by name, 9 before 10.
+        The readings of all files. The index has two levels: series, the file's path
+        within the folder without its ending, sorted, 9 before 10; and time.
     y : Series of shape (n_timestamps,), dtype int64
         1 in the rows that are marked as an anomaly, else 0. Index as in `X`.
 
     Raises
     ------
-    ValueError
-        If a file has another header or separator, a line has more or fewer columns, a
-        time, number or label cannot be read, there are no rows, or the compressed
-        data are damaged. The message names the file, the line and the column, both
-        counted from 1, what was found there and what was expected.
     FileNotFoundError, NotADirectoryError
         If there is no such folder, or none of these files in it.
 
@@ -172,12 +153,12 @@ def load_skab(
 
     Notes
     -----
-    The authors' protocol is to scale and fit on the first 400 rows of each file, which
-    are normal, and to evaluate on the same file; see the example. Windows do not cross
-    from one series to the next if the index names the series, as it does here.
+    The authors scale and fit on the first 400 rows of each file, which are normal, and
+    evaluate on the same file; see the example. Windows do not cross from one series to
+    the next, as the index names the series.
 
-    The files mark change points in a separate column, which is not returned. In a few
-    of them, time jumps by up to 76 seconds.
+    The column that marks change points is not returned. In a few files, time jumps by
+    up to 76 seconds.
 
     References
     ----------
@@ -193,12 +174,11 @@ def load_skab(
     >>> from skad import load_skab, make_sensors
     >>> sensors = "Accelerometer1RMS Accelerometer2RMS Current Pressure Temperature "
     >>> sensors = [*(sensors + "Thermocouple Voltage").split(), "Volume Flow RateRMS"]
+    >>> params = dict(n_faults=1, fault_kinds="failure", dead_sensors=False)
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     for seed in range(2):
     ...         X, y = make_sensors(
-    ...             800, 8, n_faults=1, fault_kinds="failure", missing_fraction=0,
-    ...             dead_sensors=False, random_state=seed,
-    ...         )
+    ...             800, 8, missing_fraction=0, random_state=seed, **params)
     ...         table = X.set_axis(sensors, axis=1).assign(anomaly=y, changepoint=0)
     ...         path = Path(folder) / f"valve1__{seed}.csv"
     ...         table.to_csv(path, sep=";", index_label="datetime")
@@ -247,6 +227,7 @@ def load_skab(
     return table[_SKAB_SENSORS], y.astype(np.int64)
 
 
+@add_entries(Raises=FAULTY_FILE)
 def load_keogh_discords(
     folder: str | PathLike[str],
 ) -> dict[str, tuple[pd.DataFrame, pd.Series]]:
@@ -261,29 +242,21 @@ def load_keogh_discords(
     folder : str or path-like
         Folder with the files .csv or .csv.gz, in it or in the folders in it. Their
         columns are value, or lead1 and lead2, then label (1 anomaly, 0 normal, -1
-        unknown); the power demand has a column timestamp before them and a column
-        label_repo after them.
+        unknown); those of the power demand timestamp, value, label and label_repo.
 
     Returns
     -------
     series : dict of str to tuple (X, y)
-        The series by name, that is the file's path within the folder without its
-        ending, sorted by name, each with
+        The series by name (the file's path within the folder without its ending),
+        sorted. Those with unknown labels (-1) are left out.
 
         - X : DataFrame of shape (n_timestamps, n_channels), dtype float64. Its index is
           a DatetimeIndex named time for the power demand, else the number of the row;
         - y : Series of shape (n_timestamps,), dtype int64, with the same index; 1 is an
           anomaly.
 
-        Series with unknown labels (-1) are left out.
-
     Raises
     ------
-    ValueError
-        If a file has another header or separator, a line has more or fewer columns, a
-        time, number or label cannot be read, there are no rows, or the compressed
-        data are damaged. The message names the file, the line and the column, both
-        counted from 1, what was found there and what was expected.
     FileNotFoundError, NotADirectoryError
         If there is no such folder, or no such file in it.
 
@@ -293,13 +266,13 @@ def load_keogh_discords(
 
     Notes
     -----
-    The series have nothing in common, neither sensors nor sampling rate, and each
-    needs its own detector: hence a dict and not one table. No stretch is marked for
-    training; the example takes the longest one without an anomaly.
+    The series share neither sensors nor sampling rate, and each needs its own detector:
+    hence a dict and not one table. No stretch is marked for training; the example takes
+    the longest one without an anomaly.
 
     Some labels cover only the discord that the literature names, and other odd beats
-    are labelled normal. In the power demand, the anomalies are the nine public
-    holidays of 1997 that fall on working days (label; label_repo is not used).
+    are labelled normal. In the power demand, the anomalies are the nine public holidays
+    of 1997 that fall on working days (label; label_repo is not used).
 
     References
     ----------

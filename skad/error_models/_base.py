@@ -6,31 +6,30 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
+Codes = NDArray | None
+Errors = NDArray[np.float64]
+
 
 class BaseErrorModel(BaseEstimator):
-    """Base of error models: what a detector calls.
+    """Base of error models: any object with its methods is one.
 
-    To write a model, inherit from this class and implement `contributions`, and `fit`
-    if the model learns something. If its errors cannot be divided among channels,
-    implement `timestep_errors` instead.
+    A subclass writes `contributions`, and `fit` if it learns something. If its errors
+    cannot be divided among channels, it writes `timestep_errors` instead.
     """
 
     # Whether fit also needs the codes of the training windows.
     uses_codes: ClassVar[bool] = False
 
     def fit(
-        self,
-        residuals: NDArray,
-        codes: NDArray | None = None,
-        train_codes: NDArray | None = None,
+        self, residuals: NDArray, codes: Codes = None, train_codes: Codes = None
     ) -> Self:
         """Learn from the residuals of normal windows.
 
         Parameters
         ----------
         residuals : ndarray of shape (n_windows, window_length, n_channels)
-            ``X - reconstruct(X)`` of the held-out windows, or of the training windows
-            if none were held out.
+            ``X - reconstruct(X)`` of the held-out windows or, if there are none, of the
+            training windows.
         codes : ndarray of shape (n_windows, latent_dim) or None
             Their latent codes.
         train_codes : ndarray of shape (n_train, latent_dim) or None
@@ -44,9 +43,7 @@ class BaseErrorModel(BaseEstimator):
         """
         return self
 
-    def contributions(
-        self, residuals: NDArray, codes: NDArray | None = None
-    ) -> NDArray[np.float64]:
+    def contributions(self, residuals: NDArray, codes: Codes = None) -> Errors:
         """Divide the error of every timestep among the channels.
 
         Parameters
@@ -63,17 +60,8 @@ class BaseErrorModel(BaseEstimator):
         """
         raise NotImplementedError(f"{type(self).__name__} lacks contributions.")
 
-    def timestep_errors(
-        self, residuals: NDArray, codes: NDArray | None = None
-    ) -> NDArray[np.float64]:
-        """Error of every timestep.
-
-        Parameters
-        ----------
-        residuals : ndarray of shape (n_windows, window_length, n_channels)
-            ``X - reconstruct(X)``.
-        codes : ndarray of shape (n_windows, latent_dim) or None
-            Latent codes of the windows.
+    def timestep_errors(self, residuals: NDArray, codes: Codes = None) -> Errors:
+        """Error of every timestep; see `contributions` for the parameters.
 
         Returns
         -------
@@ -82,8 +70,6 @@ class BaseErrorModel(BaseEstimator):
         """
         return self.contributions(residuals, codes).sum(axis=2)
 
-    def window_errors(
-        self, residuals: NDArray, codes: NDArray | None = None
-    ) -> NDArray[np.float64]:
+    def window_errors(self, residuals: NDArray, codes: Codes = None) -> Errors:
         """Error of every window, the mean over its timesteps; see `timestep_errors`."""
         return self.timestep_errors(residuals, codes).mean(axis=1)

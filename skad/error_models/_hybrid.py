@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from sklearn.utils import gen_batches
 
 from skad._validation import Interval, fit_context
-from skad.error_models._base import BaseErrorModel
+from skad.error_models._base import BaseErrorModel, Codes, Errors
 from skad.error_models._residuals import MeanSquaredErrors, StandardizedErrors
 
 
@@ -24,13 +24,12 @@ class HybridErrors(BaseErrorModel):
     n_neighbors : int, default=1
         Number of nearest training codes whose mean distance counts.
     standardize : bool, default=True
-        Whether the first part is the error of `StandardizedErrors`, or that of
-        `MeanSquaredErrors`.
+        Whether the first part is that of `StandardizedErrors`, or `MeanSquaredErrors`.
     floor : float, default=0.01
         See `StandardizedErrors`.
     max_codes : int, default=5000
-        Largest number of training codes to keep, evenly spaced over the training
-        windows; time and memory of scoring grow with it.
+        Largest number of training codes to keep, evenly spaced; time and memory of
+        scoring grow with it.
 
     Attributes
     ----------
@@ -45,17 +44,17 @@ class HybridErrors(BaseErrorModel):
     own_distance_ : float
         A training code within this distance is taken to be the row's own.
     error_unit_, distance_unit_ : float
-        Standard deviations of the two parts over normal windows, by which they are
-        divided before they are added up.
+        Standard deviations of the two parts over normal windows; each part is divided
+        by its own before they are added up.
 
     Notes
     -----
-    e / std(e) + k / std(k), e the error of the residuals, k the mean Euclidean distance
-    to the nearest training codes, codes scaled to unit variance. The units are taken
-    over the held-out windows; where a detector holds none out, over its training
-    windows. A training code at distance zero is taken to be the row's own, and left out
-    once: otherwise a training row would look nearer than a new one, and a threshold at
-    a share of the training rows would flag too many new ones.
+    e / std(e) + k / std(k), with the error e of the residuals and the mean Euclidean
+    distance k to the nearest training codes, scaled to unit variance; both units come
+    from the held-out windows or, if there are none, the training windows. A training
+    code at distance zero is the window's own, and left out once: otherwise training
+    windows would look nearer than new ones, and a threshold at a share of them would
+    flag too many new ones.
 
     Examples
     --------
@@ -91,10 +90,7 @@ class HybridErrors(BaseErrorModel):
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(
-        self,
-        residuals: NDArray,
-        codes: NDArray | None = None,
-        train_codes: NDArray | None = None,
+        self, residuals: NDArray, codes: Codes = None, train_codes: Codes = None
     ) -> Self:
         """Keep the training codes and take both units; see `BaseErrorModel`."""
         if codes is None:
@@ -132,14 +128,11 @@ class HybridErrors(BaseErrorModel):
         """Training codes, scaled to zero mean and unit variance."""
         return self.bank_[:-1].T / -2
 
-    def contributions(
-        self, residuals: NDArray, codes: NDArray | None = None
-    ) -> NDArray[np.float64]:
+    def contributions(self, residuals: NDArray, codes: Codes = None) -> Errors:
         """Divide both parts among timesteps and channels; see `BaseErrorModel`.
 
-        A distance between codes belongs to no place. It is divided equally among the
-        timesteps, and among channels in proportion to their residual errors in the
-        window.
+        A distance between codes is divided equally among the timesteps, and among
+        channels in proportion to their residual errors in the window.
         """
         distances = self._distance_errors(codes)
         shares = self.residual_errors_.contributions(residuals) / self.error_unit_
@@ -149,17 +142,13 @@ class HybridErrors(BaseErrorModel):
         np.divide(of_channels, totals, out=weights, where=totals > 0)
         return shares + (distances[:, None] * weights)[:, None, :]
 
-    def timestep_errors(
-        self, residuals: NDArray, codes: NDArray | None = None
-    ) -> NDArray[np.float64]:
+    def timestep_errors(self, residuals: NDArray, codes: Codes = None) -> Errors:
         """Error of every timestep, the distance in each; see `BaseErrorModel`."""
         distances = self._distance_errors(codes)
         errors = self.residual_errors_.timestep_errors(residuals) / self.error_unit_
         return errors + distances[:, None]
 
-    def window_errors(
-        self, residuals: NDArray, codes: NDArray | None = None
-    ) -> NDArray[np.float64]:
+    def window_errors(self, residuals: NDArray, codes: Codes = None) -> Errors:
         """Error of every window, the mean over its timesteps; see `BaseErrorModel`."""
         distances = self._distance_errors(codes)
         errors = self.residual_errors_.window_errors(residuals) / self.error_unit_
@@ -174,10 +163,9 @@ class HybridErrors(BaseErrorModel):
     def _distances(self, codes):
         """Mean distance to the nearest training codes, its own left out.
 
-        One matrix product takes a third of the time of NearestNeighbors. Detectors
-        always pass 64 rows, so that the rounding of a row does not depend on the other
-        rows. In float32, which is faster, it would: OpenBLAS rounds a row by its place
-        in the block.
+        One matrix product takes a third of the time of NearestNeighbors. Detectors pass
+        64 rows, so that the rounding of a row does not depend on the others. In faster
+        float32 it would: OpenBLAS rounds a row by its place in the block.
         """
         codes = (codes - self.code_means_) / self.code_units_
         lengths = np.vecdot(codes, codes)
@@ -187,11 +175,10 @@ class HybridErrors(BaseErrorModel):
         if is_own.any():
             squares[is_own, squares[is_own].argmin(axis=1)] = np.inf
         n = min(self.n_neighbors, squares.shape[1] - 1)
-        nearest = (
-            squares.min(axis=1, keepdims=True)
-            if n == 1
-            else np.partition(squares, n - 1, axis=1)[:, :n]
-        )
+        if n == 1:
+            nearest = squares.min(axis=1, keepdims=True)
+        else:
+            nearest = np.partition(squares, n - 1, axis=1)[:, :n]
         return np.sqrt(np.maximum(nearest + lengths[:, None], 0.0)).mean(axis=1)
 
 

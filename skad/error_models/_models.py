@@ -1,8 +1,4 @@
-"""Error models by name: from residuals to one error per timestep and one per window.
-
-An error model is any object with the methods of `BaseErrorModel`. For every model here,
-the error of a window is the mean of the errors of its timesteps.
-"""
+"""Error models by name: from residuals to one error per timestep and one per window."""
 
 from skad.error_models._base import BaseErrorModel
 from skad.error_models._hybrid import HybridErrors

@@ -9,7 +9,7 @@ from scipy.linalg import eigh
 from sklearn.covariance import LedoitWolf, ShrunkCovariance
 
 from skad._validation import Interval, StrOptions, fit_context, warn
-from skad.error_models._base import BaseErrorModel
+from skad.error_models._base import BaseErrorModel, Codes, Errors
 
 # Divided by it, the square of the largest float32 residual is still finite.
 _LEAST_SCALE = 1e-200
@@ -27,15 +27,11 @@ class MeanSquaredErrors(BaseErrorModel):
     array([5.])
     """
 
-    def contributions(
-        self, residuals: NDArray, codes: NDArray | None = None
-    ) -> NDArray[np.float64]:
+    def contributions(self, residuals: NDArray, codes: Codes = None) -> Errors:
         """Squared residuals over the number of channels; see `BaseErrorModel`."""
         return np.square(residuals) / residuals.shape[2]
 
-    def window_errors(
-        self, residuals: NDArray, codes: NDArray | None = None
-    ) -> NDArray[np.float64]:
+    def window_errors(self, residuals: NDArray, codes: Codes = None) -> Errors:
         """Mean over timesteps and channels, in one pass; see `BaseErrorModel`."""
         flat = residuals.reshape(len(residuals), -1)
         return np.vecdot(flat, flat) / flat.shape[1]
@@ -53,9 +49,7 @@ class MeanAbsoluteErrors(BaseErrorModel):
     array([2.])
     """
 
-    def contributions(
-        self, residuals: NDArray, codes: NDArray | None = None
-    ) -> NDArray[np.float64]:
+    def contributions(self, residuals: NDArray, codes: Codes = None) -> Errors:
         """Absolute residuals over the number of channels; see `BaseErrorModel`."""
         return np.abs(residuals) / residuals.shape[2]
 
@@ -69,9 +63,8 @@ class StandardizedErrors(BaseErrorModel):
     Parameters
     ----------
     floor : float, default=0.01
-        Share of the mean squared residual over all places that is added to that of
-        each place, > 0, so that the error of a place that was always reconstructed
-        perfectly does not explode.
+        Share of the mean squared residual that is added to that of each place, > 0, so
+        that errors do not explode where the reconstruction was always perfect.
 
     Attributes
     ----------
@@ -81,9 +74,8 @@ class StandardizedErrors(BaseErrorModel):
     Notes
     -----
     e(t, c) = r(t, c)^2 / s(t, c)^2 with
-    s(t, c)^2 = mean_n r_n(t, c)^2 + floor * mean_{n,t,c} r^2. The means are taken over
-    the held-out windows; where a detector holds none out, over its training windows,
-    which gives too small a scale if the net has overfitted them.
+    s(t, c)^2 = mean_n r_n(t, c)^2 + floor * mean_{n,t,c} r^2, over the held-out windows
+    or, if there are none, the training windows: too small if the net has overfitted.
 
     Examples
     --------
@@ -104,10 +96,7 @@ class StandardizedErrors(BaseErrorModel):
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(
-        self,
-        residuals: NDArray,
-        codes: NDArray | None = None,
-        train_codes: NDArray | None = None,
+        self, residuals: NDArray, codes: Codes = None, train_codes: Codes = None
     ) -> Self:
         """Learn the usual squared residual of each place; see `BaseErrorModel`."""
         squares = np.mean(np.square(residuals), axis=0)
@@ -118,9 +107,7 @@ class StandardizedErrors(BaseErrorModel):
         self.scale_ = np.ones_like(scale) if perfect else scale
         return self
 
-    def contributions(
-        self, residuals: NDArray, codes: NDArray | None = None
-    ) -> NDArray[np.float64]:
+    def contributions(self, residuals: NDArray, codes: Codes = None) -> Errors:
         """Scaled squares over the number of channels; see `BaseErrorModel`."""
         return np.square(residuals) / (self.scale_ * residuals.shape[2])
 
@@ -137,9 +124,9 @@ class MahalanobisErrors(BaseErrorModel):
         What one error vector is: the channels of one timestep (EncDec-AD), or all
         values of a window, which suits aligned windows such as heartbeats.
     shrinkage : "ledoit-wolf" or float, default="ledoit-wolf"
-        How far the covariance is shrunk towards a multiple of the identity: the
-        optimum of Ledoit and Wolf, or a share in [0, 1]. 0 is the maximum likelihood
-        estimate of the paper, which needs many more vectors than a vector has values.
+        How far the covariance is shrunk towards a multiple of the identity: the optimum
+        of Ledoit and Wolf, or a share in [0, 1]. 0 is the maximum likelihood estimate
+        of the paper, which needs many more vectors than a vector has values.
 
     Attributes
     ----------
@@ -153,12 +140,11 @@ class MahalanobisErrors(BaseErrorModel):
 
     Notes
     -----
-    (e - mu)^T Sigma^-1 (e - mu) with e = abs(r), mu and Sigma estimated on the held-out
-    windows (the part v_N1 of the paper); where a detector holds none out, on its
-    training windows. It is a squared distance, without unit. With ``vector="window"``
-    it is divided by the window length, and the error of timestep t is its share
-    sum_c d(t, c) (Sigma^-1 d)(t, c) of the sum, d = e - mu. The contribution of one
-    channel is its term of the sum, which can be negative.
+    (e - mu)^T Sigma^-1 (e - mu) with e = abs(r), a squared distance without unit; mu
+    and Sigma come from the held-out windows (v_N1 of the paper) or, if there are none,
+    the training windows. With ``vector="window"`` it is divided by the window length,
+    and the error of timestep t is its share sum_c d(t, c) (Sigma^-1 d)(t, c), where
+    d = e - mu. The contribution of a channel is its term, which can be negative.
 
     References
     ----------
@@ -180,10 +166,7 @@ class MahalanobisErrors(BaseErrorModel):
 
     _parameter_constraints: ClassVar = {
         "vector": [StrOptions({"timestep", "window"})],
-        "shrinkage": [
-            StrOptions({"ledoit-wolf"}),
-            Interval(Real, 0, 1, closed="both"),
-        ],
+        "shrinkage": [StrOptions({"ledoit-wolf"}), Interval(Real, 0, 1, closed="both")],
     }
 
     def __init__(
@@ -197,10 +180,7 @@ class MahalanobisErrors(BaseErrorModel):
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(
-        self,
-        residuals: NDArray,
-        codes: NDArray | None = None,
-        train_codes: NDArray | None = None,
+        self, residuals: NDArray, codes: Codes = None, train_codes: Codes = None
     ) -> Self:
         """Estimate mean and covariance of the error vectors; see `BaseErrorModel`."""
         _, window_length, n_channels = residuals.shape
@@ -217,15 +197,12 @@ class MahalanobisErrors(BaseErrorModel):
             LedoitWolf(store_precision=False)
             if self.shrinkage == "ledoit-wolf"
             else ShrunkCovariance(store_precision=False, shrinkage=self.shrinkage)
-        )
-        estimator.fit(vectors)
+        ).fit(vectors)
         self.location_ = estimator.location_
         self.precision_ = _inverse(estimator.covariance_)
         return self
 
-    def contributions(
-        self, residuals: NDArray, codes: NDArray | None = None
-    ) -> NDArray[np.float64]:
+    def contributions(self, residuals: NDArray, codes: Codes = None) -> Errors:
         """Terms d (Sigma^-1 d) of the squared distance; see `BaseErrorModel`."""
         deviation = np.abs(residuals).reshape(-1, len(self.location_)) - self.location_
         shares = (deviation @ self.precision_) * deviation

@@ -1,15 +1,14 @@
 """A rule with a guarantee on false alarms."""
 
-from numbers import Real
 from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import false_discovery_control
 
-from skad._validation import Interval, check_is_fitted, warn
+from skad._validation import check_is_fitted, warn
 from skad.thresholds._cuts import check_scores
-from skad.thresholds._rule import ThresholdRule
+from skad.thresholds._rule import SHARE, ThresholdRule
 
 
 class ConformalThreshold(ThresholdRule):
@@ -21,13 +20,11 @@ class ConformalThreshold(ThresholdRule):
     Parameters
     ----------
     alpha : float, default=0.01
-        Highest probability that a normal row is flagged, in (0, 1). At least ``1 /
-        alpha - 1`` calibration scores are needed to flag anything.
+        Highest probability that a normal row is flagged, in (0, 1). To flag anything
+        takes at least ``1 / alpha - 1`` calibration scores.
 
     Attributes
     ----------
-    threshold_ : float
-        A score below it is an anomaly.
     calibration_scores_ : ndarray of shape (n_samples,)
         The scores that the rule was fitted on, ascending.
 
@@ -39,36 +36,32 @@ class ConformalThreshold(ThresholdRule):
     Notes
     -----
     The threshold is the k-th lowest of the n calibration scores, ``k = floor(alpha * (n
-    + 1))``; that score itself is not flagged, nor are those that tie with it. If k is
-    0, it is minus infinity: nothing is flagged, and a warning says how many scores are
-    needed.
+    + 1))``; neither that score nor a tie with it is flagged. If k is 0, it is minus
+    infinity: nothing is flagged, and a warning says how many scores are needed.
 
     **The guarantee.** If a new normal row and the calibration rows are exchangeable
     (any order of them is equally probable, as for independent rows of one
-    distribution), the probability that it is flagged is at most alpha, and at least
-    ``alpha - 1 / (n + 1)`` if scores do not tie. Nothing else is assumed, neither about
-    the scores nor about the detector. It holds on average over calibration sets: the
-    rate of false alarms with one set varies around it like Beta(k, n + 1 - k), with a
-    standard deviation of about ``sqrt(alpha / n)``; for alpha = 0.01 with 1,000 scores,
-    0.004 or 0.016 is quite possible.
+    distribution), it is flagged with a probability of at most alpha, and at least
+    ``alpha - 1 / (n + 1)`` if scores do not tie. Nothing else is assumed about scores
+    or detector. It holds on average over calibration sets: with one set, the rate of
+    false alarms varies like Beta(k, n + 1 - k), with a standard deviation of about
+    ``sqrt(alpha / n)``; for alpha = 0.01 with 1,000 scores, 0.004 or 0.016 is possible.
 
     **What breaks it.** Rows that the detector was trained on (their scores are too
-    high), drift (new rows are not like the old ones), and *time*. Scores of overlapping
-    windows, or of neighbouring rows, repeat each other, so that a stretch of them says
-    no more than a few independent ones. With 199 windows of 50 rows of noise, each
-    starting one row after the last, and alpha = 0.05, the rate of false alarms is 0.13
-    on average, above 0.1 in nearly half of the draws and below 0.025 in a sixth; with
-    199 windows that do not overlap it is 0.05 ± 0.015, as guaranteed. So calibrate on
-    windows that do not overlap (`stride` at least the window length, and a gap as long
-    as the memory of the series), or on a stretch of many hundred window lengths, or on
-    other series of the same kind; and leave a gap between training and calibration
-    rows. The same holds for the scores that WindowedDetector gives to rows.
+    high), drift, and *time*. Scores of overlapping windows, or of neighbouring rows,
+    repeat each other: many say no more than a few independent ones. With 199 windows of
+    50 rows of noise, each starting one row after the last, and alpha = 0.05, the rate
+    of false alarms is 0.13 on average, above 0.1 in nearly half of the draws and below
+    0.025 in a sixth; with 199 windows that do not overlap it is 0.05 ± 0.015, as
+    guaranteed. So calibrate on windows that do not overlap (`stride` at least the
+    window length, and a gap as long as the memory of the series), on a stretch of many
+    hundred window lengths, or on other series of the same kind; and leave a gap between
+    training and calibration rows. The same holds for row scores of WindowedDetector.
 
     Anomalies among the calibration rows make the rule flag less, not more. In
-    TunedThresholdDetector the guarantee is that of split conformal detection if the
-    detector that is kept is the one that gave the scores: `X_val`, ``cv="prefit"``, or
-    a float for `cv` with ``refit=False``. With scores pooled from folds, and a refit
-    afterwards, it holds approximately, without proof.
+    TunedThresholdDetector the guarantee holds if the detector that is kept gave the
+    scores: `X_val`, ``cv="prefit"``, or a float for `cv` with ``refit=False``. With
+    scores pooled from folds and a refit, it holds approximately, without proof.
 
     References
     ----------
@@ -91,9 +84,7 @@ class ConformalThreshold(ThresholdRule):
     array([0.25 , 0.375, 0.875])
     """
 
-    _parameter_constraints: ClassVar = {
-        "alpha": [Interval(Real, 0, 1, closed="neither")]
-    }
+    _parameter_constraints: ClassVar = {"alpha": [SHARE]}
 
     def __init__(self, alpha: float = 0.01):
         self.alpha = alpha
@@ -123,10 +114,9 @@ class ConformalThreshold(ThresholdRule):
             Scores of new rows, higher = more normal.
         adjust : {None, "bh", "by"}, default=None
             None: each row by itself; p <= alpha for at most a share alpha of the normal
-            rows. "bh" (Benjamini and Hochberg) and "by" (Benjamini and Yekutieli): for
-            all rows together; if those with p <= q are flagged, the expected share of
-            normal rows among the flagged ones is at most q. "bh" assumes that the rows
-            are independent of each other; "by" allows any dependence, and finds less.
+            rows. "bh" (Benjamini and Hochberg) and "by" (Benjamini and Yekutieli): of
+            the rows with p <= q, an expected share of at most q is normal. "bh" assumes
+            independent rows; "by" allows any dependence, and finds less.
 
         Returns
         -------
@@ -146,6 +136,4 @@ class ConformalThreshold(ThresholdRule):
         calibration = self.calibration_scores_
         n_lower = np.searchsorted(calibration, check_scores(scores), side="right")
         p_values = (1 + n_lower) / (1 + len(calibration))
-        if adjust is None:
-            return p_values
-        return false_discovery_control(p_values, method=adjust)
+        return false_discovery_control(p_values, method=adjust) if adjust else p_values

@@ -8,7 +8,7 @@ import numpy as np
 
 from skad._validation import Interval, StrOptions, warn
 from skad.thresholds._cuts import threshold_above, threshold_below
-from skad.thresholds._rule import ThresholdRule
+from skad.thresholds._rule import POSITIVE, ThresholdRule
 
 
 class QuantileThreshold(ThresholdRule):
@@ -19,11 +19,6 @@ class QuantileThreshold(ThresholdRule):
     quantile : float, default=0.01
         Share of the scores that should lie below the threshold, in [0, 1).
 
-    Attributes
-    ----------
-    threshold_ : float
-        A score below it is an anomaly.
-
     See Also
     --------
     ConformalThreshold : With a guarantee for new rows.
@@ -33,10 +28,9 @@ class QuantileThreshold(ThresholdRule):
 
     Notes
     -----
-    Of n scores in ascending order, the ``ceil(quantile * (n - 1))`` lowest lie below
-    the threshold, as with NumPy's linear quantile; the threshold is the midpoint
-    between two neighbouring distinct scores. If the rule is fitted on scores of rows
-    like those it will be applied to, and the detector was not trained on them, the
+    The ``ceil(quantile * (n - 1))`` lowest of n scores lie below the threshold, as with
+    NumPy's linear quantile; it is the midpoint between two neighbouring distinct
+    scores. If the detector was not trained on the rows, and new ones are like them, the
     quantile is the share of false alarms to expect.
 
     Examples
@@ -69,14 +63,8 @@ class AlertBudgetThreshold(ThresholdRule):
         Number of rows that the budget is for, > 0: 1440 for a budget of alerts a day,
         with a row a minute.
     count : {"rows", "events"}, default="rows"
-        What counts as an alert. "rows": every row below the threshold. "events": every
-        run of consecutive rows below it, however long; the scores must be in the order
-        of time.
-
-    Attributes
-    ----------
-    threshold_ : float
-        A score below it is an anomaly.
+        What counts as an alert: every row below the threshold, or every run of
+        consecutive ones ("events"), which needs the scores in the order of time.
 
     See Also
     --------
@@ -86,23 +74,21 @@ class AlertBudgetThreshold(ThresholdRule):
     Notes
     -----
     Of n scores, ``floor(budget * n / per)`` alerts are within the budget. The threshold
-    is the highest one that stays within it, found exactly over all thresholds between
-    two distinct scores. Scores that tie are never separated, and the highest score is
-    never below the threshold. If the scores are too few for a single alert, the
-    threshold lies below all of them, and the rule warns.
+    is the highest one within it, found exactly over all thresholds between two distinct
+    scores. Ties are never separated, and the highest score is never below the
+    threshold. If the scores are too few for a single alert, the threshold lies below
+    all of them, and the rule warns.
 
     A higher threshold may raise fewer events, because runs of rows merge. The rule
     stops below the first threshold that raises too many, so that all lower ones are
-    within the budget, too. It also stops where half of the rows would be flagged, so
-    that a long drift does not pass as one event. A run that crosses from one series
-    into the next counts once, and a table of events that joins runs over gaps holds
-    fewer.
+    within the budget, too; and where half of the rows would be flagged, so that a long
+    drift does not pass as one event. A run that crosses from one series into the next
+    counts once, and a table of events that joins runs over gaps holds fewer.
 
-    The budget is kept on the scores that the rule is fitted on, and can be expected on
-    rows like these: the detector must not have been trained on them, and anomalies
-    among them use up the budget, too. With few alerts, the rate is only known roughly:
-    where k are expected, k ± 2 sqrt(k) are nothing unusual, or more if alerts come in
-    bursts.
+    The budget is kept on the scores of the fit, and can be expected on rows like these:
+    the detector must not have been trained on them, and anomalies among them use up the
+    budget, too. With few alerts, the rate is only known roughly: where k are expected,
+    k ± 2 sqrt(k) are nothing unusual, or more if alerts come in bursts.
 
     Examples
     --------
@@ -115,8 +101,8 @@ class AlertBudgetThreshold(ThresholdRule):
     """
 
     _parameter_constraints: ClassVar = {
-        "budget": [Interval(Real, 0, None, closed="neither")],
-        "per": [Interval(Real, 0, None, closed="neither")],
+        "budget": [POSITIVE],
+        "per": [POSITIVE],
         "count": [StrOptions({"rows", "events"})],
     }
 

@@ -13,7 +13,7 @@ from skad.thresholds._cuts import (
     threshold_above,
     threshold_between,
 )
-from skad.thresholds._rule import ThresholdRule
+from skad.thresholds._rule import POSITIVE, ThresholdRule
 
 
 class FBetaThreshold(ThresholdRule):
@@ -27,8 +27,6 @@ class FBetaThreshold(ThresholdRule):
 
     Attributes
     ----------
-    threshold_ : float
-        A score below it is an anomaly.
     best_score_ : float
         F-beta at the threshold, on the scores that the rule was fitted on.
 
@@ -43,9 +41,9 @@ class FBetaThreshold(ThresholdRule):
     -----
     F_beta = (1 + beta^2) P R / (beta^2 P + R), with anomalies as the positive class.
     The search is exact: it looks at every threshold between two distinct scores. A grid
-    of evenly spaced thresholds, as in the ECG study and in scikit-learn's
-    ``TunedThresholdClassifierCV``, misses the best one where scores are heavy-tailed.
-    Among equally good thresholds, the rule takes the lowest: fewest alarms.
+    of evenly spaced ones, as in the ECG study and scikit-learn's
+    ``TunedThresholdClassifierCV``, misses the best where scores are heavy-tailed. Among
+    equally good thresholds, the rule takes the lowest: fewest alarms.
 
     References
     ----------
@@ -59,9 +57,7 @@ class FBetaThreshold(ThresholdRule):
     (-3.5, 1.0)
     """
 
-    _parameter_constraints: ClassVar = {
-        "beta": [Interval(Real, 0, None, closed="neither")]
-    }
+    _parameter_constraints: ClassVar = {"beta": [POSITIVE]}
     needs_labels = True
 
     def __init__(self, beta: float = 1.0):
@@ -84,13 +80,10 @@ class PrecisionFloorThreshold(ThresholdRule):
 
     Attributes
     ----------
-    threshold_ : float
-        A score below it is an anomaly.
     precision_ : float
-        Share of anomalies among the rows below the threshold, on the scores that the
-        rule was fitted on.
+        Share of anomalies among the rows of the fit below the threshold.
     recall_ : float
-        Share of the anomalies that lie below the threshold, on the same scores.
+        Share of the anomalies of the fit that lie below the threshold.
 
     See Also
     --------
@@ -102,15 +95,12 @@ class PrecisionFloorThreshold(ThresholdRule):
     max recall subject to TP / (TP + FP) >= min_precision, with anomalies as the
     positive class. The search is exact: it looks at every threshold between two
     distinct scores, and above all of them. Among thresholds with the same recall, the
-    rule takes the lowest: fewest alarms.
+    rule takes the lowest: fewest alarms. If none reaches the floor, it takes the one
+    with the best precision (of several, the one with the best recall), and warns.
 
-    If no threshold reaches the floor, the rule takes the best precision there is (and,
-    among the thresholds that reach it, the one with the best recall), and warns.
-
-    Precision depends on how common anomalies are: the floor holds for rows in which
-    they are as common as in those that the rule was fitted on. With few alarms,
-    precision is only known roughly: nine correct alarms out of nine are compatible with
-    a precision of 0.7 (95 %, one-sided).
+    The floor holds for rows in which anomalies are as common as in those of the fit.
+    With few alarms, precision is only known roughly: nine correct alarms out of nine
+    are compatible with a precision of 0.7 (95 %, one-sided).
 
     Examples
     --------
@@ -158,8 +148,6 @@ class CostThreshold(ThresholdRule):
 
     Attributes
     ----------
-    threshold_ : float
-        A score below it is an anomaly.
     best_cost_ : float
         Total cost at the threshold, on the scores that the rule was fitted on.
 
@@ -169,15 +157,13 @@ class CostThreshold(ThresholdRule):
 
     Notes
     -----
-    cost = false_alarm_cost * FP + miss_cost * FN. The search is exact: it looks at
-    every threshold between two distinct scores, below all of them and above all of
-    them. Only the ratio of the two costs counts. Among equally cheap thresholds, the
-    rule takes the lowest: fewest alarms.
+    cost = false_alarm_cost * FP + miss_cost * FN; only the ratio of the two costs
+    counts. The search is exact: it looks at every threshold between two distinct
+    scores, below all and above all of them. Among equally cheap thresholds, the rule
+    takes the lowest: fewest alarms.
 
-    Rows are counted, not events, and a correct alarm costs nothing. The threshold is
-    the cheapest on rows in which anomalies are as common as in those that the rule was
-    fitted on; if anomalies are `a` times as common in the validation rows as in use,
-    divide `miss_cost` by `a`.
+    Rows are counted, not events, and a correct alarm costs nothing. If anomalies are
+    `a` times as common in the rows of the fit as in use, divide `miss_cost` by `a`.
 
     References
     ----------
@@ -195,8 +181,8 @@ class CostThreshold(ThresholdRule):
     """
 
     _parameter_constraints: ClassVar = {
-        "false_alarm_cost": [Interval(Real, 0, None, closed="neither")],
-        "miss_cost": [Interval(Real, 0, None, closed="neither")],
+        "false_alarm_cost": [POSITIVE],
+        "miss_cost": [POSITIVE],
     }
     needs_labels = True
 

@@ -1,13 +1,23 @@
 """The base of all threshold rules."""
 
+from numbers import Real
 from typing import ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 
-from skad._validation import fit_context
+from skad._docs import add_entries
+from skad._validation import Interval, InvalidParameterError, fit_context
 from skad.thresholds._cuts import check_labelled_scores, check_scores
+
+POSITIVE = Interval(Real, 0, None, closed="neither")
+SHARE = Interval(Real, 0, 1, closed="neither")
+
+_THRESHOLD = """
+    threshold_ : float
+        A score below it is an anomaly.
+"""
 
 
 class ThresholdRule(BaseEstimator):
@@ -17,6 +27,10 @@ class ThresholdRule(BaseEstimator):
     """
 
     needs_labels: ClassVar[bool] = False
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        add_entries(Attributes=_THRESHOLD)(cls)
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, scores: ArrayLike, y: ArrayLike | None = None) -> Self:
@@ -40,12 +54,13 @@ class ThresholdRule(BaseEstimator):
         ------
         ValueError
             If a score is not finite, if a parameter is out of its range, or if the rule
-            needs labels and `y` is missing, in neither coding or of one class only.
+            needs labels and `y` is missing (also a TypeError), in neither coding or of
+            one class only.
         """
         if not self.needs_labels:
             self.threshold_ = self._find(check_scores(scores), None)
         elif y is None:
-            raise ValueError(
+            raise InvalidParameterError(  # ValueError and TypeError
                 f"{type(self).__name__} needs labels, but y is None; pass y, or use a "
                 "rule without labels such as QuantileThreshold."
             )

@@ -1,29 +1,36 @@
 """Rules that put the threshold some spreads below the centre of the scores."""
 
 from math import pi, sqrt
-from numbers import Real
 from typing import ClassVar
 
 import numpy as np
 from scipy.stats import median_abs_deviation
 
-from skad._validation import Interval
 from skad.thresholds._cuts import from_units, in_units
-from skad.thresholds._rule import ThresholdRule
+from skad.thresholds._rule import POSITIVE, ThresholdRule
 
 
-class SigmaThreshold(ThresholdRule):
+class _SpreadThreshold(ThresholdRule):
+    """Threshold at centre - k * spread; a subclass says what these are."""
+
+    _parameter_constraints: ClassVar = {"k": [POSITIVE]}
+
+    def __init__(self, k: float = 3.0):
+        self.k = k
+
+    def _find(self, scores, is_anomaly):
+        scores, exponent = in_units(scores)
+        centre, spread = self._centre_and_spread(scores)
+        return from_units(centre - self.k * spread, exponent)
+
+
+class SigmaThreshold(_SpreadThreshold):
     """Threshold some standard deviations below the mean score; no labels needed.
 
     Parameters
     ----------
     k : float, default=3.0
         Number of standard deviations, > 0.
-
-    Attributes
-    ----------
-    threshold_ : float
-        A score below it is an anomaly.
 
     See Also
     --------
@@ -50,32 +57,19 @@ class SigmaThreshold(ThresholdRule):
     -4.0
     """
 
-    _parameter_constraints: ClassVar = {
-        "k": [Interval(Real, 0, None, closed="neither")]
-    }
-
-    def __init__(self, k: float = 3.0):
-        self.k = k
-
-    def _find(self, scores, is_anomaly):
-        scores, exponent = in_units(scores)
+    def _centre_and_spread(self, scores):
         # rounding may lift the mean of equal scores above all of them
         mean = min(scores.mean(), scores.max())
-        return from_units(mean - self.k * scores.std(), exponent)
+        return mean, scores.std()
 
 
-class MADThreshold(ThresholdRule):
+class MADThreshold(_SpreadThreshold):
     """Threshold some median absolute deviations below the median; no labels needed.
 
     Parameters
     ----------
     k : float, default=3.0
         Number of scaled deviations, > 0; 3 is strict, 2 lenient.
-
-    Attributes
-    ----------
-    threshold_ : float
-        A score below it is an anomaly.
 
     See Also
     --------
@@ -108,23 +102,15 @@ class MADThreshold(ThresholdRule):
     -5.9652
     """
 
-    _parameter_constraints: ClassVar = {
-        "k": [Interval(Real, 0, None, closed="neither")]
-    }
-
-    def __init__(self, k: float = 3.0):
-        self.k = k
-
-    def _find(self, scores, is_anomaly):
-        scores, exponent = in_units(scores)
+    def _centre_and_spread(self, scores):
         median = np.median(scores)
         deviation = median_abs_deviation(scores, scale="normal")
         if deviation == 0:
             deviation = sqrt(pi / 2) * np.abs(scores - median).mean()
-        return from_units(median - self.k * deviation, exponent)
+        return median, deviation
 
 
-class IQRThreshold(ThresholdRule):
+class IQRThreshold(_SpreadThreshold):
     """Threshold some interquartile ranges below the first quartile; no labels needed.
 
     Parameters
@@ -132,11 +118,6 @@ class IQRThreshold(ThresholdRule):
     k : float, default=1.5
         Number of interquartile ranges, > 0; Tukey's fences are 1.5 (outside) and 3
         (far out).
-
-    Attributes
-    ----------
-    threshold_ : float
-        A score below it is an anomaly.
 
     See Also
     --------
@@ -164,14 +145,9 @@ class IQRThreshold(ThresholdRule):
     -7.0
     """
 
-    _parameter_constraints: ClassVar = {
-        "k": [Interval(Real, 0, None, closed="neither")]
-    }
-
     def __init__(self, k: float = 1.5):
-        self.k = k
+        super().__init__(k)
 
-    def _find(self, scores, is_anomaly):
-        scores, exponent = in_units(scores)
+    def _centre_and_spread(self, scores):
         first, third = np.quantile(scores, [0.25, 0.75])
-        return from_units(first - self.k * (third - first), exponent)
+        return first, third - first

@@ -1,14 +1,13 @@
 """A rule that extrapolates the tail of the scores."""
 
-from numbers import Real
 from typing import ClassVar
 
 import numpy as np
 from scipy.stats import genpareto
 
-from skad._validation import Interval, warn
+from skad._validation import warn
 from skad.thresholds._cuts import from_units, in_units
-from skad.thresholds._rule import ThresholdRule
+from skad.thresholds._rule import SHARE, ThresholdRule
 
 # Fewer different excesses than this are too few to estimate a shape.
 _MIN_EXCESSES = 10
@@ -17,21 +16,18 @@ _MIN_EXCESSES = 10
 class POTThreshold(ThresholdRule):
     """Threshold from extreme value theory, by peaks over threshold; no labels needed.
 
-    For risks that are too small to be read off a quantile of the scores: one false
-    alarm in 10,000 rows, from 5,000 of them.
+    For risks too small for a quantile: one false alarm in 10,000 rows, from 5,000.
 
     Parameters
     ----------
     risk : float, default=1e-3
         Probability that a normal row is flagged, > 0 and below ``1 - level``.
     level : float, default=0.98
-        Share of the scores that do not belong to the tail, in (0, 1). A higher one fits
-        the theory better, but leaves fewer scores to fit.
+        Share of the scores outside the tail, in (0, 1). A higher one fits the theory
+        better, but leaves fewer scores to fit.
 
     Attributes
     ----------
-    threshold_ : float
-        A score below it is an anomaly.
     tail_start_ : float
         Where the tail begins: the distribution is fitted to the scores below it.
     n_excesses_ : int
@@ -62,17 +58,17 @@ class POTThreshold(ThresholdRule):
     not implemented.
 
     With fewer than 10 different excesses, the rule assumes an exponential tail (g = 0,
-    s the mean excess), and warns. Where the lowest scores tie so that there are no
-    excesses at all, the threshold is the lowest score: no score of the fit is flagged.
-    Where ties leave no more excesses than the risk allows, it is `tail_start_`.
+    s the mean excess), and warns. If ties leave no excesses at all, the threshold is
+    the lowest score, and no score of the fit is flagged; if they leave no more than the
+    risk allows, it is `tail_start_`.
 
-    The rule assumes that the scores come from normal rows that the detector was not
-    trained on, and that the tail continues as it begins. Anomalies among the scores
-    become the tail: the threshold moves below most of them. Few excesses err towards
-    false alarms: over seven distributions, normal to heavy-tailed, 1,000 scores and the
-    default risk gave 1.5 times the risk on average (single fits 0.3 to 4 times), 5,000
-    scores 1.1 times (0.5 to 1.9); a risk of 1e-4 gave 7 and 2 times. Scores of
-    neighbouring rows or overlapping windows repeat each other, and count as fewer.
+    The scores must come from normal rows that the detector was not trained on, and the
+    tail must continue as it begins. Anomalies among the scores become the tail: the
+    threshold moves below most of them. Few excesses err towards false alarms: over
+    seven distributions, normal to heavy-tailed, 1,000 scores and the default risk gave
+    1.5 times the risk on average (single fits 0.3 to 4 times), 5,000 scores 1.1 times
+    (0.5 to 1.9); a risk of 1e-4 gave 7 and 2 times. Scores of neighbouring rows or
+    overlapping windows repeat each other, and count as fewer.
 
     References
     ----------
@@ -93,8 +89,8 @@ class POTThreshold(ThresholdRule):
     """
 
     _parameter_constraints: ClassVar = {
-        "risk": [Interval(Real, 0, 1, closed="neither")],
-        "level": [Interval(Real, 0, 1, closed="neither")],
+        "risk": [SHARE],
+        "level": [SHARE],
     }
 
     def __init__(self, risk: float = 1e-3, level: float = 0.98):

@@ -44,37 +44,33 @@ def _rule_has_p_values(tuner):
 class TunedThresholdDetector(ThresholdMixin, MetaDetector):
     """Outlier detector with a threshold that a rule finds on validation data.
 
-    Works with every scikit-learn outlier detector that has ``score_samples``, and with
-    pipelines that end in one. The rule never sees the score of a row that the detector
-    was trained on.
+    For scikit-learn outlier detectors with ``score_samples``, and pipelines that end in
+    one. The rule never sees the score of a row that the detector was trained on.
 
     Parameters
     ----------
     estimator : estimator
         The detector; cloned, unless ``cv="prefit"``.
     rule : rule object, default=None
-        Finds the threshold: `FBetaThreshold`, `QuantileThreshold`, or any estimator
-        with ``fit(scores, y)`` and ``threshold_``. None is
-        ``FBetaThreshold(beta=1.0)``; pass the object to search ``rule__beta``.
+        Finds the threshold: any estimator with ``fit(scores, y)`` and ``threshold_``.
+        None is ``FBetaThreshold(beta=1.0)``; pass the object to search ``rule__beta``.
     cv : None, float, int, splitter or "prefit", default=None
         Where the validation rows come from.
 
-        - None: from `X_val` and `y_val` of `fit`. Without them, the threshold of the
-          inner detector is kept.
+        - None: `X_val` and `y_val` of `fit`. Without them, the threshold of the inner
+          detector is kept.
         - float: share of `X` that is held out, stratified by `y`; where rows are scored
           with their neighbours (`WindowedDetector`, `SlidingWindow`,
           `TimeSeriesImputer`), the end of `X`.
         - int or splitter: the scores of all test folds, each from a detector fitted on
-          the other folds, are pooled. An int is the number of folds of StratifiedKFold
-          or, where rows are scored with their neighbours, of KFold.
+          the other folds, are pooled. An int is a number of folds: StratifiedKFold or,
+          where rows are scored with their neighbours, KFold.
         - "prefit": `estimator` is fitted already, and all of `X` is for validation.
     refit : bool, default=True
-        Whether to fit the detector that is kept on all rows, if `cv` is a float or a
-        splitter. False keeps the one fitted on the training part, and needs a single
-        split.
+        Whether to fit the detector that is kept on all rows. False keeps the one fitted
+        on the training part, and needs a single split.
     random_state : int, RandomState instance or None, default=None
-        Seed of the split if `cv` is a float. None takes a fresh one from the operating
-        system.
+        Seed of the split if `cv` is a float. None takes one from the operating system.
 
     Attributes
     ----------
@@ -101,23 +97,22 @@ class TunedThresholdDetector(ThresholdMixin, MetaDetector):
     neither coding, or holds no anomaly), the threshold of the inner detector is kept,
     with a warning unless none of `cv`, `y` and `X_val` was given.
 
-    Another threshold for a fitted detector costs no training. With ``cv="prefit"`` a
-    rule finds one from rows that the detector scores;
-    ``FixedThresholdDetector(FrozenEstimator(detector), threshold)`` uses a given one,
-    for instance ``rule_.threshold_``. A search clones its estimator, and a clone is not
+    Another threshold for a fitted detector costs no training: a rule finds one with
+    ``cv="prefit"``, and ``FixedThresholdDetector(FrozenEstimator(detector),
+    threshold)`` uses a given one. A search clones its estimator, and a clone is not
     fitted: to search over rules alone, freeze the detector, as in
     ``TunedThresholdDetector(FrozenEstimator(detector), cv="prefit")``.
 
     A rule that counts events needs the scores of consecutive rows: `X_val`, "prefit",
     or a splitter with consecutive test folds, such as KFold without shuffling. So does
-    a detector that scores rows with their neighbours: random or stratified folds put
-    rows side by side that do not belong together, and every seam looks like an anomaly.
-    This also holds for the folds of a search or of cross-validation around it, and for
-    a `DetectorClassifier`, for which scikit-learn stratifies an int.
+    a detector that scores rows with their neighbours, as every seam between random
+    folds looks like an anomaly. This also holds for the folds of a search or of
+    cross-validation around it, and for a `DetectorClassifier`, for which scikit-learn
+    stratifies an int.
 
-    GridSearchCV cuts `X_val` like `X` if both have the same number of rows; use `cv` in
-    a search. Inside a pipeline, nothing transforms `X_val` before it gets here: put the
-    tuner outside, around the pipeline.
+    In a search, use `cv`: GridSearchCV cuts `X_val` like `X` if both have the same
+    number of rows. Put the tuner around a pipeline, not in it, where nothing would
+    transform `X_val`.
 
     Examples
     --------
@@ -251,13 +246,10 @@ class TunedThresholdDetector(ThresholdMixin, MetaDetector):
         context.call_on_fit_task_begin(estimator=self)
         scores = []
         for train, test in splits:
-            detector = self._fit_inner(
-                context,
-                "fit-split",
-                clone(self.estimator),
-                safe_indexing(X, train),
-                None if y is None else safe_indexing(y, train),
-            )
+            X_train = safe_indexing(X, train)
+            y_train = None if y is None else safe_indexing(y, train)
+            detector = clone(self.estimator)
+            self._fit_inner(context, "fit-split", detector, X_train, y_train)
             scores.append(detector.score_samples(safe_indexing(X, test)))
         if self.refit:
             detector = self._fit_inner(context, "refit", clone(self.estimator), X, y)
@@ -296,8 +288,8 @@ class TunedThresholdDetector(ThresholdMixin, MetaDetector):
         if self.cv == "prefit":
             check_is_fitted(self.estimator)
             self._keep(self.estimator)
-            return
-        self._fit_clone(X, y)
+        else:
+            self._fit_clone(X, y)
 
     def _apply(self, rule, scores, y):
         self.rule_ = rule.fit(scores, y)
