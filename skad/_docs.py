@@ -37,16 +37,21 @@ def inherit_sections(cls, base) -> None:
 def add_parameters(shared: str) -> Callable[[F], F]:
     """Decorate a function: add shared entries to the parameters in its docstring.
 
-    An entry that the function writes itself stays as it is.
+    An entry that the function writes itself stays as it is. A section "Raises" of the
+    shared text is added as well, before the errors that the function writes itself.
     """
+    shared_sections = {"Raises": ""} | _sections(shared)
 
     def decorate(function):
         if function.__doc__:
-            sections = {"": "", "Parameters": ""} | _sections(function.__doc__)
-            entries = _entries(cleandoc(shared)) | _entries(sections["Parameters"])
+            sections = dict.fromkeys(("", "Parameters", "Returns", "Raises"), "")
+            sections |= _sections(function.__doc__)
+            entries = _entries(shared_sections[""]) | _entries(sections["Parameters"])
             names = [n for n in signature(function).parameters if n in entries]
             sections["Parameters"] = "\n".join(entries[name] for name in names)
-            bodies = (_section(title, body) for title, body in sections.items())
+            raises = f"{shared_sections['Raises']}\n{sections['Raises']}"
+            sections["Raises"] = raises.strip()
+            bodies = (_section(title, body) for title, body in sections.items() if body)
             function.__doc__ = "\n\n".join(bodies)
         return function
 

@@ -8,8 +8,8 @@ from numpy.typing import ArrayLike
 from sklearn.base import clone
 
 from skad._nesting import core_of
-from skad._validation import check_outlier_labels, num_samples, warn
-from skad.evaluation._parts import Finding, Part, check_parts
+from skad._validation import HasMethods, check_outlier_labels, num_samples, warn
+from skad.evaluation._parts import Part, check_parts
 from skad.evaluation._protocol import describe, find_doubts, find_windows
 from skad.evaluation._references import REFERENCES
 from skad.evaluation._report import FIGURES, EvaluationReport
@@ -41,7 +41,7 @@ def evaluate(
 
     Each detector is cloned, fitted on the training part, given a threshold by `rule` on
     the validation part, and judged on the test part, once for each seed if it is
-    random. The test part is only scored. The report says how all this was done.
+    random. The test part is only scored.
 
     Parameters
     ----------
@@ -81,19 +81,19 @@ def evaluate(
     Returns
     -------
     report : EvaluationReport
-        It prints as a table with its protocol; ``report.table`` is a DataFrame of the
-        means and standard deviations, ``report.runs`` one of the single runs,
-        ``report.protocol`` a tuple of str; ``report.detectors`` holds the detectors
-        fitted with the first seed, with their thresholds.
+        It prints as a table, and how the figures were obtained. ``report.table`` is a
+        DataFrame of means and standard deviations, ``report.runs`` one of single runs,
+        ``report.protocol`` a tuple of str, ``report.detectors`` the detectors fitted
+        with the first seed, with their thresholds.
 
     Raises
     ------
     ValueError
-        If two parts share rows: the same memory, the same index labels with the same
-        values, or many more equal rows than repeat within the parts. If a threshold
-        that was set beforehand was found on the test rows. If labels are in neither
-        coding, or lack a class that `rule` needs; if validation rows and `rule` do not
-        fit together.
+        If two parts share rows (the same memory, the same index labels with the same
+        values, or many more equal rows than repeat within the parts), a threshold that
+        was set beforehand was found on the test rows, labels are in neither coding or
+        lack a class that `rule` needs, or validation rows and `rule` do not fit
+        together.
 
     Warns
     -----
@@ -164,29 +164,19 @@ def evaluate(
         truth=check_outlier_labels(y_test, name="y_test"),
         rows=_read_points(detectors, X_test, y_test),
     )
-    findings = _check_parts(task)
-    runs, fitted = run_all(detectors, task, seeds, references=references)
-    protocol = [
-        *describe(task, detectors, seeds, references=references),
-        *find_doubts(task, runs),
-        *(finding.text for finding in findings),
-    ]
-    return EvaluationReport(
-        table=_summarize(runs, detectors),
-        runs=runs,
-        protocol=tuple(protocol),
-        detectors=fitted,
-    )
-
-
-def _check_parts(task) -> list[Finding]:
-    """Refuse parts that share rows, and warn of what else connects them."""
     parts = [part for part in (task.train, task.val, task.test) if part is not None]
     findings = check_parts(parts, is_series=task.rows is not None)
     for finding in findings:
         if finding.is_warning:
             warn(finding.text)
-    return findings
+    runs, fitted = run_all(detectors, task, seeds, references=references)
+    protocol = (
+        *describe(task, detectors, seeds, references=references),
+        *find_doubts(task, runs),
+        *(finding.text for finding in findings),
+    )
+    table = _summarize(runs, detectors)
+    return EvaluationReport(table=table, runs=runs, protocol=protocol, detectors=fitted)
 
 
 def _check_seeds(seeds) -> list[int]:
@@ -209,10 +199,9 @@ def _check_detectors(detectors, references) -> dict[str, Any]:
     named = dict(detectors) if is_dict else {"detectors": detectors}
     if not named:
         raise ValueError("detectors is empty; give at least one.")
+    needed = HasMethods(["fit", "score_samples", "get_params"])
     for name, detector in named.items():
-        needed = ("fit", "score_samples", "get_params")
-        is_class = isinstance(detector, type)
-        if is_class or not all(hasattr(detector, method) for method in needed):
+        if isinstance(detector, type) or not needed.is_satisfied_by(detector):
             raise TypeError(
                 f"{name!r} is {detector!r}; expected an outlier detector with fit, "
                 "score_samples and get_params."
@@ -248,22 +237,20 @@ def _check_rule(rule, X_val, y_val):
             "that needs no labels, such as ConformalThreshold()."
         )
     rule = FBetaThreshold() if rule is None else rule
-    if y_val is None and needs_labels(rule):
+    if y_val is not None:
+        check_outlier_labels(y_val, both_classes=needs_labels(rule), name="y_val")
+    elif needs_labels(rule):
         raise ValueError(
             f"{type(rule).__name__} needs labels: pass y_val with X_val, or a rule "
             "that needs no labels, such as ConformalThreshold()."
         )
-    if y_val is not None:
-        check_outlier_labels(y_val, both_classes=needs_labels(rule), name="y_val")
     return rule
 
 
 def _read_points(detectors, X, y) -> Rows | None:
     """Read series and times of rows; None if they are not points of a series."""
     index = index_of(X, y)
-    if not _is_series(detectors, index):
-        return None
-    return read_index(index, num_samples(X))
+    return read_index(index, num_samples(X)) if _is_series(detectors, index) else None
 
 
 def _is_series(detectors, index) -> bool:

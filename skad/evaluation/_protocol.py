@@ -113,13 +113,12 @@ def find_doubts(task, runs) -> list[str]:
         )
     if task.rule is not None and not needs_labels(task.rule):
         doubts += _find_blindness(task)
-    is_silent = runs["precision"].isna()
-    for name, n_silent in is_silent.groupby(runs["detector"], sort=False).sum().items():
-        n_runs = int((runs["detector"] == name).sum())
-        if n_silent:
+    for name, precisions in runs.groupby("detector", sort=False)["precision"]:
+        if n_silent := int(precisions.isna().sum()):
+            of_runs = f"{n_silent} of {_count(len(precisions), 'run')}"
             doubts.append(
-                f"{name!r} flagged nothing in {n_silent} of {_count(n_runs, 'run')}: "
-                "precision is undefined there (nan), and the mean is over the others."
+                f"{name!r} flagged nothing in {of_runs}: precision is undefined there "
+                "(nan), and the mean is over the others."
             )
     return doubts
 
@@ -130,15 +129,11 @@ def _find_blindness(task) -> list[str]:
     rule = type(task.rule).__name__
     if is_anomaly is None:
         return [f"{rule} took all validation rows for normal; no labels confirm it."]
-    if not is_anomaly.any():
-        return []
-    return [
-        f"{rule} reads no labels: it took {_count(int(is_anomaly.sum()), 'anomaly')} "
-        "among the validation rows for normal."
-    ]
+    n = _count(int(is_anomaly.sum()), "anomaly")
+    text = f"{rule} reads no labels: it took {n} among the validation rows for normal."
+    return [text] if is_anomaly.any() else []
 
 
 def _count(n, noun) -> str:
-    if n == 1:
-        return f"1 {noun}"
-    return f"{n} {noun[:-1]}ies" if noun.endswith("y") else f"{n} {noun}s"
+    plural = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+    return f"{n} {noun if n == 1 else plural}"

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, fields
 from numbers import Real
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,13 +15,11 @@ from sklearn.metrics import (
     recall_score,
 )
 
-from skad._validation import (
-    check_consistent_length,
-    check_outlier_labels,
-    column_or_1d,
-)
+from skad._validation import check_consistent_length, check_outlier_labels, column_or_1d
 
 __all__ = ["DetectionReport", "detection_report"]
+
+_FORMAT: dict[str, Any] = {"float_format": "{:.3f}".format, "na_rep": "undefined"}
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -100,19 +99,11 @@ class DetectionReport:
         return pd.DataFrame([{name: getattr(self, name) for name in names}])
 
     def __repr__(self) -> str:
-        tables = [
-            table.to_string(index=index, float_format=_decimals, na_rep="undefined")
-            for table, index in self._tables()
-        ]
+        tables = [t.to_string(index=i, **_FORMAT) for t, i in self._tables()]
         return "\n\n".join([self._title(), *tables])
 
     def _repr_html_(self) -> str:
-        tables = [
-            table.to_html(
-                index=index, float_format=_decimals, na_rep="undefined", border=0
-            )
-            for table, index in self._tables()
-        ]
+        tables = [t.to_html(index=i, border=0, **_FORMAT) for t, i in self._tables()]
         return "\n".join([f"<p>{self._title()}</p>", *tables])
 
     def _title(self) -> str:
@@ -123,40 +114,24 @@ class DetectionReport:
         """List the tables to show, each with whether to show its index."""
         counts = pd.DataFrame(
             {
-                "n": [self.n_normals, self.n_anomalies, self.n_samples],
-                "judged normal": [
-                    self.n_passed,
-                    self.n_missed,
-                    self.n_passed + self.n_missed,
-                ],
-                "judged anomalous": [
-                    self.n_false_alarms,
-                    self.n_detected,
-                    self.n_false_alarms + self.n_detected,
-                ],
-                "accuracy": [
-                    self.accuracy_normals,
-                    self.accuracy_anomalies,
-                    self.accuracy,
-                ],
+                "judged normal": [self.n_passed, self.n_missed],
+                "judged anomalous": [self.n_false_alarms, self.n_detected],
             },
-            index=["normal", "anomaly", "all"],
+            index=["normal", "anomaly"],
         )
-        figures = pd.DataFrame(
-            {
-                "precision": [self.precision],
-                "recall": [self.recall],
-                f"F{self.beta:g}": [self.fbeta],
-            }
+        counts = pd.concat([counts, counts.sum().to_frame("all").T])
+        counts.insert(0, "n", counts.sum(axis=1))
+        counts["accuracy"] = (
+            self.accuracy_normals,
+            self.accuracy_anomalies,
+            self.accuracy,
         )
+        figures = self.to_frame()[["precision", "recall", "fbeta"]]
+        figures = figures.rename(columns={"fbeta": f"F{self.beta:g}"})
         tables = [(counts, True), (figures, False)]
         if self.by_class is not None:
             tables.append((self.by_class.reset_index(), False))
         return tables
-
-
-def _decimals(value) -> str:
-    return f"{value:.3f}"
 
 
 def detection_report(
@@ -243,7 +218,8 @@ def detection_report(
     truth, judged = is_anomaly.astype(int), is_flagged.astype(int)
     counts = confusion_matrix(truth, judged, labels=[0, 1]).ravel()
     n_passed, n_false_alarms, n_missed, n_detected = map(int, counts)
-    recall = recall_score(truth, judged, zero_division=np.nan)
+    nan = np.nan  # where there is nothing to count
+    recall = recall_score(truth, judged, zero_division=nan)
     return DetectionReport(
         n_samples=len(truth),
         n_normals=n_passed + n_false_alarms,
@@ -252,20 +228,16 @@ def detection_report(
         n_missed=n_missed,
         n_false_alarms=n_false_alarms,
         n_passed=n_passed,
-        accuracy_normals=_accuracy_normals(truth, judged),
+        # recall with the classes swapped, so that the positive label is always there
+        accuracy_normals=float(recall_score(1 - truth, 1 - judged, zero_division=nan)),
         accuracy_anomalies=float(recall),
         accuracy=float(accuracy_score(truth, judged)),
-        precision=float(precision_score(truth, judged, zero_division=np.nan)),
+        precision=float(precision_score(truth, judged, zero_division=nan)),
         recall=float(recall),
-        fbeta=float(fbeta_score(truth, judged, beta=beta, zero_division=np.nan)),
+        fbeta=float(fbeta_score(truth, judged, beta=beta, zero_division=nan)),
         beta=float(beta),
         by_class=_by_class(class_labels, is_anomaly, is_flagged),
     )
-
-
-def _accuracy_normals(truth, judged) -> float:
-    # recall with the classes swapped, so that the positive label is always there
-    return float(recall_score(1 - truth, 1 - judged, zero_division=np.nan))
 
 
 def _by_class(class_labels, is_anomaly, is_flagged) -> pd.DataFrame | None:
@@ -274,14 +246,9 @@ def _by_class(class_labels, is_anomaly, is_flagged) -> pd.DataFrame | None:
         return None
     classes = column_or_1d(np.asarray(class_labels))
     check_consistent_length(is_anomaly, classes)
-    rows = pd.DataFrame(
-        {
-            "class": classes,
-            "is_anomaly": is_anomaly,
-            "is_right": is_anomaly == is_flagged,
-        }
-    )
-    groups = rows.groupby("class", sort=True, dropna=False)
+    is_right = is_anomaly == is_flagged
+    rows = pd.DataFrame({"is_anomaly": is_anomaly, "is_right": is_right})
+    groups = rows.groupby(pd.Series(classes, name="class"), sort=True, dropna=False)
     share = groups["is_anomaly"].mean()
     kind = np.select([share == 0, share == 1], ["normal", "anomaly"], "both")
     table = pd.DataFrame(

@@ -17,25 +17,15 @@ _VALUES_AT_ONCE = 2**20
 
 @dataclass(frozen=True, eq=False)
 class CoveredSegment:
-    """Windows that cover consecutive rows.
+    """Windows that cover consecutive rows; `cover_segment` cuts them."""
 
-    Attributes
-    ----------
-    view : ndarray of shape (n_positions, window_length * n_channels)
-        The windows from every row on.
-    starts : ndarray of shape (n_windows,)
-        First rows of those that are scored.
-    n_rows, window_length : int
-        Rows in all, and rows a window.
-    n_padded : int
-        Rows that were put in front of a segment shorter than a window.
-    """
-
-    view: np.ndarray
-    starts: np.ndarray
+    view: np.ndarray  # the windows from every row on, as rows
+    starts: np.ndarray  # first rows of those that are scored
     n_rows: int
     window_length: int
-    n_padded: int
+    n_padded: int  # rows put in front of a segment shorter than a window
+    how: str
+    level: str
 
     @property
     def _block(self) -> int:
@@ -46,32 +36,39 @@ class CoveredSegment:
     def _shape(self) -> tuple[np.ndarray, int, int]:
         return self.starts, self.window_length, self.n_rows
 
-    def scores(self, score, how, *, timesteps) -> np.ndarray:
-        """Score the rows by a detector's method that scores windows, or timesteps."""
-        aggregate = aggregate_timesteps if timesteps else aggregate_windows
+    def _windows(self, i, j) -> np.ndarray:
+        return self.view[as_slice(self.starts[i:j])]
+
+    def scores(self, detector) -> np.ndarray:
+        """Score the rows with a detector of windows."""
+        aggregate, score = aggregate_windows, detector.score_samples
+        if self.level == "timestep":
+            aggregate, score = aggregate_timesteps, detector.score_timesteps
 
         def errors_of(i, j):
-            return -score(self.view[as_slice(self.starts[i:j])])
+            return -score(self._windows(i, j))
 
-        errors = aggregate(errors_of, *self._shape, how, self._block)[self.n_padded :]
+        errors = aggregate(errors_of, *self._shape, self.how, self._block)
+        errors = errors[self.n_padded :]
         return np.negative(errors, out=errors)  # no second array of the table's length
 
-    def contributions(self, explain, how, *, timesteps) -> np.ndarray:
-        """Share out the scores of the rows by a method that explains windows."""
-        level = "timestep" if timesteps else "window"
+    def contributions(self, detector) -> np.ndarray:
+        """Share out the scores of the rows to channels."""
 
         def shares_of(i, j):
-            return explain(self.view[as_slice(self.starts[i:j])])
+            return detector.explain(self._windows(i, j))
 
-        shares = aggregate_shares(shares_of, *self._shape, how, level, self._block)
+        shares = aggregate_shares(
+            shares_of, *self._shape, self.how, self.level, self._block
+        )
         return shares[self.n_padded :]
 
 
-def cover_segment(rows, window_length, stride) -> CoveredSegment:
+def cover_segment(rows, window_length, stride, how, level) -> CoveredSegment:
     """Cut one segment; a short one is padded in front with its first row."""
     n_missing = max(0, window_length - len(rows))
     if n_missing:
         rows = np.concatenate([np.repeat(rows[:1], n_missing, axis=0), rows])
     starts = window_starts([(0, len(rows))], window_length, stride)
     view = windows_view(rows, window_length)
-    return CoveredSegment(view, starts, len(rows), window_length, n_missing)
+    return CoveredSegment(view, starts, len(rows), window_length, n_missing, how, level)

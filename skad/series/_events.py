@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from skad._docs import add_parameters
 from skad._validation import (
     check_array,
     check_consistent_length,
@@ -18,7 +19,31 @@ from skad.series._rows import MaxGap, index_of, read_index
 
 __all__ = ["find_events", "merge_events"]
 
+_SHARED = """
+    y : array-like of shape (n_timestamps,)
+        Labels, either -1 (anomaly) and +1 (normal), as `predict` returns them, or 0
+        (normal) and 1 (anomaly). Booleans mean anomaly where they are True, so
+        ``scores < threshold`` works, too. Ones alone are read as normal.
+    merge_gap : int, default=0
+        Largest number of rows between two events that are merged.
+    min_length : int, default=1
+        Smallest number of rows of an event; shorter ones are dropped after merging.
+    index : array-like of shape (n_timestamps,), default=None
+        Times of the rows: dates, durations or numbers; the last level of a MultiIndex,
+        whose other levels name the series. If None, the index of `y`, or else of
+        `scores` or `contributions`, if one of them has any; else rows are numbered.
+    max_gap : number or timedelta-like, default=None
+        A longer step in the time index is a border. None: 5 times the median step.
 
+    Raises
+    ------
+    ValueError
+        If labels are in neither coding, there are no rows, times are missing, doubled
+        or out of order within a series, or the rows of a series do not stand together.
+"""
+
+
+@add_parameters(_SHARED)
 def find_events(
     y: ArrayLike,
     *,
@@ -33,16 +58,11 @@ def find_events(
 ) -> pd.DataFrame:
     """List the events in a table: ranges of rows that are anomalies.
 
-    Consecutive rows that are labelled as anomalies form an event. First, events with at
-    most `merge_gap` rows between them are merged, then those shorter than `min_length`
-    rows are dropped. Events never cross series or gaps in time.
+    Consecutive rows that are labelled as anomalies form an event, which never crosses
+    series or gaps in time.
 
     Parameters
     ----------
-    y : array-like of shape (n_timestamps,)
-        Labels, either -1 (anomaly) and +1 (normal), as `predict` returns them, or 0
-        (normal) and 1 (anomaly). Booleans mean anomaly where they are True, so
-        ``scores < threshold`` works, too. Ones alone are read as normal.
     scores : array-like of shape (n_timestamps,), default=None
         Scores as `score_samples` or `decision_function` returns them, higher = more
         normal. If None, minus the sums of `contributions`, which equal
@@ -52,21 +72,11 @@ def find_events(
         Parts of the errors as `explain`, the function or a method, returns them, higher
         = more anomalous. If the rows are windows, the parts of their timesteps are
         summed.
-    index : array-like of shape (n_timestamps,), default=None
-        Times of the rows: dates, durations or numbers; the last level of a MultiIndex,
-        whose other levels name the series. If None, the index of `y`, `scores` or
-        `contributions`, the first of them that has one; else rows are numbered.
     channel_names : list of str, default=None
         Names of the channels. If None, the columns of `contributions` if they have any,
         else channels are counted from 0.
     n_sensors : int, default=3
         Number of sensors to name for each event: those with the largest contributions.
-    merge_gap : int, default=0
-        Largest number of rows between two events that are merged.
-    min_length : int, default=1
-        Smallest number of rows of an event.
-    max_gap : number or timedelta-like, default=None
-        A longer step in the time index is a border. None: 5 times the median step.
 
     Returns
     -------
@@ -90,9 +100,7 @@ def find_events(
     Raises
     ------
     ValueError
-        If labels are in neither coding, scores or contributions are not finite, lengths
-        differ, times are missing, doubled or out of order within a series, or the rows
-        of a series do not stand together.
+        If scores or contributions are not finite, or lengths differ.
 
     See Also
     --------
@@ -140,13 +148,11 @@ def find_events(
         index = index_of(y, scores, contributions)
     flags = check_outlier_labels(y)
     parts, names = _read_contributions(contributions, channel_names)
-    values = None
+    values = None if parts is None else -parts.sum(axis=1)
     if scores is not None:
         values = check_array(
             column_or_1d(scores), ensure_2d=False, dtype=np.float64, input_name="scores"
         )
-    elif parts is not None:
-        values = -parts.sum(axis=1)
     check_consistent_length(flags, values, parts)
     rows = read_index(index, len(flags), max_gap)
 
@@ -159,6 +165,7 @@ def find_events(
     return pd.DataFrame(columns)
 
 
+@add_parameters(_SHARED)
 def merge_events(
     y: ArrayLike,
     *,
@@ -173,31 +180,13 @@ def merge_events(
 
     Parameters
     ----------
-    y : array-like of shape (n_timestamps,)
-        Labels, either -1 (anomaly) and +1 (normal), as `predict` returns them, or 0
-        (normal) and 1 (anomaly). Booleans mean anomaly where they are True. Ones alone
-        are read as normal.
-    merge_gap : int, default=0
-        Largest number of rows between two events that are merged.
-    min_length : int, default=1
-        Smallest number of rows of an event; shorter ones are dropped after merging.
     index : array-like of shape (n_timestamps,), default=None
-        Times of the rows: dates, durations or numbers; the last level of a MultiIndex,
-        whose other levels name the series. If None, the index of `y` if it has one.
-        Events cross neither series nor gaps in time.
-    max_gap : number or timedelta-like, default=None
-        A longer step in the time index is a gap. None: 5 times the median step.
+        Times of the rows, as for `find_events`; None: the index of `y`, if it has one.
 
     Returns
     -------
     labels : ndarray of shape (n_timestamps,), dtype int
         -1 in all rows of an event, including those between merged events; else +1.
-
-    Raises
-    ------
-    ValueError
-        If labels are in neither coding, there are no rows, or the times of a series are
-        missing, doubled or out of order.
 
     See Also
     --------
@@ -278,9 +267,9 @@ def _describe_scores(scores, labels, first, last) -> dict[str, Any]:
 
 def _rank_sensors(parts, names, n_sensors, first, last) -> dict[str, Any]:
     """Columns with the sensors that contribute most to each event."""
-    sums = np.empty((len(first), parts.shape[1]))
-    for event, (a, b) in enumerate(zip(first, last + 1, strict=True)):
-        sums[event] = parts[a:b].sum(axis=0)
+    ranges = zip(first, last + 1, strict=True)
+    sums = np.array([parts[a:b].sum(axis=0) for a, b in ranges])
+    sums = sums.reshape(len(first), parts.shape[1])  # even if there are no events
     whole = sums.sum(axis=1, keepdims=True)
     shares = np.divide(sums, whole, out=np.full_like(sums, np.nan), where=whole > 0)
     order = np.argsort(-sums, axis=1, kind="stable")[:, :n_sensors]
@@ -308,8 +297,7 @@ def find_ranges(flags, segments, merge_gap=0) -> tuple[np.ndarray, np.ndarray]:
 
 
 def in_ranges(first, last, n_rows) -> np.ndarray:
-    """Whether each row is in one of the ranges, which must not overlap."""
-    steps = np.zeros(n_rows + 1, dtype=int)
-    steps[first] += 1
-    steps[last + 1] -= 1
-    return np.cumsum(steps[:-1]) > 0
+    """Whether each row is in one of the ranges."""
+    begun = np.cumsum(np.bincount(first, minlength=n_rows + 1))
+    ended = np.cumsum(np.bincount(last + 1, minlength=n_rows + 1))
+    return (begun > ended)[:-1]

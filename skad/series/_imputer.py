@@ -1,8 +1,9 @@
 """Missing values of tables of timestamps."""
 
 import datetime
+from dataclasses import KW_ONLY, dataclass
 from numbers import Integral, Real
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from skad._base import VersionedMixin
+from skad._docs import add_parameters
 from skad._validation import (
     Interval,
     StrOptions,
@@ -20,11 +22,24 @@ from skad._validation import (
     validate_data,
     warn,
 )
-from skad.series._rows import read_rows
+from skad.series._rows import MaxGap, read_rows
 
 __all__ = ["TimeSeriesImputer"]
 
+_TABLE = """
+    X : array-like of shape (n_timestamps, n_channels)
+        Table; NaN, None and NA are missing.
+    y : None
+        Ignored.
 
+    Raises
+    ------
+    ValueError
+        If values are infinite, or time does not increase within a series.
+"""
+
+
+@dataclass(eq=False, repr=False)
 class TimeSeriesImputer(VersionedMixin, TransformerMixin, BaseEstimator):
     """Fill the missing values of each channel from its neighbours in time.
 
@@ -117,6 +132,15 @@ class TimeSeriesImputer(VersionedMixin, TransformerMixin, BaseEstimator):
     ['empty']
     """
 
+    method: Literal["ffill", "bfill", "linear", "time"] = "ffill"
+    _: KW_ONLY
+    limit: int | None = None
+    max_missing: float = 1.0
+    carry_tail: bool = False
+    fallback: Literal["median", "mean"] | float | None = "median"
+    add_indicator: bool = False
+    max_gap: MaxGap = None
+
     needs_order = True  # of rows, see `TunedThresholdDetector`
 
     _parameter_constraints: ClassVar[dict] = {
@@ -133,42 +157,15 @@ class TimeSeriesImputer(VersionedMixin, TransformerMixin, BaseEstimator):
         "max_gap": [
             None,
             Interval(Real, 0, None, closed="neither"),
-            datetime.timedelta,
-            np.timedelta64,
-            str,
+            *(datetime.timedelta, np.timedelta64, str),
         ],
     }
 
-    def __init__(
-        self,
-        method="ffill",
-        *,
-        limit=None,
-        max_missing=1.0,
-        carry_tail=False,
-        fallback="median",
-        add_indicator=False,
-        max_gap=None,
-    ):
-        self.method = method
-        self.limit = limit
-        self.max_missing = max_missing
-        self.carry_tail = carry_tail
-        self.fallback = fallback
-        self.add_indicator = add_indicator
-        self.max_gap = max_gap
-
     @all_or_nothing
     @fit_context(prefer_skip_nested_validation=True)
+    @add_parameters(_TABLE)
     def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> Self:
         """Learn the fallback of each column, the columns to drop, and the tail.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_timestamps, n_channels)
-            Training table; NaN, None and NA are missing.
-        y : None
-            Ignored.
 
         Returns
         -------
@@ -178,8 +175,7 @@ class TimeSeriesImputer(VersionedMixin, TransformerMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If values are infinite, time does not increase within a series, or every
-            column would be dropped.
+            If every column would be dropped.
         """
         values = self._read(X, reset=True)
         rows = read_rows(X, max_gap=self.max_gap, warns=True)
@@ -189,17 +185,11 @@ class TimeSeriesImputer(VersionedMixin, TransformerMixin, BaseEstimator):
         self._tails = _find_tails(values[:, self._kept], rows)
         return self
 
+    @add_parameters(_TABLE)
     def fit_transform(
         self, X: ArrayLike, y: ArrayLike | None = None
     ) -> NDArray | pd.DataFrame:
         """Fit, then fill the training table, without carrying its own tail.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_timestamps, n_channels)
-            Training table.
-        y : None
-            Ignored.
 
         Returns
         -------
@@ -208,13 +198,9 @@ class TimeSeriesImputer(VersionedMixin, TransformerMixin, BaseEstimator):
         """
         return self.fit(X, y)._impute(X, carry_tail=False)
 
+    @add_parameters(_TABLE)
     def transform(self, X: ArrayLike) -> NDArray | pd.DataFrame:
-        """Fill a table.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_timestamps, n_channels)
-            Table with the columns of the training table.
+        """Fill a table, which must have the columns of the training table.
 
         Returns
         -------
@@ -225,8 +211,7 @@ class TimeSeriesImputer(VersionedMixin, TransformerMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If columns are unknown or missing, values are infinite, or time does not
-            increase within a series.
+            If columns are unknown or missing.
         """
         check_is_fitted(self)
         return self._impute(X, carry_tail=self.carry_tail)
@@ -254,12 +239,9 @@ class TimeSeriesImputer(VersionedMixin, TransformerMixin, BaseEstimator):
 
     def _read(self, X, *, reset):
         """Check a table and return its values, NaN where they are missing."""
+        kinds = [np.float64, np.float32]
         values = validate_data(
-            self,
-            X,
-            reset=reset,
-            dtype=[np.float64, np.float32],
-            ensure_all_finite=False,
+            self, X, reset=reset, dtype=kinds, ensure_all_finite=False
         )
         _check_not_infinite(values, getattr(self, "feature_names_in_", None))
         return values
@@ -283,18 +265,17 @@ class TimeSeriesImputer(VersionedMixin, TransformerMixin, BaseEstimator):
                 f"values or more than max_missing={self.max_missing} of them; the "
                 f"fullest lacks {shares.min():.3g}."
             )
-        unexpected = drop & ~too_many
-        if unexpected.any():
+        unexpected = names[drop & ~too_many]
+        if len(unexpected):
             warn(
                 f"Columns without any observed value are dropped: "
-                f"{', '.join(map(repr, names[unexpected]))}. They have no "
-                f"{self.fallback} to fill them with; max_missing < 1 drops them without"
-                " this warning, a number as fallback keeps them."
+                f"{', '.join(map(repr, unexpected))}. They have no {self.fallback} to "
+                "fill them with; max_missing < 1 drops them without this warning, a "
+                "number as fallback keeps them."
             )
         self.dropped_ = names[drop].tolist()
         self._kept = np.flatnonzero(~drop)
-        indicated = ~drop & (shares > 0) & self.add_indicator
-        self._indicated = np.flatnonzero(indicated)
+        self._indicated = np.flatnonzero(~drop & (shares > 0) & self.add_indicator)
 
     def _impute(self, X, carry_tail):
         values = self._read(X, reset=False)
@@ -350,9 +331,8 @@ class TimeSeriesImputer(VersionedMixin, TransformerMixin, BaseEstimator):
         """Whether a row continues the training table without a gap."""
         if tail.time is None or time is None:
             return True
-        if time[row] <= tail.time:
-            return False
-        return self.max_gap_ is None or time[row] - tail.time <= self.max_gap_
+        is_near = self.max_gap_ is None or time[row] - tail.time <= self.max_gap_
+        return time[row] > tail.time and is_near
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

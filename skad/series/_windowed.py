@@ -1,7 +1,8 @@
 """Any detector of windows as a detector of the rows of a table."""
 
+from dataclasses import KW_ONLY, dataclass
 from numbers import Integral, Real
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import pandas as pd
@@ -31,22 +32,21 @@ from skad._validation import (
 )
 from skad.calibration._held_out import HeldOutThreshold
 from skad.series._cover import CoveredSegment, cover_segment
-from skad.series._rows import read_rows
+from skad.series._rows import MaxGap, read_rows
 from skad.series._table_windows import TableWindows, warn_of_short_segments
-from skad.series._windows import (
-    any_in_window,
-    check_long_enough,
-    window_starts,
-)
+from skad.series._windows import any_in_window, check_long_enough, window_starts
 
 _TABLE = """
     X : array-like of shape (n_timestamps, n_channels)
         Table.
+    y : array-like of shape (n_timestamps,), default=None
+        Ignored, unless `normal_label` is set.
     series : array-like of shape (n_timestamps,), default=None
         Series that each row belongs to, in addition to those of the index.
 """
 
 
+@dataclass(eq=False, repr=False)
 class WindowedDetector(HeldOutThreshold, ThresholdMixin, MetaDetector):
     """Detector of windows, applied to a table: one score for each row.
 
@@ -138,6 +138,16 @@ class WindowedDetector(HeldOutThreshold, ThresholdMixin, MetaDetector):
     True
     """
 
+    estimator: Any
+    window_length: int
+    _: KW_ONLY
+    stride: int = 1
+    level: Literal["auto", "timestep", "window"] = "auto"
+    aggregate: Literal["mean", "median", "max", "last"] = "mean"
+    contamination: Literal["auto"] | float = "auto"
+    normal_label: Any = None
+    max_gap: MaxGap = None
+
     needs_order = True  # of rows, see `TunedThresholdDetector`
 
     _parameter_constraints: ClassVar[dict] = {
@@ -150,27 +160,6 @@ class WindowedDetector(HeldOutThreshold, ThresholdMixin, MetaDetector):
         "normal_label": "no_validation",
         "max_gap": "no_validation",
     }
-
-    def __init__(
-        self,
-        estimator,
-        window_length,
-        *,
-        stride=1,
-        level="auto",
-        aggregate="mean",
-        contamination="auto",
-        normal_label=None,
-        max_gap=None,
-    ):
-        self.estimator = estimator
-        self.window_length = window_length
-        self.stride = stride
-        self.level = level
-        self.aggregate = aggregate
-        self.contamination = contamination
-        self.normal_label = normal_label
-        self.max_gap = max_gap
 
     # fit ------------------------------------------------------------------------------
 
@@ -185,14 +174,7 @@ class WindowedDetector(HeldOutThreshold, ThresholdMixin, MetaDetector):
         *,
         series: ArrayLike | None = None,
     ) -> Self:
-        """Fit the detector on windows.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_timestamps, n_channels)
-            Table, mostly normal.
-        y : array-like of shape (n_timestamps,), default=None
-            Ignored, unless `normal_label` is set.
+        """Fit the detector on windows of a table that is mostly normal.
 
         Returns
         -------
@@ -233,14 +215,8 @@ class WindowedDetector(HeldOutThreshold, ThresholdMixin, MetaDetector):
         return TableWindows(table, rows, self.window_length, starts, is_normal)
 
     def _check_table(self, X, *, reset):
-        table = validate_data(
-            self,
-            X,
-            reset=reset,
-            dtype="numeric",
-            ensure_all_finite=False,
-            ensure_min_samples=2 if reset else 1,
-        )
+        kind = {"dtype": "numeric", "ensure_min_samples": 2 if reset else 1}
+        table = validate_data(self, X, reset=reset, ensure_all_finite=False, **kind)
         check_finite(table, getattr(self, "feature_names_in_", None))
         return np.ascontiguousarray(table)
 
@@ -258,15 +234,14 @@ class WindowedDetector(HeldOutThreshold, ThresholdMixin, MetaDetector):
 
     def _refuse(self, starts, is_normal, y):
         """Say why there are too few windows to learn from."""
-        found = f"Only {len(starts)} windows of {self.window_length} rows"
-        if self.normal_label is None:
-            raise ValueError(f"{found} are there; at least 2 are needed.")
-        hint = "Use a shorter window."
+        which, hint = "are there", "Use a shorter window."
+        if self.normal_label is not None:
+            which = f"hold nothing but rows with normal_label={self.normal_label!r}"
         if not is_normal.any():
             hint = f"y holds {pd.unique(column_or_1d(y))[:6].tolist()}."
         raise ValueError(
-            f"{found} hold nothing but rows with normal_label={self.normal_label!r}; "
-            f"at least 2 are needed. {hint}"
+            f"Only {len(starts)} windows of {self.window_length} rows {which}; at "
+            f"least 2 are needed. {hint}"
         )
 
     def _new_detector(self):
@@ -343,9 +318,7 @@ class WindowedDetector(HeldOutThreshold, ThresholdMixin, MetaDetector):
         scores : ndarray of shape (n_timestamps,), dtype float64
             One score for each row, in the order of the rows; higher = more normal.
         """
-        check_is_fitted(self)
-        table = self._check_table(X, reset=False)
-        bounds = read_rows(X, series, max_gap=self.max_gap_, learn=False).bounds
+        table, bounds = self._fitted_table(X, series)
         warn_of_short_segments(
             bounds, self.window_length, "padded: their scores tell little"
         )
@@ -387,13 +360,6 @@ class WindowedDetector(HeldOutThreshold, ThresholdMixin, MetaDetector):
     ) -> NDArray[np.int64]:
         """Fit, then label the same rows.
 
-        Parameters
-        ----------
-        X : array-like of shape (n_timestamps, n_channels)
-            Table, mostly normal.
-        y : array-like of shape (n_timestamps,), default=None
-            Passed to `fit`.
-
         Returns
         -------
         labels : ndarray of shape (n_timestamps,), dtype int
@@ -414,34 +380,29 @@ class WindowedDetector(HeldOutThreshold, ThresholdMixin, MetaDetector):
             Parts of the error of each row; higher = more anomalous. They add up, over
             channels, to ``-score_samples(X)``.
         """
-        check_is_fitted(self)
-        table = self._check_table(X, reset=False)
-        bounds = read_rows(X, series, max_gap=self.max_gap_, learn=False).bounds
+        table, bounds = self._fitted_table(X, series)
         with config_context(assume_finite=True):
-            parts = [
-                self._cover(table[first:stop]).contributions(
-                    self.estimator_.explain,
-                    self.aggregate,
-                    timesteps=self.level == "timestep",
-                )
-                for first, stop in bounds
-            ]
+            segments = (self._cover(table[first:stop]) for first, stop in bounds)
+            parts = [segment.contributions(self.estimator_) for segment in segments]
         return np.concatenate(parts)
 
+    def _fitted_table(self, X, series) -> tuple[np.ndarray, np.ndarray]:
+        """Check a table to score; return it, and the bounds of its segments."""
+        check_is_fitted(self)
+        table = self._check_table(X, reset=False)
+        return table, read_rows(X, series, max_gap=self.max_gap_, learn=False).bounds
+
     def _score_table(self, table, bounds) -> NDArray[np.float64]:
-        timesteps = self.level == "timestep"
-        score = "score_timesteps" if timesteps else "score_samples"
         scores = np.empty(len(table))
         with config_context(assume_finite=True):
             for first, stop in bounds:
-                covered = self._cover(table[first:stop])
-                scores[first:stop] = covered.scores(
-                    getattr(self.estimator_, score), self.aggregate, timesteps=timesteps
-                )
+                segment = self._cover(table[first:stop])
+                scores[first:stop] = segment.scores(self.estimator_)
         return scores
 
     def _cover(self, rows) -> CoveredSegment:
-        return cover_segment(rows, self.window_length, self.stride)
+        how = self.aggregate, self.level
+        return cover_segment(rows, self.window_length, self.stride, *how)
 
 
 def _tell_n_channels(detector, n_channels):

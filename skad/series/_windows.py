@@ -45,16 +45,12 @@ def window_starts(bounds, window_length, stride) -> np.ndarray:
 
     Segments shorter than a window have none.
     """
-    starts = []
+    starts = [np.empty(0, dtype=int)]
     for first, stop in bounds:
         last = stop - window_length
         if last >= first:
-            starts.append(np.arange(first, last + 1, stride))
-            if starts[-1][-1] != last:
-                starts.append(np.array([last]))
-    if len(starts) == 1:
-        return starts[0]
-    return np.concatenate(starts) if starts else np.empty(0, dtype=int)
+            starts += [np.arange(first, last, stride), np.array([last])]
+    return np.concatenate(starts)
 
 
 def any_in_window(flags, starts, window_length) -> np.ndarray:
