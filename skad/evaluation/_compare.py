@@ -18,8 +18,6 @@ from skad.series._rows import Rows, index_of, read_index
 from skad.thresholds._labelled import FBetaThreshold
 from skad.thresholds._rule import needs_labels
 
-__all__ = ["evaluate"]
-
 
 def evaluate(
     detectors: Any,
@@ -120,18 +118,15 @@ def evaluate(
     - "flag all": every row predicted to be an anomaly. Its F1 is high if anomalies are
       common, and its event F1 is 1, as it finds every event.
 
-    Rows are points of a series if a detector cuts windows from them (`WindowedDetector`
-    or `SlidingWindow`), or their index holds times in ascending order. Only then are
-    events and delays reported.
+    Events and delays are reported only if rows are points of a series: a detector cuts
+    windows from them (`WindowedDetector` or `SlidingWindow`), or their index holds
+    times in ascending order. Figures that cannot be computed are nan, and the protocol
+    says why: the area under the curve if all test rows are of one class, precision if
+    nothing was flagged. A mean over seeds leaves out nan.
 
-    Figures that cannot be computed are nan, and the protocol says why: the area under
-    the curve if all test rows are of one class, precision if nothing was flagged. A
-    mean over seeds leaves out nan.
-
-    What it cannot detect: parameters, or a rounded threshold, chosen with the test
-    labels in view; a frozen detector that was fitted on test rows; the same rows scaled
-    differently, or windows that overlap but were copied; and evaluating many times and
-    keeping the best.
+    It cannot detect parameters, or a rounded threshold, chosen with the test labels in
+    view; a frozen detector that was fitted on test rows; the same rows scaled
+    differently, or copies of windows that overlap; nor the best of many evaluations.
 
     Examples
     --------
@@ -209,13 +204,11 @@ def _check_detectors(detectors, references) -> dict[str, Any]:
     # Unfitted: what was fitted before, such as a search, has other layers.
     named = {name: clone(detector) for name, detector in named.items()}
     if not is_dict:
-        (detector,) = named.values()
-        return {type(core_of(detector)).__name__: detector}
-    taken = [name for name in named if name in REFERENCES]
+        return {type(core_of(d)).__name__: d for d in named.values()}
+    taken = ", ".join(repr(name) for name in named if name in REFERENCES)
     if references and taken:
         raise ValueError(
-            f"{', '.join(map(repr, taken))} of detectors is the name of a reference; "
-            "use another name."
+            f"{taken} of detectors is the name of a reference; use another name."
         )
     return named
 

@@ -68,11 +68,12 @@ def _describe_threshold(task) -> str:
 
 
 def _describe_rows(detectors, *, is_series) -> str:
+    if not is_series:  # then no detector cuts windows
+        return "each by itself, no order in time"
     lengths = {name: find_windows(detector) for name, detector in detectors.items()}
-    text = "points of a series" if is_series else "each by itself, no order in time"
     windows = [f"{name!r} by windows of {n} rows" for name, n in lengths.items() if n]
     alone = [f"{name!r} row by row" for name, n in lengths.items() if n is None]
-    return ", ".join([text, *windows, *(alone if is_series else [])])
+    return ", ".join(["points of a series", *windows, *alone])
 
 
 def _describe_seeds(seeds) -> str:

@@ -7,8 +7,6 @@ from typing import Any
 
 import pandas as pd
 
-__all__ = ["EvaluationReport"]
-
 # figure: (heading, format)
 FIGURES = {
     "roc_auc": ("ROC-AUC", ".3f"),

@@ -109,7 +109,7 @@ def _judge(detector, task) -> tuple[Any, dict[str, float]]:
 def _figures(task, scores, is_flagged) -> dict[str, float]:
     """Compute the figures of one run; undefined ones are nan."""
     report = detection_report(task.truth, is_flagged)
-    figures = {"roc_auc": np.nan, "average_precision": np.nan}
+    figures: dict[str, Any] = {"roc_auc": np.nan, "average_precision": np.nan}
     if 0 < report.n_anomalies < report.n_samples:
         figures["roc_auc"] = roc_auc_score(task.truth, -scores)
         figures["average_precision"] = average_precision_score(task.truth, -scores)

@@ -13,15 +13,6 @@ from skad._validation import check_consistent_length, check_outlier_labels
 from skad.series._events import find_ranges, in_ranges
 from skad.series._rows import MaxGap, Rows, index_of, read_index
 
-__all__ = [
-    "detection_delay",
-    "event_fbeta_score",
-    "event_precision_score",
-    "event_recall_score",
-    "false_alarms_per_day",
-    "point_adjusted_fbeta_score",
-]
-
 _SHARED = """
     y_true : array-like of shape (n_timestamps,)
         True labels, either -1 (anomaly) and +1 (normal), or 0 (normal) and 1

@@ -17,8 +17,6 @@ from sklearn.metrics import (
 
 from skad._validation import check_consistent_length, check_outlier_labels, column_or_1d
 
-__all__ = ["DetectionReport", "detection_report"]
-
 _FORMAT: dict[str, Any] = {"float_format": "{:.3f}".format, "na_rep": "undefined"}
 
 

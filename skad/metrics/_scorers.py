@@ -27,8 +27,6 @@ from skad.metrics._event_scores import (
 )
 from skad.series._rows import index_of
 
-__all__ = ["make_outlier_scorer"]
-
 # In a search an undefined metric counts as the worst value: nan would take the
 # candidate out of the ranking, and a warning per fold would bury all others.
 _WORST = {"zero_division": 0.0}
@@ -192,8 +190,8 @@ def make_outlier_scorer(
 def _find_metric(metric) -> tuple[Any, Any, dict[str, Any]]:
     """Look up the function of a metric, what it reads, and its changed defaults."""
     if callable(metric):
-        names = list(_parameters(metric) or ())
-        return metric, "predict" if names[1:2] == ["y_pred"] else "score", {}
+        arguments = list(_parameters(metric) or ())
+        return metric, "predict" if arguments[1:2] == ["y_pred"] else "score", {}
     if not isinstance(metric, str):
         raise TypeError(f"metric={metric!r}; expected a name or a callable.")
     if metric not in _METRICS:

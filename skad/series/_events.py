@@ -17,8 +17,6 @@ from skad._validation import (
 )
 from skad.series._rows import MaxGap, index_of, read_index
 
-__all__ = ["find_events", "merge_events"]
-
 _SHARED = """
     y : array-like of shape (n_timestamps,)
         Labels, either -1 (anomaly) and +1 (normal), as `predict` returns them, or 0
@@ -85,17 +83,15 @@ def find_events(
 
         - "series": name of the series, a tuple if several levels name it; only with a
           MultiIndex;
-        - "start", "end": times of the first and the last row, both included;
-        - "duration": from the first row to the last, 0 for a single row; only if the
-          index holds dates or durations;
-        - "start_row", "end_row", "n_rows": positions of the first and the last row,
-          both included, and how many rows that makes;
-        - "peak", "peak_score", "mean_score": time and value of the lowest score, the
-          first one if there are several, and mean score; only with `scores` or
-          `contributions`;
-        - "sensor_1", "share_1", "sensor_2", ...: sensors, from the largest
-          contribution, and their shares of the error of the event; only with
-          `contributions`.
+        - "start", "end": times of the first and the last row;
+        - "duration": between the two, 0 for a single row; only if the index holds dates
+          or durations;
+        - "start_row", "end_row", "n_rows": positions of the first and the last row, and
+          the number of rows, both included;
+        - "peak", "peak_score", "mean_score": time and value of the (first) lowest
+          score, and mean score; only with `scores` or `contributions`;
+        - "sensor_1", "share_1", "sensor_2", ...: sensors, from the largest contribution
+          down, and their shares of the error; only with `contributions`.
 
     Raises
     ------
@@ -113,9 +109,8 @@ def find_events(
     -----
     The score and the sensors of an event come from all rows from its first to its last,
     including those between merged events. The share of a sensor is its contribution,
-    summed over these rows, divided by that of all sensors: shares add up to 1 over all
-    sensors. With Mahalanobis errors contributions, and so shares, may be negative.
-    Shares are nan where the sum over all sensors is not above 0.
+    summed over these rows, divided by that of all sensors; nan if that is not above 0.
+    With Mahalanobis errors contributions, and so shares, may be negative.
 
     Examples
     --------

@@ -10,8 +10,6 @@ from sklearn.pipeline import Pipeline
 from skad._nesting import find_layer, input_of, layers
 from skad.series._rows import index_of
 
-__all__ = ["explain"]
-
 
 def explain(estimator: Any, X: ArrayLike, *, timesteps: bool = False) -> pd.DataFrame:
     """Split the score of every row into the contributions of its sensors.
@@ -107,7 +105,7 @@ def explain(estimator: Any, X: ArrayLike, *, timesteps: bool = False) -> pd.Data
 
 
 def find_explainer(estimator, X) -> tuple[Any, Any]:
-    """Return the detector with `explain`, and X as it reaches the detector."""
+    """Find the detector with `explain`, and X as it reaches the detector."""
     detector = find_layer(estimator, "explain")
     return detector, input_of(detector, estimator, X)
 

@@ -24,8 +24,6 @@ from skad._validation import (
 )
 from skad.series._rows import MaxGap, read_rows
 
-__all__ = ["TimeSeriesImputer"]
-
 _TABLE = """
     X : array-like of shape (n_timestamps, n_channels)
         Table; NaN, None and NA are missing.
@@ -44,8 +42,8 @@ class TimeSeriesImputer(VersionedMixin, TransformerMixin, BaseEstimator):
     """Fill the missing values of each channel from its neighbours in time.
 
     First by `method`, which never looks across the border of a series or a gap in time;
-    what is still missing then becomes the `fallback` learnt in `fit`. The number and
-    the order of rows stay the same.
+    what is still missing then becomes the `fallback` learnt in `fit`. Rows stay as they
+    are, in number and order.
 
     Parameters
     ----------
@@ -108,10 +106,10 @@ class TimeSeriesImputer(VersionedMixin, TransformerMixin, BaseEstimator):
     **The tail.** With `carry_tail`, values that the method leaves missing at the start
     of a table, up to the first observed value, become the last observed value of the
     last training segment, separately for each series. Rows already missing at the end
-    of the training table count towards `limit`. If both tables have a time, the table
-    must start after the training table, without a gap between them. Without time, every
-    table is taken to continue the training table; for that one use `fit_transform`,
-    which carries nothing.
+    of the training table count towards `limit`. A table with a time must start after
+    the training table, without a gap in between. Without time, every table is taken to
+    continue the training table; for that one use `fit_transform`, which carries
+    nothing.
 
     Examples
     --------
@@ -205,8 +203,8 @@ class TimeSeriesImputer(VersionedMixin, TransformerMixin, BaseEstimator):
         Returns
         -------
         filled : ndarray or DataFrame of shape (n_timestamps, n_features_out)
-            The kept columns without missing values, then the indicators. float32 stays
-            float32, all else becomes float64.
+            The kept columns without missing values, then the indicators; float32 if
+            the table is, else float64.
 
         Raises
         ------
@@ -224,8 +222,7 @@ class TimeSeriesImputer(VersionedMixin, TransformerMixin, BaseEstimator):
         Parameters
         ----------
         input_features : array-like of str or None, default=None
-            Names of the columns of the table; None: those seen in `fit`, or "x0", "x1",
-            and so on.
+            Names of the columns of the table; None: those seen in `fit`, or x0, x1, ...
 
         Returns
         -------
@@ -234,8 +231,8 @@ class TimeSeriesImputer(VersionedMixin, TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         names = feature_names_in(self, input_features)
-        indicators = [f"missingindicator_{name}" for name in names[self._indicated]]
-        return np.array([*names[self._kept], *indicators], dtype=object)
+        indicators = "missingindicator_" + names[self._indicated]
+        return np.concatenate([names[self._kept], indicators])
 
     def _read(self, X, *, reset):
         """Check a table and return its values, NaN where they are missing."""
@@ -248,8 +245,7 @@ class TimeSeriesImputer(VersionedMixin, TransformerMixin, BaseEstimator):
 
     def _learn_statistics(self, values):
         if self.fallback in ("median", "mean"):
-            table = pd.DataFrame(values).astype(np.float64)
-            return table.agg(self.fallback).to_numpy()
+            return pd.DataFrame(values, dtype=np.float64).agg(self.fallback).to_numpy()
         number = np.nan if self.fallback is None else float(self.fallback)
         return np.full(values.shape[1], number)
 
@@ -280,18 +276,15 @@ class TimeSeriesImputer(VersionedMixin, TransformerMixin, BaseEstimator):
     def _impute(self, X, carry_tail):
         values = self._read(X, reset=False)
         rows = read_rows(X, max_gap=self.max_gap_, learn=False)
-        n_kept, n_indicated = len(self._kept), len(self._indicated)
-        # Not np.hstack: it would keep the column order of what comes from pandas.
-        result = np.empty((len(values), n_kept + n_indicated), values.dtype)
-        result[:, n_kept:] = np.isnan(values[:, self._indicated])
+        indicators = np.isnan(values[:, self._indicated])
         values = values[:, self._kept]  # a copy
         missing = np.isnan(values)
         filled = self._fill(values, missing, rows)
         if carry_tail:
             self._carry_tails(filled, missing, rows)
         np.copyto(filled, self.statistics_[self._kept], where=np.isnan(filled))
-        result[:, :n_kept] = filled
-        return result
+        # row by row in memory, whatever pandas has made of it
+        return np.ascontiguousarray(np.hstack([filled, indicators], dtype=values.dtype))
 
     def _fill(self, values, missing, rows):
         """Fill within segments by `method`; may write into `values`."""
@@ -369,12 +362,11 @@ def _by_series(rows, bounds):
 
 def _check_not_infinite(values, names):
     infinite = np.isinf(values)
-    if not infinite.any():
-        return
-    row, column = np.argwhere(infinite)[0]
-    name = column if names is None else repr(str(names[column]))
-    raise ValueError(
-        f"Input X contains infinity in row {row}, column {name}; {infinite.sum()} such "
-        f"values in {infinite.any(axis=1).sum()} of {len(values)} rows. Set them to "
-        "NaN to have them filled."
-    )
+    if infinite.any():
+        row, column = np.argwhere(infinite)[0]
+        name = column if names is None else repr(str(names[column]))
+        raise ValueError(
+            f"Input X contains infinity in row {row}, column {name}; {infinite.sum()} "
+            f"such values in {infinite.any(axis=1).sum()} of {len(values)} rows. Set "
+            "them to NaN to have them filled."
+        )

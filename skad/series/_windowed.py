@@ -69,15 +69,15 @@ class WindowedDetector(HeldOutThreshold, ThresholdMixin, MetaDetector):
         "auto" is "window", which has scored better on most sets.
     aggregate : {"mean", "median", "max", "last"}, default="mean"
         How, in terms of errors: "max" is the worst window; "last" the window in which
-        the row stands latest, so that (with ``stride=1``) no later row counts, but for
-        the first window_length - 1 rows of a segment. Take it where the newest row is
-        to be judged: the others average fewer windows there than elsewhere.
+        the row comes latest, so that (with ``stride=1``) no later row counts, except
+        for the first window_length - 1 rows of a segment. Use it to judge the
+        newest row: the others average fewer windows there than elsewhere.
     contamination : "auto" or float, default="auto"
-        Where the threshold lies. "auto": 1 % of the scores of the held-out rows, one of
-        them at least, are below (of all rows if none are held out: of a detector that
-        remembers what it has learnt more new rows are then below). A float in (0, 0.5]:
-        that share of the scores of all rows is. The threshold of the detector inside
-        does not count, nor its own `contamination`.
+        Where the threshold lies. "auto": 1 % of the scores of the held-out rows, at
+        least one, are below (of all rows if none are held out: a detector that
+        remembers what it has learnt then flags more new rows). A float in (0, 0.5]:
+        that share of the scores of all rows is. Threshold and `contamination` of the
+        detector inside do not count.
     normal_label : object, default=None
         Label in `y` of the rows to learn from: windows that hold a row with another
         label are dropped after cutting. None learns from all windows.
@@ -105,23 +105,23 @@ class WindowedDetector(HeldOutThreshold, ThresholdMixin, MetaDetector):
     Notes
     -----
     Windows cross neither series nor gaps: a pandas index tells the time
-    (DatetimeIndex, TimedeltaIndex, numbers) and, as the first levels of a MultiIndex,
-    the series; or `series` of fit and `score_samples` does. A numpy array is one
-    contiguous series. scikit-learn's scorers pass no `series`: use an index in
-    cross-validation. Segments shorter than a window are left out of fit with a warning,
-    and padded in front with their first row, with a warning, when they are scored: to
-    judge new rows, give at least the window_length - 1 rows before them, too. A scaler
-    or imputer before it drops the index, and so the borders, unless the pipeline has
+    (DatetimeIndex, TimedeltaIndex, numbers) and, by the first levels of a MultiIndex,
+    the series; or `series` of the methods does, which scikit-learn's scorers do not
+    pass: use an index in cross-validation. A numpy array is one contiguous series.
+    Segments shorter than a window are left out of fit, and padded in front with their
+    first row when they are scored, both with a warning: to judge new rows, also give
+    the window_length - 1 rows before them. A scaler or imputer before it drops the
+    index, and so the borders, unless the pipeline has
     ``set_output(transform="pandas")``.
 
     A detector with ``early_stopping=True`` validates on the tail of each series:
     `validation_fraction` of its windows, at least 2. The window_length - 1 windows
-    before are dropped, so that no row is shared. If fewer than half of the windows
-    would remain to train on, it trains on all without early stopping, and a warning
-    says so. With ``refit=True`` it is then trained anew on all windows, for as many
-    epochs as were best, and the threshold found on the tails stays. A net in a pipeline
-    inside holds out windows at random, which overlap those it learns: put the pipeline
-    around the `WindowedDetector`.
+    before are dropped, so that no row is shared. If that leaves fewer than half of the
+    windows to train on, it trains on all, without early stopping and with a warning.
+    With ``refit=True`` it is then trained anew on all windows, for as many epochs as
+    were best, and the threshold found on the tails stays. A net in a pipeline inside
+    holds out windows at random, which overlap those it learns: put the pipeline around
+    the `WindowedDetector`.
 
     Detectors of skad gather windows batch by batch from the table. Others get them as
     an array, window_length times the table in fit, and block by block in scoring.

@@ -4,6 +4,7 @@ from numbers import Integral
 from typing import ClassVar, Self
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 
@@ -31,13 +32,9 @@ def windows_view(table, window_length) -> np.ndarray:
     """
     table = np.ascontiguousarray(table)
     n_rows, n_channels = table.shape
-    step = table.strides[0]
-    return np.lib.stride_tricks.as_strided(
-        table,
-        shape=(n_rows - window_length + 1, window_length * n_channels),
-        strides=(step, table.itemsize),
-        writeable=False,
-    )
+    shape = n_rows - window_length + 1, window_length * n_channels
+    strides = table.strides[0], table.itemsize
+    return as_strided(table, shape, strides, writeable=False)
 
 
 def window_starts(bounds, window_length, stride) -> np.ndarray:
@@ -189,14 +186,13 @@ class SlidingWindow(VersionedMixin, TransformerMixin, BaseEstimator):
     The windows are a read-only strided view: they take the memory of the table, not
     window_length times as much. Several series or gaps cost a copy. Later steps of a
     pipeline may copy: all scalers, PCA, IsolationForest (float32) and nearest
-    neighbours do, the detectors of skad do not.
+    neighbours do, the detectors of skad do not, but set their `n_channels` yourself.
 
     A detector with `normal_label` after it only sees the label of the last row: a
-    window with an anomaly in its past counts as normal. `WindowedDetector` drops such
-    windows. A net after it holds out windows at random, which overlap those that it is
-    trained on: it stops late and flags more new rows than it promises.
-    `WindowedDetector` holds out the end of each series. Set `n_channels` yourself on a
-    detector of skad after it.
+    window with an anomaly in its past counts as normal. A net after it holds out
+    windows at random, which overlap those that it is trained on: it stops late and
+    flags more new rows than it promises. `WindowedDetector` drops such windows, and
+    holds out the end of each series.
 
     A scaler before it returns an array without the time index, and so without gaps,
     unless the pipeline has ``set_output(transform="pandas")``.
@@ -261,14 +257,11 @@ class SlidingWindow(VersionedMixin, TransformerMixin, BaseEstimator):
             Row t is the window that ends at row t. Read-only if it is a view.
         """
         check_is_fitted(self)
-        table = validate_data(
-            self, X, reset=False, ensure_all_finite=False, dtype="numeric"
-        )
+        options = {"ensure_all_finite": False, "dtype": "numeric"}
+        table = validate_data(self, X, reset=False, **options)
         bounds = read_rows(X, max_gap=self.max_gap_, learn=False).bounds
-        parts = [
-            windows_view(self._padded(table[first:stop]), self.window_length)
-            for first, stop in bounds
-        ]
+        segments = (self._padded(table[first:stop]) for first, stop in bounds)
+        parts = [windows_view(rows, self.window_length) for rows in segments]
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def _padded(self, rows):
