@@ -67,8 +67,7 @@ def evaluate(
         Whether to add detectors that every other one must beat; see Notes.
     seeds : int or sequence of int, default=5
         Seeds for the runs of random detectors; an int n means 0 to n - 1. Every
-        ``random_state`` inside a detector is set to the seed. Detectors without one
-        run once.
+        ``random_state`` in a detector is set to the seed. Others run once.
     groups_train : array-like of shape (n_train,), default=None
         Patient, machine or the like of each row; groups in two parts cause a warning.
     groups_val : array-like of shape (n_val,), default=None
@@ -90,14 +89,13 @@ def evaluate(
         If two parts share rows (the same memory, the same index labels with the same
         values, or many more equal rows than repeat within the parts), a threshold that
         was set beforehand was found on the test rows, labels are in neither coding or
-        lack a class that `rule` needs, or validation rows and `rule` do not fit
-        together.
+        lack a class that `rule` needs, or validation rows and `rule` do not fit.
 
     Warns
     -----
     UserWarning
-        If parts share groups, windows that share timesteps, or many equal rows under
-        different index labels.
+        If parts share groups, windows that share timesteps, or many equal rows with
+        different labels.
 
     See Also
     --------

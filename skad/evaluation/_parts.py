@@ -17,7 +17,6 @@ from skad.series._rows import read_rows
 # this many in the same order hardly ever do.
 _STRETCH = 20
 
-# Equal values with different labels in the index.
 _RELABELLED = "the same values under other index labels"
 
 # Number of values to hash at once.
@@ -51,9 +50,8 @@ class Part:
         """Distinct groups, or else series; None if neither is known."""
         if self.groups is not None:
             return pd.Index(column_or_1d(self.groups)).unique()
-        index = self.index
-        if isinstance(index, pd.MultiIndex):
-            return index.droplevel(-1).unique()
+        if isinstance(self.index, pd.MultiIndex):
+            return self.index.droplevel(-1).unique()
         return None
 
 
@@ -67,8 +65,7 @@ class Finding(NamedTuple):
 def check_parts(parts, *, is_series) -> list[Finding]:
     """Refuse parts that share rows or labels; find what else connects them.
 
-    Parts come in the order train, val, test. If `is_series`, rows follow each other in
-    time.
+    Parts come in the order train, val, test; rows in that of time, if `is_series`.
     """
     findings = []
     hashes = {part.name: hash_rows(part.X) for part in parts}
@@ -152,10 +149,8 @@ def count_equal(one, other) -> tuple[int, bool]:
     for length in (1, _STRETCH):
         if length > shorter:
             break
-        stretches = [
-            _hash(pd.DataFrame(sliding_window_view(hashes, length)))
-            for hashes in (one, other)
-        ]
+        views = (sliding_window_view(hashes, length) for hashes in (one, other))
+        stretches = [_hash(pd.DataFrame(view)) for view in views]
         is_shared = _is_hash_in(stretches[1], stretches[0])
         n_repeats = sum(len(part) - len(np.unique(part)) for part in stretches)
         n_more = int(is_shared.sum()) - 2 * n_repeats

@@ -20,8 +20,7 @@ _SHARED = """
     y_pred : array-like of shape (n_timestamps,)
         Predictions in either of the two codings.
     beta : float, default=1.0
-        Weight of recall against precision: below 1 precision counts more, above 1
-        recall does. Above 0.
+        Weight of recall, above 0: below 1 precision counts more, above 1 recall does.
     index : array-like of shape (n_timestamps,), default=None
         Times of the rows: dates, durations or numbers; the last level of a MultiIndex,
         whose other levels name the series. If None, the index of `y_true` if it has
@@ -69,9 +68,8 @@ def event_precision_score(
 
     Notes
     -----
-    A single event from the first row to the last overlaps every true one: a detector
-    that flags all rows has precision and recall 1. Report it together with the
-    precision of rows.
+    A detector that flags all rows has precision and recall 1: its single event overlaps
+    every true one. Report it together with the precision of rows.
 
     Examples
     --------

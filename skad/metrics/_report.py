@@ -24,8 +24,7 @@ _FORMAT: dict[str, Any] = {"float_format": "{:.3f}".format, "na_rep": "undefined
 class DetectionReport:
     """What an outlier detector got right and wrong, as plain attributes.
 
-    Made by :func:`detection_report`. It prints as aligned text, and shows as tables in
-    a notebook.
+    Made by :func:`detection_report`. It prints as text, in a notebook as tables.
 
     Attributes
     ----------
@@ -33,35 +32,28 @@ class DetectionReport:
         Number of rows.
     n_normals, n_anomalies : int
         Number of normal rows, and of anomalies.
-    n_detected : int
-        Anomalies predicted to be anomalies (true positives).
-    n_missed : int
-        Anomalies predicted to be normal (false negatives).
-    n_false_alarms : int
-        Normal rows predicted to be anomalies (false positives).
-    n_passed : int
-        Normal rows predicted to be normal (true negatives).
+    n_detected, n_missed : int
+        Anomalies predicted to be anomalies (true positives), or normal (false
+        negatives).
+    n_false_alarms, n_passed : int
+        Normal rows predicted to be anomalies (false positives), or normal (true
+        negatives).
     accuracy_normals : float
         Share of the normal rows predicted to be normal; nan without normal rows.
-    accuracy_anomalies : float
-        Share of the anomalies predicted to be anomalies, the same as `recall`; nan
-        without anomalies.
+    accuracy_anomalies, recall : float
+        Share of the anomalies predicted to be anomalies; nan without anomalies.
     accuracy : float
         Share of all rows with a correct prediction.
     precision : float
-        Share of anomalies among the rows predicted to be anomalies; nan if there are
-        none.
-    recall : float
-        Share of the anomalies predicted to be anomalies; nan without anomalies.
+        Share of anomalies among rows predicted to be anomalies; nan if there are none.
     fbeta : float
         F-beta of the anomalies; nan if there are none and none was predicted.
     beta : float
         Weight of recall against precision in `fbeta`.
     by_class : DataFrame or None
-        One row for each class in `class_labels`, indexed by class, normal classes
-        first, with the columns "kind" ("normal", "anomaly", or "both" if the class
-        holds both), "n" (rows) and "accuracy" (share of them with a correct
-        prediction). None if no class labels were given.
+        One row for each class in `class_labels`, normal classes first, with the columns
+        "kind" ("normal", "anomaly" or "both"), "n" (rows) and "accuracy" (share of them
+        with a correct prediction). None if no class labels were given.
 
     See Also
     --------
@@ -177,8 +169,7 @@ def detection_report(
     -----
     A figure that has nothing to count is nan, shown as "undefined", without a warning:
     precision if no row is predicted to be an anomaly, recall without anomalies, F-beta
-    only if both are the case. If there are anomalies but none was detected, F-beta is
-    0, whatever the precision.
+    only in both cases. F-beta is 0 if there are anomalies but none was detected.
 
     Examples
     --------

@@ -120,8 +120,8 @@ def make_outlier_scorer(
     Returns
     -------
     scorer : callable
-        ``scorer(estimator, X, y)`` returns a float, higher = better. It can be pickled
-        if the metric can.
+        ``scorer(estimator, X, y)`` returns a float, higher = better. It pickles if the
+        metric does.
 
     Raises
     ------

@@ -20,16 +20,14 @@ def clean_table(
     """Turn a raw table into numbers with increasing timestamps.
 
     For tables as read from a file, before they are split: it learns nothing. Values
-    that cannot be read as numbers become missing, text timestamps become a
-    DatetimeIndex, and duplicate rows are dropped. Nothing is filled, sorted or
-    averaged.
+    that are no numbers become missing, text timestamps become a DatetimeIndex, and
+    duplicate rows are dropped. Nothing is filled, sorted or averaged.
 
     Parameters
     ----------
     table : DataFrame of shape (n_rows, n_columns)
         Raw table of one series. A column of numeric labels may stay in, so that it
-        loses the same rows; map labels that are texts first, for instance
-        ``table["label"] == "BROKEN"``.
+        loses the same rows; map texts first, e.g. ``table["label"] == "BROKEN"``.
     timestamp : str or None, default=None
         Column that becomes the index. None: the index of the table holds the times.
 
@@ -62,16 +60,14 @@ def clean_table(
     Notes
     -----
     Rows are dropped if their timestamps and all their values are equal to those of an
-    earlier row; missing values count as equal. Equal values at different times stay:
-    that is what a steady machine measures, and dropping them would tear holes into the
-    series.
+    earlier row; missing values count as equal. Equal values at different times stay: a
+    steady machine measures them, and without them the series would have holes.
 
     Timestamps are read as ISO 8601, or else all in the format of the first;
     ``04/05/2018`` is read month first. If they hold several offsets from UTC, as around
     a change of clocks, the index is in UTC. Numbers stay numbers, as their unit is
-    unknown: for seconds since 1970, give ``pd.to_datetime(seconds, unit="s")``. Clean a
-    file of several series one by one, ``pd.concat({name: clean_table(part) for name,
-    part in parts})``.
+    unknown: for seconds since 1970, give ``pd.to_datetime(seconds, unit="s")``. Clean
+    several series one by one: ``pd.concat({name: clean_table(t) for name, t in ts})``.
 
     Examples
     --------

@@ -56,20 +56,18 @@ def find_events(
 ) -> pd.DataFrame:
     """List the events in a table: ranges of rows that are anomalies.
 
-    Consecutive rows that are labelled as anomalies form an event, which never crosses
-    series or gaps in time.
+    Consecutive rows with the label of anomalies form an event. It never crosses series
+    or gaps in time.
 
     Parameters
     ----------
     scores : array-like of shape (n_timestamps,), default=None
         Scores as `score_samples` or `decision_function` returns them, higher = more
-        normal. If None, minus the sums of `contributions`, which equal
-        `score_samples`.
+        normal. If None, those of `score_samples`: minus the sums of `contributions`.
     contributions : array-like of shape (n_timestamps, n_channels) or \
             (n_windows, window_length, n_channels), default=None
         Parts of the errors as `explain`, the function or a method, returns them, higher
-        = more anomalous. If the rows are windows, the parts of their timesteps are
-        summed.
+        = more anomalous. Those of the timesteps of a window are summed.
     channel_names : list of str, default=None
         Names of the channels. If None, the columns of `contributions` if they have any,
         else channels are counted from 0.

@@ -42,8 +42,7 @@ class TimeSeriesImputer(VersionedMixin, TransformerMixin, BaseEstimator):
     """Fill the missing values of each channel from its neighbours in time.
 
     First by `method`, which never looks across the border of a series or a gap in time;
-    what is still missing then becomes the `fallback` learnt in `fit`. Rows stay as they
-    are, in number and order.
+    what is still missing then becomes the `fallback` learnt in `fit`. All rows stay.
 
     Parameters
     ----------
@@ -57,8 +56,7 @@ class TimeSeriesImputer(VersionedMixin, TransformerMixin, BaseEstimator):
     max_missing : float, default=1.0
         Columns with a larger share of missing values in `fit` are dropped.
     carry_tail : bool, default=False
-        Whether the last values of the training table fill the start of a table that
-        continues it; see Notes.
+        Whether the last values of the training table fill the start of the next table.
     fallback : {"median", "mean"}, float or None, default="median"
         Values that the method leaves missing become the median or the mean of the
         observed training values, or this number. None: they stay missing.
@@ -108,8 +106,7 @@ class TimeSeriesImputer(VersionedMixin, TransformerMixin, BaseEstimator):
     last training segment, separately for each series. Rows already missing at the end
     of the training table count towards `limit`. A table with a time must start after
     the training table, without a gap in between. Without time, every table is taken to
-    continue the training table; for that one use `fit_transform`, which carries
-    nothing.
+    continue it; for the training table use `fit_transform`, which carries nothing.
 
     Examples
     --------
@@ -203,8 +200,8 @@ class TimeSeriesImputer(VersionedMixin, TransformerMixin, BaseEstimator):
         Returns
         -------
         filled : ndarray or DataFrame of shape (n_timestamps, n_features_out)
-            The kept columns without missing values, then the indicators; float32 if
-            the table is, else float64.
+            The kept columns without missing values, then the indicators; float32 if X
+            is, else float64.
 
         Raises
         ------

@@ -74,8 +74,7 @@ class Rows:
     def bounds(self) -> NDArray[np.int64]:
         """First row of each segment, and the row after its last; (n_segments, 2).
 
-        A segment is a stretch of rows of one series without a gap in time. Raises the
-        errors of `check_order`.
+        A segment is a stretch of rows of one series without a gap in time.
         """
         self.check_order()
         is_border = self.begins_series
@@ -114,7 +113,7 @@ class Rows:
         if n_runs != n_series:
             raise ValueError(
                 f"The rows of {n_series} series come in {n_runs} runs; the rows of "
-                f"each must be together. Sort by series, then by time. {_NOT_DRAWN}"
+                f"each must stand together. Sort by series, then by time. {_NOT_DRAWN}"
             )
         steps = self.steps
         if steps is None:

@@ -31,7 +31,7 @@ from skad._validation import (
     with_callbacks,
 )
 from skad.calibration._held_out import HeldOutThreshold
-from skad.series._cover import CoveredSegment, cover_segment
+from skad.series._cover import explain_segment, score_segment
 from skad.series._rows import MaxGap, read_rows
 from skad.series._table_windows import TableWindows, warn_of_short_segments
 from skad.series._windows import any_in_window, check_long_enough, window_starts
@@ -82,8 +82,7 @@ class WindowedDetector(HeldOutThreshold, ThresholdMixin, MetaDetector):
         Label in `y` of the rows to learn from: windows that hold a row with another
         label are dropped after cutting. None learns from all windows.
     max_gap : number or timedelta-like, default=None
-        A longer step in the time index is a border. None: 5 times the median step of
-        the table seen in fit.
+        A longer step in the time index is a border. None: 5 median steps of fit.
 
     Attributes
     ----------
@@ -120,8 +119,7 @@ class WindowedDetector(HeldOutThreshold, ThresholdMixin, MetaDetector):
     windows to train on, it trains on all, without early stopping and with a warning.
     With ``refit=True`` it is then trained anew on all windows, for as many epochs as
     were best, and the threshold found on the tails stays. A net in a pipeline inside
-    holds out windows at random, which overlap those it learns: put the pipeline around
-    the `WindowedDetector`.
+    holds out random windows, which overlap those it learns: put the pipeline around.
 
     Detectors of skad gather windows batch by batch from the table. Others get them as
     an array, window_length times the table in fit, and block by block in scoring.
@@ -381,10 +379,9 @@ class WindowedDetector(HeldOutThreshold, ThresholdMixin, MetaDetector):
             channels, to ``-score_samples(X)``.
         """
         table, bounds = self._fitted_table(X, series)
+        segments = (table[first:stop] for first, stop in bounds)
         with config_context(assume_finite=True):
-            segments = (self._cover(table[first:stop]) for first, stop in bounds)
-            parts = [segment.contributions(self.estimator_) for segment in segments]
-        return np.concatenate(parts)
+            return np.concatenate([explain_segment(s, *self._how) for s in segments])
 
     def _fitted_table(self, X, series) -> tuple[np.ndarray, np.ndarray]:
         """Check a table to score; return it, and the bounds of its segments."""
@@ -396,13 +393,14 @@ class WindowedDetector(HeldOutThreshold, ThresholdMixin, MetaDetector):
         scores = np.empty(len(table))
         with config_context(assume_finite=True):
             for first, stop in bounds:
-                segment = self._cover(table[first:stop])
-                scores[first:stop] = segment.scores(self.estimator_)
+                scores[first:stop] = score_segment(table[first:stop], *self._how)
         return scores
 
-    def _cover(self, rows) -> CoveredSegment:
-        how = self.aggregate, self.level
-        return cover_segment(rows, self.window_length, self.stride, *how)
+    @property
+    def _how(self) -> tuple[Any, int, int, str, str]:
+        """How to score a segment."""
+        windows = self.estimator_, self.window_length, self.stride
+        return *windows, self.aggregate, self.level
 
 
 def _tell_n_channels(detector, n_channels):

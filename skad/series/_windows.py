@@ -90,8 +90,7 @@ def sliding_windows(
     window_length : int
         Number of rows per window.
     stride : int, default=1
-        Rows from one window to the next; a last window always covers the end of each
-        segment.
+        Rows from one window to the next; a last one covers the end of each segment.
     series : array-like of shape (n_timestamps,), default=None
         Series that each row belongs to, in addition to those of the index.
     max_gap : number or timedelta-like, default=None
@@ -151,18 +150,16 @@ def as_slice(positions):
 class SlidingWindow(VersionedMixin, TransformerMixin, BaseEstimator):
     """Transformer that turns row t of a table into the window that ends at t.
 
-    Rows stay aligned with `y`, so that it works in cross-validation, after scalers and
-    before any detector.
+    Rows stay aligned with `y`: it works in cross-validation, before any detector.
 
     Parameters
     ----------
     window_length : int
         Number of rows per window, including row t.
     pad : {"edge", "zero"}, default="edge"
-        What to put before the first row of a series: copies of that row, or zeros.
+        What to put before the first row of a segment: copies of that row, or zeros.
     max_gap : number or timedelta-like, default=None
-        A longer step in the time index is a border, after which windows are padded
-        again. None: 5 times the median step of the table seen in fit.
+        A longer step in the time index is a border. None: 5 median steps of fit.
 
     Attributes
     ----------
