@@ -113,7 +113,7 @@ def _figures(task, scores, is_flagged) -> dict[str, float]:
     if 0 < report.n_anomalies < report.n_samples:
         figures["roc_auc"] = roc_auc_score(task.truth, -scores)
         figures["average_precision"] = average_precision_score(task.truth, -scores)
-    figures["precision"], figures["recall"] = report.precision, report.recall
+    figures |= {"precision": report.precision, "recall": report.recall}
     figures["f1"] = report.fbeta
     if task.rows is not None:
         labels, index = (task.truth, is_flagged), task.rows

@@ -1,6 +1,6 @@
 """A readable report from labels and predictions of an outlier detector."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from numbers import Real
 from typing import Any
 
@@ -85,8 +85,7 @@ class DetectionReport:
             One column for each attribute. ``pd.concat({name: report.to_frame(), ...})``
             makes one table of several detectors.
         """
-        names = [field.name for field in fields(self) if field.name != "by_class"]
-        return pd.DataFrame([{name: getattr(self, name) for name in names}])
+        return pd.DataFrame([vars(self)]).drop(columns="by_class")
 
     def __repr__(self) -> str:
         tables = [t.to_string(index=i, **_FORMAT) for t, i in self._tables()]
@@ -111,11 +110,8 @@ class DetectionReport:
         )
         counts = pd.concat([counts, counts.sum().to_frame("all").T])
         counts.insert(0, "n", counts.sum(axis=1))
-        counts["accuracy"] = (
-            self.accuracy_normals,
-            self.accuracy_anomalies,
-            self.accuracy,
-        )
+        shares = self.accuracy_normals, self.accuracy_anomalies, self.accuracy
+        counts["accuracy"] = shares
         figures = self.to_frame()[["precision", "recall", "fbeta"]]
         figures = figures.rename(columns={"fbeta": f"F{self.beta:g}"})
         tables = [(counts, True), (figures, False)]

@@ -128,11 +128,8 @@ def _fold(ufunc, neutral, rows, errors, stride):
     n_windows = min(n_windows, max(1, _SHIFTS_AT_ONCE // stride))
     width = window_length + (n_windows - 1) * stride
     columns = np.full((n_windows + 1, width), neutral)
-    shifted = as_strided(
-        columns[1:],
-        shape=(n_windows, window_length),
-        strides=(columns.strides[0] + stride * columns.itemsize, columns.itemsize),
-    )
+    strides = columns.strides[0] + stride * columns.itemsize, columns.itemsize
+    shifted = as_strided(columns[1:], (n_windows, window_length), strides)
     for part in gen_batches(len(errors), n_windows):
         count = part.stop - part.start
         covered = rows[part.start * stride :][: window_length + (count - 1) * stride]
@@ -167,11 +164,8 @@ def _timestep_medians(score_block, starts, window_length, n_rows, block):
         for at, count in _by_count(first, stop):
             if count == window_length:  # stride 1: diagonals, without index arrays
                 down, right = errors.strides
-                values = as_strided(
-                    errors[first[at[0]] - kept :, -1:],
-                    shape=(len(at), count),
-                    strides=(down, down - right),
-                )
+                last_steps = errors[first[at[0]] - kept :, -1:]
+                values = as_strided(last_steps, (len(at), count), (down, down - right))
             else:
                 windows = _windows(first[at], count)
                 steps = done + at[:, None] - starts[windows]
