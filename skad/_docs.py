@@ -30,27 +30,28 @@ def inherit_sections(cls, base) -> None:
         inherited = _entries(shared[title])
         merged = own | {n: e for n, e in inherited.items() if n not in own}
         sections[title] = "\n".join(_with_default(e, n, cls) for n, e in merged.items())
-    first = ("", "Parameters", "Attributes")
-    titles = [*first, *(title for title in sections if title not in first)]
-    cls.__doc__ = "\n\n".join(_section(title, sections[title]) for title in titles)
+    _rewrite(cls, sections)
 
 
 def add_parameters(shared: str) -> Callable[[F], F]:
     """Decorate a function: add shared entries to the parameters in its docstring.
 
-    An entry that the function writes itself stays as it is.
+    An entry that the function writes itself stays as it is. Sections with a title in
+    the shared text, such as "Raises", come before what the function writes there.
     """
+    titled = _sections(shared)
+    described = _entries(titled.pop(""))
 
     def decorate(function):
         if function.__doc__:
-            sections = {"": "", "Parameters": ""} | _sections(function.__doc__)
-            entries = _entries(cleandoc(shared)) | _entries(sections["Parameters"])
-            parameters = list(signature(function).parameters)
+            sections = _sections(function.__doc__)
+            entries = described | _entries(sections.get("Parameters", ""))
             places = {_first_name(names): entry for names, entry in entries.items()}
-            kept = [places[name] for name in parameters if name in places]
+            kept = [places[n] for n in signature(function).parameters if n in places]
             sections["Parameters"] = "\n".join(kept)
-            bodies = (_section(title, body) for title, body in sections.items())
-            function.__doc__ = "\n\n".join(bodies)
+            for title, body in titled.items():
+                sections[title] = f"{body}\n{sections.get(title, '')}".strip()
+            _rewrite(function, sections)
         return function
 
     return decorate
@@ -61,14 +62,19 @@ def add_entries(**shared: str) -> Callable[[F], F]:
 
     def decorate(thing):
         if thing.__doc__:
-            sections = dict.fromkeys(_FIRST, "") | _sections(thing.__doc__)
+            sections = _sections(thing.__doc__)
             for title, text in shared.items():
-                sections[title] = f"{sections[title]}\n{cleandoc(text)}".strip()
-            bodies = (_section(*section) for section in sections.items() if section[1])
-            thing.__doc__ = "\n\n".join(bodies)
+                sections[title] = f"{sections.get(title, '')}\n{cleandoc(text)}".strip()
+            _rewrite(thing, sections)
         return thing
 
     return decorate
+
+
+def _rewrite(thing, sections) -> None:
+    ordered = dict.fromkeys(_FIRST, "") | sections
+    bodies = [_section(title, body) for title, body in ordered.items() if body]
+    thing.__doc__ = "\n\n".join(bodies)
 
 
 def _sections(doc) -> dict[str, str]:

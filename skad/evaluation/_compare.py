@@ -8,8 +8,8 @@ from numpy.typing import ArrayLike
 from sklearn.base import clone
 
 from skad._nesting import core_of
-from skad._validation import check_outlier_labels, num_samples, warn
-from skad.evaluation._parts import Finding, Part, check_parts
+from skad._validation import HasMethods, check_outlier_labels, num_samples, warn
+from skad.evaluation._parts import Part, check_parts
 from skad.evaluation._protocol import describe, find_doubts, find_windows
 from skad.evaluation._references import REFERENCES
 from skad.evaluation._report import FIGURES, EvaluationReport
@@ -17,8 +17,6 @@ from skad.evaluation._runs import Task, run_all
 from skad.series._rows import Rows, index_of, read_index
 from skad.thresholds._labelled import FBetaThreshold
 from skad.thresholds._rule import needs_labels
-
-__all__ = ["evaluate"]
 
 
 def evaluate(
@@ -41,7 +39,7 @@ def evaluate(
 
     Each detector is cloned, fitted on the training part, given a threshold by `rule` on
     the validation part, and judged on the test part, once for each seed if it is
-    random. The test part is only scored. The report says how all this was done.
+    random. The test part is only scored.
 
     Parameters
     ----------
@@ -69,8 +67,7 @@ def evaluate(
         Whether to add detectors that every other one must beat; see Notes.
     seeds : int or sequence of int, default=5
         Seeds for the runs of random detectors; an int n means 0 to n - 1. Every
-        ``random_state`` inside a detector is set to the seed. Detectors without one
-        run once.
+        ``random_state`` in a detector is set to the seed. Others run once.
     groups_train : array-like of shape (n_train,), default=None
         Patient, machine or the like of each row; groups in two parts cause a warning.
     groups_val : array-like of shape (n_val,), default=None
@@ -81,25 +78,24 @@ def evaluate(
     Returns
     -------
     report : EvaluationReport
-        It prints as a table with its protocol; ``report.table`` is a DataFrame of the
-        means and standard deviations, ``report.runs`` one of the single runs,
-        ``report.protocol`` a tuple of str; ``report.detectors`` holds the detectors
-        fitted with the first seed, with their thresholds.
+        It prints as a table, and how the figures were obtained. ``report.table`` is a
+        DataFrame of means and standard deviations, ``report.runs`` one of single runs,
+        ``report.protocol`` a tuple of str, ``report.detectors`` the detectors fitted
+        with the first seed, with their thresholds.
 
     Raises
     ------
     ValueError
-        If two parts share rows: the same memory, the same index labels with the same
-        values, or many more equal rows than repeat within the parts. If a threshold
-        that was set beforehand was found on the test rows. If labels are in neither
-        coding, or lack a class that `rule` needs; if validation rows and `rule` do not
-        fit together.
+        If two parts share rows (the same memory, the same index labels with the same
+        values, or many more equal rows than repeat within the parts), a threshold that
+        was set beforehand was found on the test rows, labels are in neither coding or
+        lack a class that `rule` needs, or validation rows and `rule` do not fit.
 
     Warns
     -----
     UserWarning
-        If parts share groups, windows that share timesteps, or many equal rows under
-        different index labels.
+        If parts share groups, windows that share timesteps, or many equal rows with
+        different labels.
 
     See Also
     --------
@@ -120,18 +116,15 @@ def evaluate(
     - "flag all": every row predicted to be an anomaly. Its F1 is high if anomalies are
       common, and its event F1 is 1, as it finds every event.
 
-    Rows are points of a series if a detector cuts windows from them (`WindowedDetector`
-    or `SlidingWindow`), or their index holds times in ascending order. Only then are
-    events and delays reported.
+    Events and delays are reported only if rows are points of a series: a detector cuts
+    windows from them (`WindowedDetector` or `SlidingWindow`), or their index holds
+    times in ascending order. Figures that cannot be computed are nan, and the protocol
+    says why: the area under the curve if all test rows are of one class, precision if
+    nothing was flagged. A mean over seeds leaves out nan.
 
-    Figures that cannot be computed are nan, and the protocol says why: the area under
-    the curve if all test rows are of one class, precision if nothing was flagged. A
-    mean over seeds leaves out nan.
-
-    What it cannot detect: parameters, or a rounded threshold, chosen with the test
-    labels in view; a frozen detector that was fitted on test rows; the same rows scaled
-    differently, or windows that overlap but were copied; and evaluating many times and
-    keeping the best.
+    It cannot detect parameters, or a rounded threshold, chosen with the test labels in
+    view; a frozen detector that was fitted on test rows; the same rows scaled
+    differently, or copies of windows that overlap; nor the best of many evaluations.
 
     Examples
     --------
@@ -164,29 +157,19 @@ def evaluate(
         truth=check_outlier_labels(y_test, name="y_test"),
         rows=_read_points(detectors, X_test, y_test),
     )
-    findings = _check_parts(task)
-    runs, fitted = run_all(detectors, task, seeds, references=references)
-    protocol = [
-        *describe(task, detectors, seeds, references=references),
-        *find_doubts(task, runs),
-        *(finding.text for finding in findings),
-    ]
-    return EvaluationReport(
-        table=_summarize(runs, detectors),
-        runs=runs,
-        protocol=tuple(protocol),
-        detectors=fitted,
-    )
-
-
-def _check_parts(task) -> list[Finding]:
-    """Refuse parts that share rows, and warn of what else connects them."""
     parts = [part for part in (task.train, task.val, task.test) if part is not None]
     findings = check_parts(parts, is_series=task.rows is not None)
     for finding in findings:
         if finding.is_warning:
             warn(finding.text)
-    return findings
+    runs, fitted = run_all(detectors, task, seeds, references=references)
+    protocol = (
+        *describe(task, detectors, seeds, references=references),
+        *find_doubts(task, runs),
+        *(finding.text for finding in findings),
+    )
+    table = _summarize(runs, detectors)
+    return EvaluationReport(table=table, runs=runs, protocol=protocol, detectors=fitted)
 
 
 def _check_seeds(seeds) -> list[int]:
@@ -209,10 +192,9 @@ def _check_detectors(detectors, references) -> dict[str, Any]:
     named = dict(detectors) if is_dict else {"detectors": detectors}
     if not named:
         raise ValueError("detectors is empty; give at least one.")
+    needed = HasMethods(["fit", "score_samples", "get_params"])
     for name, detector in named.items():
-        needed = ("fit", "score_samples", "get_params")
-        is_class = isinstance(detector, type)
-        if is_class or not all(hasattr(detector, method) for method in needed):
+        if isinstance(detector, type) or not needed.is_satisfied_by(detector):
             raise TypeError(
                 f"{name!r} is {detector!r}; expected an outlier detector with fit, "
                 "score_samples and get_params."
@@ -220,13 +202,11 @@ def _check_detectors(detectors, references) -> dict[str, Any]:
     # Unfitted: what was fitted before, such as a search, has other layers.
     named = {name: clone(detector) for name, detector in named.items()}
     if not is_dict:
-        (detector,) = named.values()
-        return {type(core_of(detector)).__name__: detector}
-    taken = [name for name in named if name in REFERENCES]
+        return {type(core_of(d)).__name__: d for d in named.values()}
+    taken = ", ".join(repr(name) for name in named if name in REFERENCES)
     if references and taken:
         raise ValueError(
-            f"{', '.join(map(repr, taken))} of detectors is the name of a reference; "
-            "use another name."
+            f"{taken} of detectors is the name of a reference; use another name."
         )
     return named
 
@@ -248,22 +228,20 @@ def _check_rule(rule, X_val, y_val):
             "that needs no labels, such as ConformalThreshold()."
         )
     rule = FBetaThreshold() if rule is None else rule
-    if y_val is None and needs_labels(rule):
+    if y_val is not None:
+        check_outlier_labels(y_val, both_classes=needs_labels(rule), name="y_val")
+    elif needs_labels(rule):
         raise ValueError(
             f"{type(rule).__name__} needs labels: pass y_val with X_val, or a rule "
             "that needs no labels, such as ConformalThreshold()."
         )
-    if y_val is not None:
-        check_outlier_labels(y_val, both_classes=needs_labels(rule), name="y_val")
     return rule
 
 
 def _read_points(detectors, X, y) -> Rows | None:
     """Read series and times of rows; None if they are not points of a series."""
     index = index_of(X, y)
-    if not _is_series(detectors, index):
-        return None
-    return read_index(index, num_samples(X))
+    return read_index(index, num_samples(X)) if _is_series(detectors, index) else None
 
 
 def _is_series(detectors, index) -> bool:

@@ -17,7 +17,6 @@ from skad.series._rows import read_rows
 # this many in the same order hardly ever do.
 _STRETCH = 20
 
-# Equal values with different labels in the index.
 _RELABELLED = "the same values under other index labels"
 
 # Number of values to hash at once.
@@ -26,24 +25,12 @@ _VALUES_AT_ONCE = 2**22
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """Rows with one role.
+    """Rows with one role, as given."""
 
-    Attributes
-    ----------
-    name : {"train", "val", "test"}
-        The role.
-    X : array-like of shape (n_rows, ...)
-        The rows as given.
-    y : array-like of shape (n_rows,) or None
-        Their labels as given.
-    groups : array-like of shape (n_rows,) or None
-        Patient, machine or series of each row.
-    """
-
-    name: str
-    X: Any
-    y: Any = None
-    groups: Any = None
+    name: str  # "train", "val" or "test"
+    X: Any  # (n_rows, ...)
+    y: Any = None  # labels of the rows
+    groups: Any = None  # patient, machine or series of each row
 
     def __post_init__(self):
         check_consistent_length(self.X, self.y, self.groups)
@@ -63,9 +50,8 @@ class Part:
         """Distinct groups, or else series; None if neither is known."""
         if self.groups is not None:
             return pd.Index(column_or_1d(self.groups)).unique()
-        index = self.index
-        if isinstance(index, pd.MultiIndex):
-            return index.droplevel(-1).unique()
+        if isinstance(self.index, pd.MultiIndex):
+            return self.index.droplevel(-1).unique()
         return None
 
 
@@ -77,24 +63,9 @@ class Finding(NamedTuple):
 
 
 def check_parts(parts, *, is_series) -> list[Finding]:
-    """Refuse parts that share rows; find what else connects them.
+    """Refuse parts that share rows or labels; find what else connects them.
 
-    Parameters
-    ----------
-    parts : list of Part
-        In the order train, val, test.
-    is_series : bool
-        Whether the rows follow each other in time.
-
-    Returns
-    -------
-    findings : list of Finding
-        Reasons to doubt the figures.
-
-    Raises
-    ------
-    ValueError
-        If two parts share rows or labels.
+    Parts come in the order train, val, test; rows in that of time, if `is_series`.
     """
     findings = []
     hashes = {part.name: hash_rows(part.X) for part in parts}
@@ -111,7 +82,11 @@ def _check_pair(one, other, hashes) -> list[Finding]:
     """Refuse two parts that share rows; a few equal ones are only a finding."""
     n_shared, how, is_many = _find_shared_rows(one, other, hashes)
     if not n_shared:
-        _check_labels(one, other)
+        if _same_memory(one.y, other.y).any():  # one of the two was mixed up
+            raise ValueError(
+                f"y_{one.name} and y_{other.name} share memory: they are the same "
+                "labels. Give each part its own rows and labels."
+            )
         return []
     where = f"{n_shared} of {len(other)} rows of X_{other.name} are in X_{one.name} too"
     if is_many and how != _RELABELLED:
@@ -121,15 +96,6 @@ def _check_pair(one, other, hashes) -> list[Finding]:
             "different rows have equal values, give each row its own index label."
         )
     return [Finding(f"{where} ({how}).", is_many)]
-
-
-def _check_labels(one, other) -> None:
-    """Refuse different rows with the same labels: one of the two was mixed up."""
-    if _same_memory(one.y, other.y).any():
-        raise ValueError(
-            f"y_{one.name} and y_{other.name} share memory: they are the same labels. "
-            "Give each part its own rows and labels."
-        )
 
 
 def _find_shared_rows(one, other, hashes) -> tuple[int, str, bool]:
@@ -155,12 +121,10 @@ def _find_shared_rows(one, other, hashes) -> tuple[int, str, bool]:
 
 def _have_like_labels(one, other) -> bool:
     """Whether the indexes of two parts have the same kind of labels."""
-    if one.index is None or other.index is None:
+    a, b = one.index, other.index
+    if a is None or b is None or a.nlevels != b.nlevels:
         return False
-    levels = [
-        (p.index.nlevels, p.index.get_level_values(-1).dtype) for p in (one, other)
-    ]
-    return levels[0] == levels[1]
+    return a.get_level_values(-1).dtype == b.get_level_values(-1).dtype
 
 
 def _hash_pairs(index, hashes) -> np.ndarray:
@@ -172,15 +136,11 @@ def _hash_pairs(index, hashes) -> np.ndarray:
 def count_equal(one, other) -> tuple[int, bool]:
     """Count the rows of `other` that are also in `one`, and say whether they are many.
 
-    Values that repeat within the parts may be in both by chance: with draws from one
-    distribution there are on average no more equal pairs between two parts than within
-    them. Up to twice as many as repeat count as none, and up to a hundredth of the rows
-    is not many. Rows are compared one by one, and as stretches, which repeat less.
-
-    Parameters
-    ----------
-    one, other : ndarray of shape (n_rows,)
-        Hashes of the rows of two parts.
+    The rows of two parts come as hashes. Values that repeat within the parts may be in
+    both by chance: with draws from one distribution there are on average no more equal
+    pairs between two parts than within them. Up to twice as many as repeat count as
+    none, and up to a hundredth of the rows is not many. Rows are compared one by one,
+    and as stretches, which repeat less.
     """
     if np.array_equal(one, other):
         return len(other), True
@@ -189,7 +149,8 @@ def count_equal(one, other) -> tuple[int, bool]:
     for length in (1, _STRETCH):
         if length > shorter:
             break
-        stretches = [_hash_stretches(hashes, length) for hashes in (one, other)]
+        views = (sliding_window_view(hashes, length) for hashes in (one, other))
+        stretches = [_hash(pd.DataFrame(view)) for view in views]
         is_shared = _is_hash_in(stretches[1], stretches[0])
         n_repeats = sum(len(part) - len(np.unique(part)) for part in stretches)
         n_more = int(is_shared.sum()) - 2 * n_repeats
@@ -200,10 +161,6 @@ def count_equal(one, other) -> tuple[int, bool]:
     return n_found, is_many
 
 
-def _hash_stretches(hashes, length) -> np.ndarray:
-    return _hash(pd.DataFrame(sliding_window_view(hashes, length)))
-
-
 def hash_rows(X) -> np.ndarray:
     """Hash each row by its values, in arrays and tables alike; numbers as float64."""
     is_frame = isinstance(X, pd.DataFrame)
@@ -211,8 +168,7 @@ def hash_rows(X) -> np.ndarray:
     width = max(1, int(np.prod(X.shape[1:])))
     hashes = []
     for block in gen_batches(len(X), max(1, _VALUES_AT_ONCE // width)):
-        rows = X.iloc[block] if is_frame else X[block].reshape(-1, width)
-        rows = pd.DataFrame(rows)
+        rows = X.iloc[block] if is_frame else pd.DataFrame(X[block].reshape(-1, width))
         is_number = rows.select_dtypes("number").shape == rows.shape
         hashes.append(_hash(rows.astype(np.float64) if is_number else rows))
     return np.concatenate(hashes)
@@ -256,13 +212,11 @@ def _find_overlapping_windows(one, other) -> list[Finding]:
     before = begins[np.maximum(place - 1, 0)]
     distance = np.minimum(np.abs(after - others), np.abs(others - before))
     n_overlapping = int((distance < high - low).sum())
-    if not n_overlapping:
-        return []
     text = (
         f"{n_overlapping} of {len(other)} windows of X_{other.name} share timesteps "
         f"with windows of X_{one.name}; split the table first, then cut windows."
     )
-    return [Finding(text, True)]
+    return [Finding(text, True)] if n_overlapping else []
 
 
 def _find_shared_groups(one, other) -> list[Finding]:
@@ -271,15 +225,13 @@ def _find_shared_groups(one, other) -> list[Finding]:
     if names[0] is None or names[1] is None:
         return []
     n_shared = int(names[1].isin(names[0]).sum())
-    if not n_shared:
-        return []
     kind = "series" if other.groups is None else "groups"
     text = (
         f"{n_shared} of {len(names[1])} {kind} of X_{other.name} are in X_{one.name}, "
         f"too: the figures do not show how detectors do on new {kind}."
     )
     # series are often cut in time on purpose; groups are given to be kept apart
-    return [Finding(text, kind == "groups")]
+    return [Finding(text, kind == "groups")] if n_shared else []
 
 
 def _find_seams(one, other) -> list[Finding]:
@@ -293,11 +245,9 @@ def _find_seams(one, other) -> list[Finding]:
     rows = read_rows(index[order])
     is_other = order >= len(one)
     n_seams = int((np.diff(is_other) & (np.diff(rows.segments) == 0)).sum())
-    if not n_seams:
-        return []
     text = (
         f"X_{one.name} and X_{other.name} border on each other in time "
         f"{'once' if n_seams == 1 else f'{n_seams} times'}: rows on both sides of a "
         "border are alike."
     )
-    return [Finding(text, False)]
+    return [Finding(text, False)] if n_seams else []

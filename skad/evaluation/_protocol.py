@@ -68,11 +68,12 @@ def _describe_threshold(task) -> str:
 
 
 def _describe_rows(detectors, *, is_series) -> str:
+    if not is_series:  # then no detector cuts windows
+        return "each by itself, no order in time"
     lengths = {name: find_windows(detector) for name, detector in detectors.items()}
-    text = "points of a series" if is_series else "each by itself, no order in time"
     windows = [f"{name!r} by windows of {n} rows" for name, n in lengths.items() if n]
     alone = [f"{name!r} row by row" for name, n in lengths.items() if n is None]
-    return ", ".join([text, *windows, *(alone if is_series else [])])
+    return ", ".join(["points of a series", *windows, *alone])
 
 
 def _describe_seeds(seeds) -> str:
@@ -113,13 +114,12 @@ def find_doubts(task, runs) -> list[str]:
         )
     if task.rule is not None and not needs_labels(task.rule):
         doubts += _find_blindness(task)
-    is_silent = runs["precision"].isna()
-    for name, n_silent in is_silent.groupby(runs["detector"], sort=False).sum().items():
-        n_runs = int((runs["detector"] == name).sum())
-        if n_silent:
+    for name, precisions in runs.groupby("detector", sort=False)["precision"]:
+        if n_silent := int(precisions.isna().sum()):
+            of_runs = f"{n_silent} of {_count(len(precisions), 'run')}"
             doubts.append(
-                f"{name!r} flagged nothing in {n_silent} of {_count(n_runs, 'run')}: "
-                "precision is undefined there (nan), and the mean is over the others."
+                f"{name!r} flagged nothing in {of_runs}: precision is undefined there "
+                "(nan), and the mean is over the others."
             )
     return doubts
 
@@ -130,15 +130,11 @@ def _find_blindness(task) -> list[str]:
     rule = type(task.rule).__name__
     if is_anomaly is None:
         return [f"{rule} took all validation rows for normal; no labels confirm it."]
-    if not is_anomaly.any():
-        return []
-    return [
-        f"{rule} reads no labels: it took {_count(int(is_anomaly.sum()), 'anomaly')} "
-        "among the validation rows for normal."
-    ]
+    n = _count(int(is_anomaly.sum()), "anomaly")
+    text = f"{rule} reads no labels: it took {n} among the validation rows for normal."
+    return [text] if is_anomaly.any() else []
 
 
 def _count(n, noun) -> str:
-    if n == 1:
-        return f"1 {noun}"
-    return f"{n} {noun[:-1]}ies" if noun.endswith("y") else f"{n} {noun}s"
+    plural = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+    return f"{n} {noun if n == 1 else plural}"

@@ -90,15 +90,10 @@ def replace_core(estimator, core) -> Any:
     if isinstance(estimator, Pipeline):
         return clone(estimator).set_params(**{estimator.steps[-1][0]: inner})
     if isinstance(estimator, WindowedDetector):
-        params = {"estimator": inner}
-        if not hasattr(inner, "score_timesteps"):
-            params["level"] = "auto"
-        return clone(estimator).set_params(**params)
-    if isinstance(estimator, TunedThresholdDetector) and _splits(estimator):
+        level = estimator.level if hasattr(inner, "score_timesteps") else "auto"
+        return clone(estimator).set_params(estimator=inner, level=level)
+    # whether validation rows are taken from the training part itself
+    splits = getattr(estimator, "cv", None) not in (None, "prefit")
+    if isinstance(estimator, TunedThresholdDetector) and splits:
         return clone(estimator).set_params(estimator=inner)
     return inner
-
-
-def _splits(tuner) -> bool:
-    """Whether the tuner takes validation rows from the training part itself."""
-    return tuner.cv is not None and tuner.cv != "prefit"

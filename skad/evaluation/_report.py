@@ -7,8 +7,6 @@ from typing import Any
 
 import pandas as pd
 
-__all__ = ["EvaluationReport"]
-
 # figure: (heading, format)
 FIGURES = {
     "roc_auc": ("ROC-AUC", ".3f"),
@@ -69,10 +67,9 @@ class EvaluationReport:
         if len(own) < len(self.table):
             n_lines = len(own) + int((own["n_runs"] > 1).sum())
             lines.insert(1 + n_lines, "references")
-        protocol = [
-            fill(f"- {line}", 88, subsequent_indent="  ") for line in self.protocol
-        ]
-        return "\n".join([self._title(), "", *lines, "", "Protocol", *protocol])
+        lines += ["", "Protocol"]
+        lines += [fill(f"- {x}", 88, subsequent_indent="  ") for x in self.protocol]
+        return "\n".join([self._title(), "", *lines])
 
     def _repr_html_(self) -> str:
         items = "".join(f"<li>{escape(line)}</li>" for line in self.protocol)
@@ -82,20 +79,17 @@ class EvaluationReport:
     def _title(self) -> str:
         n_references = int(self.table["is_reference"].sum())
         n_detectors = len(self.table) - n_references
-        detectors = "detector" if n_detectors == 1 else "detectors"
-        return f"Evaluation: {n_detectors} {detectors}, {n_references} references"
+        s = "" if n_detectors == 1 else "s"
+        return f"Evaluation: {n_detectors} detector{s}, {n_references} references"
 
     def _cells(self) -> pd.DataFrame:
         """Return the table as text: means, and below them the spread over seeds."""
-        shown = [name for name in FIGURES if name in self.table]
-        rows = []
+        shown = {name: FIGURES[name] for name in FIGURES if name in self.table}
+        names, cells = [], []
         for name, row in self.table.iterrows():
-            rows.append((name, [f"{row[f]:{FIGURES[f][1]}}" for f in shown]))
+            names.append(name)
+            cells.append([f"{row[f]:{shown[f][1]}}" for f in shown])
             if row["n_runs"] > 1:
-                spread = [f"{row[f + '_std']:{FIGURES[f][1]}}" for f in shown]
-                rows.append(("  ±", spread))
-        return pd.DataFrame(
-            [cells for _, cells in rows],
-            index=[name for name, _ in rows],
-            columns=[FIGURES[f][0] for f in shown],
-        )
+                names.append("  ±")
+                cells.append([f"{row[f + '_std']:{shown[f][1]}}" for f in shown])
+        return pd.DataFrame(cells, names, [heading for heading, _ in shown.values()])

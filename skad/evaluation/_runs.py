@@ -28,26 +28,14 @@ from skad.thresholds._tuned import TunedThresholdDetector
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """What every detector is given.
-
-    Attributes
-    ----------
-    train, val, test : Part
-        The parts; `val` is None if detectors keep their own thresholds.
-    rule : rule object or None
-        Finds the threshold.
-    truth : ndarray of shape (n_test,), dtype bool
-        Whether the rows of the test part are anomalies.
-    rows : Rows or None
-        Series and times of the test part; None if its rows are not points of a series.
-    """
+    """What every detector is given."""
 
     train: Part
-    val: Part | None
+    val: Part | None  # None if detectors keep their own thresholds
     test: Part
-    rule: Any
-    truth: np.ndarray
-    rows: Rows | None
+    rule: Any  # finds the threshold
+    truth: np.ndarray  # whether the rows of the test part are anomalies
+    rows: Rows | None  # those of the test part, if they are points of a series
 
 
 def run_all(detectors, task, seeds, *, references) -> tuple[pd.DataFrame, dict]:
@@ -69,21 +57,19 @@ def run_all(detectors, task, seeds, *, references) -> tuple[pd.DataFrame, dict]:
 
 def _for_references(task, core) -> Task:
     """Give references the rows that a detector learns from, flattened to 2-D."""
-    parts = {}
-    for name in ("train", "val", "test"):
-        part = getattr(task, name)
-        if part is not None and np.ndim(part.X) > 2:
-            X = np.asarray(part.X)
-            part = replace(part, X=X.reshape(len(X), -1))
-        parts[name] = part
+    train, val, test = map(_flatten, (task.train, task.val, task.test))
     normal_label = core.get_params(deep=False).get("normal_label")
     if normal_label is not None:
-        train = parts["train"]
         rows = np.flatnonzero(np.asarray(train.y) == normal_label)
-        parts["train"] = Part(
-            "train", safe_indexing(train.X, rows), safe_indexing(train.y, rows)
-        )
-    return replace(task, **parts)
+        X, y = safe_indexing(train.X, rows), safe_indexing(train.y, rows)
+        train = Part("train", X, y)
+    return replace(task, train=train, val=val, test=test)
+
+
+def _flatten(part):
+    if part is None or np.ndim(part.X) <= 2:
+        return part
+    return replace(part, X=np.reshape(part.X, (len(part), -1)))
 
 
 def _run(name, detector, task, seeds, runs):
@@ -123,16 +109,12 @@ def _judge(detector, task) -> tuple[Any, dict[str, float]]:
 def _figures(task, scores, is_flagged) -> dict[str, float]:
     """Compute the figures of one run; undefined ones are nan."""
     report = detection_report(task.truth, is_flagged)
-    has_both = 0 < report.n_anomalies < report.n_samples
-    figures = {
-        "roc_auc": roc_auc_score(task.truth, -scores) if has_both else np.nan,
-        "average_precision": (
-            average_precision_score(task.truth, -scores) if has_both else np.nan
-        ),
-        "precision": report.precision,
-        "recall": report.recall,
-        "f1": report.fbeta,
-    }
+    figures: dict[str, Any] = {"roc_auc": np.nan, "average_precision": np.nan}
+    if 0 < report.n_anomalies < report.n_samples:
+        figures["roc_auc"] = roc_auc_score(task.truth, -scores)
+        figures["average_precision"] = average_precision_score(task.truth, -scores)
+    figures |= {"precision": report.precision, "recall": report.recall}
+    figures["f1"] = report.fbeta
     if task.rows is not None:
         labels, index = (task.truth, is_flagged), task.rows
         figures["event_f1"] = event_fbeta_score(*labels, index=index)
@@ -145,21 +127,14 @@ def _figures(task, scores, is_flagged) -> dict[str, float]:
 
 def _brings_threshold(detector) -> bool:
     """Whether the threshold was set beforehand, not in fit."""
-    return any(
-        isinstance(layer, FixedThresholdDetector | FrozenEstimator)
-        for layer in layers(detector)
-    )
+    beforehand = FixedThresholdDetector | FrozenEstimator
+    return any(isinstance(layer, beforehand) for layer in layers(detector))
 
 
 def _check_threshold(threshold, scores) -> None:
     """Refuse a threshold that lies exactly halfway between two test scores.
 
     Rules place thresholds halfway between two of the scores that they are fitted on.
-
-    Raises
-    ------
-    ValueError
-        If the threshold was found on these scores.
     """
     distinct = np.unique(scores)
     place = np.searchsorted(distinct, threshold)

@@ -10,17 +10,8 @@ from sklearn.metrics import fbeta_score
 
 from skad._docs import add_parameters
 from skad._validation import check_consistent_length, check_outlier_labels
-from skad.series._events import find_ranges
+from skad.series._events import find_ranges, in_ranges
 from skad.series._rows import MaxGap, Rows, index_of, read_index
-
-__all__ = [
-    "detection_delay",
-    "event_fbeta_score",
-    "event_precision_score",
-    "event_recall_score",
-    "false_alarms_per_day",
-    "point_adjusted_fbeta_score",
-]
 
 _SHARED = """
     y_true : array-like of shape (n_timestamps,)
@@ -28,12 +19,21 @@ _SHARED = """
         (anomaly). Ones alone are read as normal.
     y_pred : array-like of shape (n_timestamps,)
         Predictions in either of the two codings.
+    beta : float, default=1.0
+        Weight of recall, above 0: below 1 precision counts more, above 1 recall does.
     index : array-like of shape (n_timestamps,), default=None
         Times of the rows: dates, durations or numbers; the last level of a MultiIndex,
         whose other levels name the series. If None, the index of `y_true` if it has
         one. Events cross neither series nor gaps in time.
     max_gap : number or timedelta-like, default=None
         A longer step in the time index is a gap. None: 5 times the median step.
+
+    Raises
+    ------
+    ValueError
+        If labels or predictions are in neither coding, there are no rows, lengths
+        differ, the times of a series are missing, doubled or out of order, or another
+        parameter is not as described above.
 """
 
 
@@ -61,12 +61,6 @@ def event_precision_score(
     precision : float
         In [0, 1], higher = better.
 
-    Raises
-    ------
-    ValueError
-        If labels or predictions are in neither coding, there are no rows, lengths
-        differ, or the times of a series are missing, doubled or out of order.
-
     See Also
     --------
     false_alarms_per_day : How often false alarms occur.
@@ -74,9 +68,8 @@ def event_precision_score(
 
     Notes
     -----
-    A single event from the first row to the last overlaps every true one: a detector
-    that flags all rows has precision and recall 1. Report it together with the
-    precision of rows.
+    A detector that flags all rows has precision and recall 1: its single event overlaps
+    every true one. Report it together with the precision of rows.
 
     Examples
     --------
@@ -87,7 +80,7 @@ def event_precision_score(
     0.5
     """
     truth, judged, rows = _read(y_true, y_pred, index, max_gap)
-    return _share_with_any(judged, truth, rows.segments, zero_division)
+    return _share_with_any(judged, truth, rows, zero_division)
 
 
 @add_parameters(_SHARED)
@@ -114,12 +107,6 @@ def event_recall_score(
     recall : float
         In [0, 1], higher = better.
 
-    Raises
-    ------
-    ValueError
-        If labels or predictions are in neither coding, there are no rows, lengths
-        differ, or the times of a series are missing, doubled or out of order.
-
     See Also
     --------
     detection_delay : How late events were detected.
@@ -134,7 +121,7 @@ def event_recall_score(
     0.5
     """
     truth, judged, rows = _read(y_true, y_pred, index, max_gap)
-    return _share_with_any(truth, judged, rows.segments, zero_division)
+    return _share_with_any(truth, judged, rows, zero_division)
 
 
 @add_parameters(_SHARED)
@@ -151,9 +138,6 @@ def event_fbeta_score(
 
     Parameters
     ----------
-    beta : float, default=1.0
-        Weight of recall against precision: below 1 precision counts more, above 1
-        recall does. Above 0.
     zero_division : float, default=np.nan
         What to return if there is no true event and none was predicted. If only one of
         the two holds, F-beta is 0.
@@ -162,13 +146,6 @@ def event_fbeta_score(
     -------
     fbeta : float
         In [0, 1], higher = better.
-
-    Raises
-    ------
-    ValueError
-        If labels or predictions are in neither coding, there are no rows, lengths
-        differ, `beta` is not a number above 0, or the times of a series are missing,
-        doubled or out of order.
 
     See Also
     --------
@@ -194,8 +171,8 @@ def event_fbeta_score(
     truth, judged, rows = _read(y_true, y_pred, index, max_gap)
     if not (truth.any() or judged.any()):
         return float(zero_division)
-    precision = _share_with_any(judged, truth, rows.segments, 0.0)
-    recall = _share_with_any(truth, judged, rows.segments, 0.0)
+    precision = _share_with_any(judged, truth, rows, 0.0)
+    recall = _share_with_any(truth, judged, rows, 0.0)
     if recall == 0:  # then nothing overlaps, and precision is 0 too
         return 0.0
     return (1 + beta**2) * precision * recall / (beta**2 * precision + recall)
@@ -228,27 +205,17 @@ def detection_delay(
         Delay, 0 if the first row of the event is flagged; lower = better. An average is
         nan if there is no true event.
 
-    Raises
-    ------
-    ValueError
-        If labels or predictions are in neither coding, there are no rows, lengths
-        differ, `average` is unknown, `unit` is given but the index holds neither
-        dates nor durations, or the times of a series are missing, doubled or out of
-        order.
-
     See Also
     --------
     event_recall_score : How many events were detected at all.
 
     Notes
     -----
-    An average over detected events alone would improve when an event that is found
-    late is no longer found. The length of a missed event, in time, is from its first
-    row to its last, plus the median step. For detected events alone:
-    ``np.nanmedian(detection_delay(y_true, y_pred, average=None))``.
-
-    If an alarm starts before the event and continues into it, the delay is 0; an alarm
-    that ends before the event does not count.
+    An average over detected events alone, ``np.nanmedian(detection_delay(y_true,
+    y_pred, average=None))``, would improve when an event that is found late is no
+    longer found. The length of a missed event, in time, is from its first row to its
+    last, plus the median step. If an alarm starts before the event and continues into
+    it, the delay is 0; an alarm that ends before the event does not count.
 
     Examples
     --------
@@ -269,10 +236,7 @@ def detection_delay(
     flagged = np.append(np.flatnonzero(judged), len(judged))
     first_flag = flagged[np.searchsorted(flagged, first)]
     is_missed = first_flag > last
-    if unit is None:
-        time, step = np.arange(len(truth), dtype=float), 1.0
-    else:
-        time, step = _in_unit(rows, unit)
+    time, step = _times(rows, unit)
     delays = time[np.where(is_missed, last, first_flag)] - time[first]
     if average is None:
         return np.where(is_missed, np.nan, delays)
@@ -298,20 +262,13 @@ def false_alarms_per_day(
     Parameters
     ----------
     rows_per_day : float, default=None
-        Number of rows per day. If None, a day divided by the median step of the index,
-        which must hold dates or durations.
+        Number of rows per day, above 0. If None, a day divided by the median step of
+        the index, which must hold dates or durations.
 
     Returns
     -------
     rate : float
         False alarms per day, lower = better; nan without normal rows.
-
-    Raises
-    ------
-    ValueError
-        If labels or predictions are in neither coding, there are no rows, lengths
-        differ, `rows_per_day` is not above 0, or None although the index has no unit of
-        time, or the times of a series are missing, doubled or out of order.
 
     See Also
     --------
@@ -368,9 +325,6 @@ def point_adjusted_fbeta_score(
 
     Parameters
     ----------
-    beta : float, default=1.0
-        Weight of recall against precision: below 1 precision counts more, above 1
-        recall does. Above 0.
     k : float, default=0.0
         Percentage of the rows of an event, in [0, 100]. At 0 a single row is enough
         (PA), at 100 nothing is adjusted, which is F-beta of rows.
@@ -382,13 +336,6 @@ def point_adjusted_fbeta_score(
     -------
     fbeta : float
         In [0, 1], higher = better.
-
-    Raises
-    ------
-    ValueError
-        If labels or predictions are in neither coding, there are no rows, lengths
-        differ, `beta` is not a number above 0, `k` is not in [0, 100], or the times of
-        a series are missing, doubled or out of order.
 
     See Also
     --------
@@ -420,11 +367,10 @@ def point_adjusted_fbeta_score(
     if not isinstance(k, Real) or not 0 <= k <= 100:
         raise ValueError(f"k={k!r}; expected a percentage from 0 to 100.")
     truth, judged, rows = _read(y_true, y_pred, index, max_gap)
-    adjusted = judged.copy()
     first, last = find_ranges(truth, rows.segments)
     n_hits = _count_inside(judged, first, last)
-    for event in np.flatnonzero(100 * n_hits > k * (last - first + 1)):
-        adjusted[first[event] : last[event] + 1] = True
+    is_found = 100 * n_hits > k * (last - first + 1)
+    adjusted = judged | in_ranges(first[is_found], last[is_found], len(judged))
     return float(fbeta_score(truth, adjusted, beta=beta, zero_division=zero_division))
 
 
@@ -448,16 +394,18 @@ def _count_inside(flags, first, last) -> np.ndarray:
     return before[last + 1] - before[first]
 
 
-def _share_with_any(events, flags, segments, without_events) -> float:
+def _share_with_any(events, flags, rows, without_events) -> float:
     """Share of events that hold a flag; `without_events` if there are none."""
-    first, last = find_ranges(events, segments)
+    first, last = find_ranges(events, rows.segments)
     if len(first) == 0:
         return float(without_events)
     return float((_count_inside(flags, first, last) > 0).mean())
 
 
-def _in_unit(rows, unit) -> tuple[np.ndarray, float]:
-    """Express times since the first row, and the median step, in a unit of time."""
+def _times(rows, unit) -> tuple[np.ndarray, float]:
+    """Express times since the first row, and the median step, in a unit (or rows)."""
+    if unit is None:
+        return np.arange(len(rows), dtype=float), 1.0
     if not rows.has_dates:
         raise ValueError(
             f"unit={unit!r} needs an index of dates or durations; pass that of the "

@@ -1,7 +1,8 @@
 """A readable report from labels and predictions of an outlier detector."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from numbers import Real
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,21 +15,16 @@ from sklearn.metrics import (
     recall_score,
 )
 
-from skad._validation import (
-    check_consistent_length,
-    check_outlier_labels,
-    column_or_1d,
-)
+from skad._validation import check_consistent_length, check_outlier_labels, column_or_1d
 
-__all__ = ["DetectionReport", "detection_report"]
+_FORMAT: dict[str, Any] = {"float_format": "{:.3f}".format, "na_rep": "undefined"}
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class DetectionReport:
     """What an outlier detector got right and wrong, as plain attributes.
 
-    Made by :func:`detection_report`. It prints as aligned text, and shows as tables in
-    a notebook.
+    Made by :func:`detection_report`. It prints as text, in a notebook as tables.
 
     Attributes
     ----------
@@ -36,35 +32,28 @@ class DetectionReport:
         Number of rows.
     n_normals, n_anomalies : int
         Number of normal rows, and of anomalies.
-    n_detected : int
-        Anomalies predicted to be anomalies (true positives).
-    n_missed : int
-        Anomalies predicted to be normal (false negatives).
-    n_false_alarms : int
-        Normal rows predicted to be anomalies (false positives).
-    n_passed : int
-        Normal rows predicted to be normal (true negatives).
+    n_detected, n_missed : int
+        Anomalies predicted to be anomalies (true positives), or normal (false
+        negatives).
+    n_false_alarms, n_passed : int
+        Normal rows predicted to be anomalies (false positives), or normal (true
+        negatives).
     accuracy_normals : float
         Share of the normal rows predicted to be normal; nan without normal rows.
-    accuracy_anomalies : float
-        Share of the anomalies predicted to be anomalies, the same as `recall`; nan
-        without anomalies.
+    accuracy_anomalies, recall : float
+        Share of the anomalies predicted to be anomalies; nan without anomalies.
     accuracy : float
         Share of all rows with a correct prediction.
     precision : float
-        Share of anomalies among the rows predicted to be anomalies; nan if there are
-        none.
-    recall : float
-        Share of the anomalies predicted to be anomalies; nan without anomalies.
+        Share of anomalies among rows predicted to be anomalies; nan if there are none.
     fbeta : float
         F-beta of the anomalies; nan if there are none and none was predicted.
     beta : float
         Weight of recall against precision in `fbeta`.
     by_class : DataFrame or None
-        One row for each class in `class_labels`, indexed by class, normal classes
-        first, with the columns "kind" ("normal", "anomaly", or "both" if the class
-        holds both), "n" (rows) and "accuracy" (share of them with a correct
-        prediction). None if no class labels were given.
+        One row for each class in `class_labels`, normal classes first, with the columns
+        "kind" ("normal", "anomaly" or "both"), "n" (rows) and "accuracy" (share of them
+        with a correct prediction). None if no class labels were given.
 
     See Also
     --------
@@ -96,23 +85,14 @@ class DetectionReport:
             One column for each attribute. ``pd.concat({name: report.to_frame(), ...})``
             makes one table of several detectors.
         """
-        names = [field.name for field in fields(self) if field.name != "by_class"]
-        return pd.DataFrame([{name: getattr(self, name) for name in names}])
+        return pd.DataFrame([vars(self)]).drop(columns="by_class")
 
     def __repr__(self) -> str:
-        tables = [
-            table.to_string(index=index, float_format=_decimals, na_rep="undefined")
-            for table, index in self._tables()
-        ]
+        tables = [t.to_string(index=i, **_FORMAT) for t, i in self._tables()]
         return "\n\n".join([self._title(), *tables])
 
     def _repr_html_(self) -> str:
-        tables = [
-            table.to_html(
-                index=index, float_format=_decimals, na_rep="undefined", border=0
-            )
-            for table, index in self._tables()
-        ]
+        tables = [t.to_html(index=i, border=0, **_FORMAT) for t, i in self._tables()]
         return "\n".join([f"<p>{self._title()}</p>", *tables])
 
     def _title(self) -> str:
@@ -123,40 +103,21 @@ class DetectionReport:
         """List the tables to show, each with whether to show its index."""
         counts = pd.DataFrame(
             {
-                "n": [self.n_normals, self.n_anomalies, self.n_samples],
-                "judged normal": [
-                    self.n_passed,
-                    self.n_missed,
-                    self.n_passed + self.n_missed,
-                ],
-                "judged anomalous": [
-                    self.n_false_alarms,
-                    self.n_detected,
-                    self.n_false_alarms + self.n_detected,
-                ],
-                "accuracy": [
-                    self.accuracy_normals,
-                    self.accuracy_anomalies,
-                    self.accuracy,
-                ],
+                "judged normal": [self.n_passed, self.n_missed],
+                "judged anomalous": [self.n_false_alarms, self.n_detected],
             },
-            index=["normal", "anomaly", "all"],
+            index=["normal", "anomaly"],
         )
-        figures = pd.DataFrame(
-            {
-                "precision": [self.precision],
-                "recall": [self.recall],
-                f"F{self.beta:g}": [self.fbeta],
-            }
-        )
+        counts = pd.concat([counts, counts.sum().to_frame("all").T])
+        counts.insert(0, "n", counts.sum(axis=1))
+        shares = self.accuracy_normals, self.accuracy_anomalies, self.accuracy
+        counts["accuracy"] = shares
+        figures = self.to_frame()[["precision", "recall", "fbeta"]]
+        figures = figures.rename(columns={"fbeta": f"F{self.beta:g}"})
         tables = [(counts, True), (figures, False)]
         if self.by_class is not None:
             tables.append((self.by_class.reset_index(), False))
         return tables
-
-
-def _decimals(value) -> str:
-    return f"{value:.3f}"
 
 
 def detection_report(
@@ -204,8 +165,7 @@ def detection_report(
     -----
     A figure that has nothing to count is nan, shown as "undefined", without a warning:
     precision if no row is predicted to be an anomaly, recall without anomalies, F-beta
-    only if both are the case. If there are anomalies but none was detected, F-beta is
-    0, whatever the precision.
+    only in both cases. F-beta is 0 if there are anomalies but none was detected.
 
     Examples
     --------
@@ -243,7 +203,8 @@ def detection_report(
     truth, judged = is_anomaly.astype(int), is_flagged.astype(int)
     counts = confusion_matrix(truth, judged, labels=[0, 1]).ravel()
     n_passed, n_false_alarms, n_missed, n_detected = map(int, counts)
-    recall = recall_score(truth, judged, zero_division=np.nan)
+    nan = np.nan  # where there is nothing to count
+    recall = recall_score(truth, judged, zero_division=nan)
     return DetectionReport(
         n_samples=len(truth),
         n_normals=n_passed + n_false_alarms,
@@ -252,20 +213,16 @@ def detection_report(
         n_missed=n_missed,
         n_false_alarms=n_false_alarms,
         n_passed=n_passed,
-        accuracy_normals=_accuracy_normals(truth, judged),
+        # recall with the classes swapped, so that the positive label is always there
+        accuracy_normals=float(recall_score(1 - truth, 1 - judged, zero_division=nan)),
         accuracy_anomalies=float(recall),
         accuracy=float(accuracy_score(truth, judged)),
-        precision=float(precision_score(truth, judged, zero_division=np.nan)),
+        precision=float(precision_score(truth, judged, zero_division=nan)),
         recall=float(recall),
-        fbeta=float(fbeta_score(truth, judged, beta=beta, zero_division=np.nan)),
+        fbeta=float(fbeta_score(truth, judged, beta=beta, zero_division=nan)),
         beta=float(beta),
         by_class=_by_class(class_labels, is_anomaly, is_flagged),
     )
-
-
-def _accuracy_normals(truth, judged) -> float:
-    # recall with the classes swapped, so that the positive label is always there
-    return float(recall_score(1 - truth, 1 - judged, zero_division=np.nan))
 
 
 def _by_class(class_labels, is_anomaly, is_flagged) -> pd.DataFrame | None:
@@ -274,14 +231,9 @@ def _by_class(class_labels, is_anomaly, is_flagged) -> pd.DataFrame | None:
         return None
     classes = column_or_1d(np.asarray(class_labels))
     check_consistent_length(is_anomaly, classes)
-    rows = pd.DataFrame(
-        {
-            "class": classes,
-            "is_anomaly": is_anomaly,
-            "is_right": is_anomaly == is_flagged,
-        }
-    )
-    groups = rows.groupby("class", sort=True, dropna=False)
+    is_right = is_anomaly == is_flagged
+    rows = pd.DataFrame({"is_anomaly": is_anomaly, "is_right": is_right})
+    groups = rows.groupby(pd.Series(classes, name="class"), sort=True, dropna=False)
     share = groups["is_anomaly"].mean()
     kind = np.select([share == 0, share == 1], ["normal", "anomaly"], "both")
     table = pd.DataFrame(

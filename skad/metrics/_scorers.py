@@ -27,8 +27,6 @@ from skad.metrics._event_scores import (
 )
 from skad.series._rows import index_of
 
-__all__ = ["make_outlier_scorer"]
-
 # In a search an undefined metric counts as the worst value: nan would take the
 # candidate out of the ranking, and a warning per fold would bury all others.
 _WORST = {"zero_division": 0.0}
@@ -65,8 +63,7 @@ class _OutlierMetric:
     def __init__(self, metric, response):
         self.metric = metric
         self.response = response
-        # shown by the repr of the scorer
-        self.__name__ = f"outlier_{_name(metric)}"
+        self.__name__ = f"outlier_{_name(metric)}"  # shown by the repr of the scorer
 
     def __call__(self, y_true, y_pred, sample_weight=None, **params):
         """Compare labels in either coding with the response of the estimator."""
@@ -76,12 +73,11 @@ class _OutlierMetric:
         if index is not None and "index" in (_parameters(self.metric) or ()):
             params.setdefault("index", index)
         truth = check_outlier_labels(y_true, both_classes=True, name="y_true")
-        return self.metric(truth.astype(int), self._read(y_pred), **params)
-
-    def _read(self, y_pred):
         if self.response == "score":
-            return -column_or_1d(y_pred)
-        return check_outlier_labels(y_pred, name="predict(X)").astype(int)
+            judged = -column_or_1d(y_pred)
+        else:
+            judged = check_outlier_labels(y_pred, name="predict(X)").astype(int)
+        return self.metric(truth.astype(int), judged, **params)
 
 
 def make_outlier_scorer(
@@ -102,22 +98,18 @@ def make_outlier_scorer(
     Parameters
     ----------
     metric : str or callable
-        Name of a metric, or a function ``metric(y_true, y_score)`` or ``metric(y_true,
-        y_pred)`` that returns a number.
-
-        - Read from scores: "roc_auc", "average_precision".
-        - Read from predictions, with the anomaly as the positive class: "accuracy",
-          "balanced_accuracy", "precision", "recall", "f1", "fbeta" (give `beta`, 1 by
-          default), "matthews_corrcoef"; of events: "event_precision", "event_recall",
-          "event_f1", "event_fbeta".
-
+        A function ``metric(y_true, y_score)`` or ``metric(y_true, y_pred)`` that
+        returns a number, or a name. Read from scores: "roc_auc", "average_precision".
+        Read from predictions, with the anomaly as the positive class: "accuracy",
+        "balanced_accuracy", "precision", "recall", "f1", "fbeta" (give `beta`, 1 by
+        default), "matthews_corrcoef"; of events: "event_precision", "event_recall",
+        "event_f1", "event_fbeta".
     response : {"auto", "score", "predict"}, default="auto"
-        What the metric reads. "score": anomaly scores, float of shape (n_samples,),
-        higher = more anomalous, from ``-score_samples(X)``, or
-        ``-decision_function(X)`` if there is no `score_samples`. "predict": 0 or 1 =
-        predicted anomaly, from ``predict(X)``. "auto": what the named metric needs; for
-        a callable, predictions if its second argument is called `y_pred`, as in
-        scikit-learn's metrics, and scores otherwise.
+        What the metric reads. "score": ``-score_samples(X)``, floats of shape
+        (n_samples,), higher = more anomalous, or ``-decision_function(X)`` if there is
+        no `score_samples`. "predict": 0 or 1 = predicted anomaly, from ``predict(X)``.
+        "auto": what the named metric needs; for a callable, predictions if its second
+        argument is called `y_pred`, as in scikit-learn's metrics, else scores.
     greater_is_better : bool, default=None
         Whether a high value of the metric is good. If not, the scorer returns its
         negative. None: True, except for `detection_delay` and `false_alarms_per_day`.
@@ -128,8 +120,8 @@ def make_outlier_scorer(
     Returns
     -------
     scorer : callable
-        ``scorer(estimator, X, y)`` returns a float, higher = better. It can be pickled
-        if the metric can.
+        ``scorer(estimator, X, y)`` returns a float, higher = better. It pickles if the
+        metric does.
 
     Raises
     ------
@@ -157,10 +149,8 @@ def make_outlier_scorer(
     cut folds by whole series or by time, not by rows.
 
     "precision", "f1" and the like are 0, without a warning, if no row is predicted to
-    be an anomaly; set ``zero_division`` for another value.
-
-    The scorer is for estimators that predict +1 and -1, including pipelines and
-    searches over them. For classifiers use the scorers of scikit-learn.
+    be an anomaly; set ``zero_division`` for another value. For classifiers, which do
+    not predict +1 and -1, use the scorers of scikit-learn.
 
     Examples
     --------
@@ -182,8 +172,7 @@ def make_outlier_scorer(
     function, needed, defaults = _find_metric(metric)
     params = {**defaults, **metric_params}
     _check_metric_params(function, params)
-    if response == "auto":
-        response = needed
+    response = needed if response == "auto" else response
     if response not in _RESPONSE_METHODS:
         raise ValueError(
             f"response={response!r}; expected 'auto', 'score' or 'predict'."
@@ -201,7 +190,8 @@ def make_outlier_scorer(
 def _find_metric(metric) -> tuple[Any, Any, dict[str, Any]]:
     """Look up the function of a metric, what it reads, and its changed defaults."""
     if callable(metric):
-        return metric, _response_of(metric), {}
+        arguments = list(_parameters(metric) or ())
+        return metric, "predict" if arguments[1:2] == ["y_pred"] else "score", {}
     if not isinstance(metric, str):
         raise TypeError(f"metric={metric!r}; expected a name or a callable.")
     if metric not in _METRICS:
@@ -212,21 +202,12 @@ def _find_metric(metric) -> tuple[Any, Any, dict[str, Any]]:
     return _METRICS[metric]
 
 
-def _response_of(metric) -> str:
-    """Infer from the name of the second argument what a callable reads."""
-    names = list(_parameters(metric) or ())
-    return "predict" if names[1:2] == ["y_pred"] else "score"
-
-
 def _check_metric_params(metric, params) -> None:
     # A search would turn a TypeError at the first call into a score of nan.
     known = _parameters(metric)
-    if known is None or any(
-        p.kind is inspect.Parameter.VAR_KEYWORD for p in known.values()
-    ):
+    if known is None or any(p.kind is p.VAR_KEYWORD for p in known.values()):
         return
-    unknown = sorted(set(params) - set(known))
-    if unknown:
+    if unknown := sorted(set(params) - set(known)):
         raise TypeError(
             f"{_name(metric)} has no parameter {', '.join(map(repr, unknown))}."
         )

@@ -14,28 +14,14 @@ _SHIFTS_AT_ONCE = 128
 def aggregate_windows(
     score_block, starts, window_length, n_rows, how, block
 ) -> np.ndarray:
-    """Error of each row from one error per window.
+    """Error of each row, (n_rows,), from one error per window.
 
-    Parameters
-    ----------
-    score_block : callable
-        ``score_block(i, j)`` returns the errors of windows i to j, (j - i,); asked for
-        a block of windows at a time.
-    starts : ndarray of shape (n_windows,)
-        First row of each window: 0, and on in even steps, at most `window_length`; the
-        last window ends at the last row and may break the step.
-    window_length, n_rows : int
-        Rows per window, and rows in all.
-    how : {"mean", "median", "max", "last"}
-        "last" takes the earliest window that covers the row: for stride 1 the one that
-        ends there, so that no later row counts.
-    block : int
-        Number of windows to ask for at once.
-
-    Returns
-    -------
-    row_errors : ndarray of shape (n_rows,)
-        Error of each row.
+    ``score_block(i, j)`` returns the errors of windows i to j, (j - i,); it is asked
+    for `block` windows at a time. `starts` holds the first row of each window: 0, and
+    on in even steps, at most `window_length`; the last window ends at the last row and
+    may break the step. The errors of the windows that cover a row become their "mean",
+    "median" or "max", or that of the earliest of them, "last": for stride 1 the one
+    that ends there, so that no later row counts.
     """
     rows = np.empty(n_rows)
     # Errors of windows share the memory of those of rows: window i starts at row i or
@@ -45,10 +31,8 @@ def aggregate_windows(
         errors[windows] = score_block(windows.start, windows.stop)
     for part in reversed(list(gen_batches(n_rows, _ROWS_AT_ONCE))):
         first, stop = _covering(part, starts, window_length)
-        lowest = first[0]
-        rows[part] = _REDUCE[how](
-            errors[lowest : stop[-1]], first - lowest, stop - lowest
-        )
+        low = first[0]
+        rows[part] = _reduce(how, errors[low : stop[-1]], first - low, stop - low)
     return rows
 
 
@@ -61,29 +45,19 @@ def _covering(part, starts, window_length):
     return first, np.minimum(rows // stride + 1, last) + (rows >= starts[-1])
 
 
-def _reduce_ranges(ufunc, errors, first, stop):
-    """``ufunc.reduce(errors[first[i]:stop[i]])`` for each i, exactly so."""
+def _reduce(how, errors, first, stop):
+    """Reduce ``errors[first[i]:stop[i]]`` for each i."""
+    if how == "last":
+        return errors[first]
+    if how == "median":
+        medians = np.empty(len(first))
+        for at, count in _by_count(first, stop):
+            medians[at] = _median(errors[_windows(first[at], count)])
+        return medians
     bounds = np.column_stack([first, stop]).ravel()
-    return ufunc.reduceat(np.append(errors, 0.0), bounds)[::2]
-
-
-def _means(errors, first, stop):
-    return _reduce_ranges(np.add, errors, first, stop) / (stop - first)
-
-
-def _largest(errors, first, stop):
-    return _reduce_ranges(np.maximum, errors, first, stop)
-
-
-def _earliest(errors, first, stop):
-    return errors[first]
-
-
-def _medians(errors, first, stop):
-    medians = np.empty(len(first))
-    for at, count in _by_count(first, stop):
-        medians[at] = _median(errors[_windows(first[at], count)])
-    return medians
+    ufunc = np.maximum if how == "max" else np.add
+    reduced = ufunc.reduceat(np.append(errors, 0.0), bounds)[::2]
+    return reduced / (stop - first) if how == "mean" else reduced
 
 
 def _by_count(first, stop):
@@ -109,26 +83,12 @@ def _median(values):
     return medians
 
 
-_REDUCE = {"mean": _means, "median": _medians, "max": _largest, "last": _earliest}
-
-
 def aggregate_timesteps(
     score_block, starts, window_length, n_rows, how, block
 ) -> np.ndarray:
     """Error of each row from the errors of the timesteps of all windows that cover it.
 
-    Parameters
-    ----------
-    score_block : callable
-        ``score_block(i, j)`` returns the errors of windows i to j,
-        (j - i, window_length); asked for a block of windows at a time.
-    starts, window_length, n_rows, how, block
-        See `aggregate_windows`.
-
-    Returns
-    -------
-    row_errors : ndarray of shape (n_rows,)
-        Error of each row.
+    As `aggregate_windows`, but `score_block` returns (j - i, window_length).
     """
     if how in ("median", "last"):
         rows_of = {"median": _timestep_medians, "last": _latest_timesteps}[how]
@@ -150,11 +110,10 @@ def aggregate_timesteps(
 def _evenly_spaced(starts):
     """Split windows into runs of one stride; only the last window breaks it."""
     steps = np.diff(starts)
-    if len(steps) < 2 or steps[-1] == steps[0]:
-        yield slice(0, len(starts)), int(steps[0]) if len(steps) else 1
-    else:
-        yield slice(0, len(starts) - 1), int(steps[0])
-        yield slice(len(starts) - 1, len(starts)), 1
+    n_even = len(starts) - (len(steps) > 1 and steps[-1] != steps[0])
+    yield slice(0, n_even), int(steps[0]) if len(steps) else 1
+    if n_even < len(starts):
+        yield slice(n_even, len(starts)), 1
 
 
 def _fold(ufunc, neutral, rows, errors, stride):
@@ -169,11 +128,8 @@ def _fold(ufunc, neutral, rows, errors, stride):
     n_windows = min(n_windows, max(1, _SHIFTS_AT_ONCE // stride))
     width = window_length + (n_windows - 1) * stride
     columns = np.full((n_windows + 1, width), neutral)
-    shifted = as_strided(
-        columns[1:],
-        shape=(n_windows, window_length),
-        strides=(columns.strides[0] + stride * columns.itemsize, columns.itemsize),
-    )
+    strides = columns.strides[0] + stride * columns.itemsize, columns.itemsize
+    shifted = as_strided(columns[1:], (n_windows, window_length), strides)
     for part in gen_batches(len(errors), n_windows):
         count = part.stop - part.start
         covered = rows[part.start * stride :][: window_length + (count - 1) * stride]
@@ -208,11 +164,8 @@ def _timestep_medians(score_block, starts, window_length, n_rows, block):
         for at, count in _by_count(first, stop):
             if count == window_length:  # stride 1: diagonals, without index arrays
                 down, right = errors.strides
-                values = as_strided(
-                    errors[first[at[0]] - kept :, -1:],
-                    shape=(len(at), count),
-                    strides=(down, down - right),
-                )
+                last_steps = errors[first[at[0]] - kept :, -1:]
+                values = as_strided(last_steps, (len(at), count), (down, down - right))
             else:
                 windows = _windows(first[at], count)
                 steps = done + at[:, None] - starts[windows]
@@ -225,40 +178,27 @@ def _timestep_medians(score_block, starts, window_length, n_rows, block):
 def aggregate_shares(
     shares_of, starts, window_length, n_rows, how, level, block
 ) -> np.ndarray:
-    """Share of every channel in the error of each row.
+    """Share of every channel in the error of each row, (n_rows, n_channels).
 
-    Parameters
-    ----------
-    shares_of : callable
-        ``shares_of(i, j)`` returns the contributions of windows i to j, (j - i,
-        window_length, n_channels), which add up to the error of each window.
-    starts, window_length, n_rows, how
-        See `aggregate_windows`.
-    level : {"timestep", "window"}
-        Whether the error of a row comes from its own timestep or from whole windows.
-    block : int
-        Number of rows to work on at once.
-
-    Returns
-    -------
-    shares : ndarray of shape (n_rows, n_channels)
-        They add up, over channels, to the aggregated error of each row.
+    ``shares_of(i, j)`` returns the contributions of windows i to j, (j - i,
+    window_length, n_channels), which add up to the error of each window. With `level`
+    "timestep" the error of a row comes from its own timesteps, else from whole windows.
+    `block` is a number of rows; for the rest see `aggregate_windows`.
     """
     result = []
     for part in gen_batches(n_rows, block):
         first, stop = _covering(part, starts, window_length)
         shares = shares_of(first[0], stop[-1])
-        if level == "window":
+        if level != "timestep":
             shares = shares.sum(axis=1)
         result.append(np.empty((part.stop - part.start, shares.shape[-1])))
         for at, count in _by_count(first, stop):
             windows = _windows(first[at], count)
-            own = windows - first[0]
-            if level == "window":
-                values = shares[own]
-            else:
+            if level == "timestep":
                 steps = part.start + at[:, None] - starts[windows]
-                values = window_length * shares[own, steps]
+                values = window_length * shares[windows - first[0], steps]
+            else:
+                values = shares[windows - first[0]]
             result[-1][at] = _choose(values, how)
     return np.concatenate(result)
 

@@ -10,8 +10,6 @@ from pandas.tseries.api import guess_datetime_format
 
 from skad._validation import warn
 
-__all__ = ["clean_table"]
-
 _CLOCK = re.compile(r"\d:\d\d")
 _OFFSET = re.compile(r"\d:\d\d\S*?(Z|[+-]\d\d(?::?\d\d)?)$")
 
@@ -22,16 +20,14 @@ def clean_table(
     """Turn a raw table into numbers with increasing timestamps.
 
     For tables as read from a file, before they are split: it learns nothing. Values
-    that cannot be read as numbers become missing, text timestamps become a
-    DatetimeIndex, and duplicate rows are dropped. Nothing is filled, sorted or
-    averaged.
+    that are no numbers become missing, text timestamps become a DatetimeIndex, and
+    duplicate rows are dropped. Nothing is filled, sorted or averaged.
 
     Parameters
     ----------
     table : DataFrame of shape (n_rows, n_columns)
         Raw table of one series. A column of numeric labels may stay in, so that it
-        loses the same rows; map labels that are texts first, for instance
-        ``table["label"] == "BROKEN"``.
+        loses the same rows; map texts first, e.g. ``table["label"] == "BROKEN"``.
     timestamp : str or None, default=None
         Column that becomes the index. None: the index of the table holds the times.
 
@@ -40,8 +36,8 @@ def clean_table(
     cleaned : DataFrame of shape (n_timestamps, n_channels)
         A new table with the rows in the same order. Columns of numbers keep their
         dtype, all others are float64. Its ``attrs`` count what was done:
-        ``"n_unreadable"`` is a dict of the number of values that could not be read, for
-        each column that held any; ``"n_doubled"`` is the number of dropped rows.
+        ``"n_unreadable"``, a dict, the values of each column that could not be read (if
+        any); ``"n_doubled"`` the dropped rows.
 
     Raises
     ------
@@ -64,16 +60,14 @@ def clean_table(
     Notes
     -----
     Rows are dropped if their timestamps and all their values are equal to those of an
-    earlier row; missing values count as equal. Equal values at different times stay:
-    that is what a steady machine measures, and dropping them would tear holes into the
-    series.
+    earlier row; missing values count as equal. Equal values at different times stay: a
+    steady machine measures them, and without them the series would have holes.
 
     Timestamps are read as ISO 8601, or else all in the format of the first;
     ``04/05/2018`` is read month first. If they hold several offsets from UTC, as around
     a change of clocks, the index is in UTC. Numbers stay numbers, as their unit is
-    unknown: for seconds since 1970, give ``pd.to_datetime(seconds, unit="s")``. Clean a
-    file of several series one by one, ``pd.concat({name: clean_table(part) for name,
-    part in parts})``.
+    unknown: for seconds since 1970, give ``pd.to_datetime(seconds, unit="s")``. Clean
+    several series one by one: ``pd.concat({name: clean_table(t) for name, t in ts})``.
 
     Examples
     --------
@@ -101,11 +95,8 @@ def clean_table(
     doubled = _find_doubled(cleaned)
     cleaned = cleaned[~doubled]
     _check_order(cleaned.index, np.flatnonzero(~doubled))
-    cleaned.attrs = {
-        **table.attrs,
-        "n_unreadable": n_unreadable,
-        "n_doubled": int(doubled.sum()),
-    }
+    counts = {"n_unreadable": n_unreadable, "n_doubled": int(doubled.sum())}
+    cleaned.attrs = table.attrs | counts
     return cleaned
 
 
@@ -131,15 +122,15 @@ def _check_table(table, timestamp):
         )
     n_channels = len(columns) - (timestamp is not None)
     if not len(table) or not n_channels:
-        raise ValueError(
-            f"The table is empty: {len(table)} rows, {n_channels} columns of values."
-        )
+        size = f"{len(table)} rows, {n_channels} columns of values"
+        raise ValueError(f"The table is empty: {size}.")
 
 
 def _read_timestamps(raw):
     """Read the texts of an index as timestamps."""
     index = raw
-    if not (types.is_numeric_dtype(raw.dtype) or _is_time(raw)):
+    times = pd.DatetimeIndex | pd.TimedeltaIndex | pd.PeriodIndex
+    if not (types.is_numeric_dtype(raw.dtype) or isinstance(raw, times)):
         # As texts, since pandas would read numbers among them as time since 1970.
         texts = raw.astype(object).map(str)
         utc = _have_several_offsets(texts)
@@ -175,10 +166,6 @@ def _have_several_offsets(texts) -> bool:
     return offsets.nunique() > 1
 
 
-def _is_time(index):
-    return isinstance(index, pd.DatetimeIndex | pd.TimedeltaIndex | pd.PeriodIndex)
-
-
 def _read_numbers(table):
     """Turn columns into numbers in place; count the values lost, and warn of them."""
     n_unreadable = {}
@@ -194,9 +181,8 @@ def _read_numbers(table):
             )
         if is_numeric:
             continue
-        numbers = numbers.astype(np.float64)
+        table[name] = numbers.astype(np.float64)
         lost = objects[(numbers.isna() & column.notna()).to_numpy()]
-        table[name] = numbers
         if len(lost):
             n_unreadable[name] = len(lost)
             shown.append(f"{name!r}: {len(lost)} of {len(column)}, {lost.iloc[0]!r}")
@@ -230,7 +216,7 @@ def _check_order(index, rows):
     again = np.flatnonzero(index.duplicated())
     if len(again):
         stamp = index[again[0]]
-        first = np.flatnonzero(index == stamp)[0]
+        first = np.argmax(index == stamp)
         raise ValueError(
             f"Rows {rows[first]} and {rows[again[0]]} have the same timestamp, {stamp},"
             f" but different values ({len(again)} such rows). Decide which to keep, "

@@ -1,6 +1,4 @@
-"""The windows that cover one segment of a table, and what they say of its rows."""
-
-from dataclasses import dataclass
+"""Rows of one segment of a table, scored by the windows that cover them."""
 
 import numpy as np
 
@@ -15,63 +13,45 @@ from skad.series._windows import as_slice, window_starts, windows_view
 _VALUES_AT_ONCE = 2**20
 
 
-@dataclass(frozen=True, eq=False)
-class CoveredSegment:
-    """Windows that cover consecutive rows.
+def score_segment(rows, detector, window_length, stride, how, level) -> np.ndarray:
+    """Score the rows with a detector of windows."""
+    view, starts, n_padded = _cut(rows, window_length, stride)
+    aggregate, score = aggregate_windows, detector.score_samples
+    if level == "timestep":
+        aggregate, score = aggregate_timesteps, detector.score_timesteps
 
-    Attributes
-    ----------
-    view : ndarray of shape (n_positions, window_length * n_channels)
-        The windows from every row on.
-    starts : ndarray of shape (n_windows,)
-        First rows of those that are scored.
-    n_rows, window_length : int
-        Rows in all, and rows a window.
-    n_padded : int
-        Rows that were put in front of a segment shorter than a window.
+    def errors_of(i, j):
+        return -score(view[as_slice(starts[i:j])])
+
+    n_rows = n_padded + len(rows)
+    errors = aggregate(errors_of, starts, window_length, n_rows, how, _block(view))
+    errors = errors[n_padded:]
+    return np.negative(errors, out=errors)  # no second array of the table's length
+
+
+def explain_segment(rows, detector, window_length, stride, how, level) -> np.ndarray:
+    """Share out the scores of the rows to channels."""
+    view, starts, n_padded = _cut(rows, window_length, stride)
+
+    def shares_of(i, j):
+        return detector.explain(view[as_slice(starts[i:j])])
+
+    shape = starts, window_length, n_padded + len(rows)
+    return aggregate_shares(shares_of, *shape, how, level, _block(view))[n_padded:]
+
+
+def _cut(rows, window_length, stride) -> tuple[np.ndarray, np.ndarray, int]:
+    """Windows from every row on, first rows of those to score, number of padded rows.
+
+    A segment shorter than a window is padded in front with its first row.
     """
-
-    view: np.ndarray
-    starts: np.ndarray
-    n_rows: int
-    window_length: int
-    n_padded: int
-
-    @property
-    def _block(self) -> int:
-        """Windows at once: whole blocks of skad's detectors, which score 64 at once."""
-        return max(64, _VALUES_AT_ONCE // self.view.shape[1] // 64 * 64)
-
-    @property
-    def _shape(self) -> tuple[np.ndarray, int, int]:
-        return self.starts, self.window_length, self.n_rows
-
-    def scores(self, score, how, *, timesteps) -> np.ndarray:
-        """Score the rows by a detector's method that scores windows, or timesteps."""
-        aggregate = aggregate_timesteps if timesteps else aggregate_windows
-
-        def errors_of(i, j):
-            return -score(self.view[as_slice(self.starts[i:j])])
-
-        errors = aggregate(errors_of, *self._shape, how, self._block)[self.n_padded :]
-        return np.negative(errors, out=errors)  # no second array of the table's length
-
-    def contributions(self, explain, how, *, timesteps) -> np.ndarray:
-        """Share out the scores of the rows by a method that explains windows."""
-        level = "timestep" if timesteps else "window"
-
-        def shares_of(i, j):
-            return explain(self.view[as_slice(self.starts[i:j])])
-
-        shares = aggregate_shares(shares_of, *self._shape, how, level, self._block)
-        return shares[self.n_padded :]
-
-
-def cover_segment(rows, window_length, stride) -> CoveredSegment:
-    """Cut one segment; a short one is padded in front with its first row."""
-    n_missing = max(0, window_length - len(rows))
-    if n_missing:
-        rows = np.concatenate([np.repeat(rows[:1], n_missing, axis=0), rows])
+    n_padded = max(0, window_length - len(rows))
+    if n_padded:
+        rows = np.concatenate([np.repeat(rows[:1], n_padded, axis=0), rows])
     starts = window_starts([(0, len(rows))], window_length, stride)
-    view = windows_view(rows, window_length)
-    return CoveredSegment(view, starts, len(rows), window_length, n_missing)
+    return windows_view(rows, window_length), starts, n_padded
+
+
+def _block(view) -> int:
+    """Windows at once: whole blocks of skad's detectors, which score 64 at once."""
+    return max(64, _VALUES_AT_ONCE // view.shape[1] // 64 * 64)

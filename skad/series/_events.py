@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from skad._docs import add_parameters
 from skad._validation import (
     check_array,
     check_consistent_length,
@@ -16,9 +17,31 @@ from skad._validation import (
 )
 from skad.series._rows import MaxGap, index_of, read_index
 
-__all__ = ["find_events", "merge_events"]
+_SHARED = """
+    y : array-like of shape (n_timestamps,)
+        Labels, either -1 (anomaly) and +1 (normal), as `predict` returns them, or 0
+        (normal) and 1 (anomaly). Booleans mean anomaly where they are True, so
+        ``scores < threshold`` works, too. Ones alone are read as normal.
+    merge_gap : int, default=0
+        Largest number of rows between two events that are merged.
+    min_length : int, default=1
+        Smallest number of rows of an event; shorter ones are dropped after merging.
+    index : array-like of shape (n_timestamps,), default=None
+        Times of the rows: dates, durations or numbers; the last level of a MultiIndex,
+        whose other levels name the series. If None, the index of `y`, or else of
+        `scores` or `contributions`, if one of them has any; else rows are numbered.
+    max_gap : number or timedelta-like, default=None
+        A longer step in the time index is a border. None: 5 times the median step.
+
+    Raises
+    ------
+    ValueError
+        If labels are in neither coding, there are no rows, times are missing, doubled
+        or out of order within a series, or the rows of a series do not stand together.
+"""
 
 
+@add_parameters(_SHARED)
 def find_events(
     y: ArrayLike,
     *,
@@ -33,40 +56,23 @@ def find_events(
 ) -> pd.DataFrame:
     """List the events in a table: ranges of rows that are anomalies.
 
-    Consecutive rows that are labelled as anomalies form an event. First, events with at
-    most `merge_gap` rows between them are merged, then those shorter than `min_length`
-    rows are dropped. Events never cross series or gaps in time.
+    Consecutive rows with the label of anomalies form an event. It never crosses series
+    or gaps in time.
 
     Parameters
     ----------
-    y : array-like of shape (n_timestamps,)
-        Labels, either -1 (anomaly) and +1 (normal), as `predict` returns them, or 0
-        (normal) and 1 (anomaly). Booleans mean anomaly where they are True, so
-        ``scores < threshold`` works, too. Ones alone are read as normal.
     scores : array-like of shape (n_timestamps,), default=None
         Scores as `score_samples` or `decision_function` returns them, higher = more
-        normal. If None, minus the sums of `contributions`, which equal
-        `score_samples`.
+        normal. If None, those of `score_samples`: minus the sums of `contributions`.
     contributions : array-like of shape (n_timestamps, n_channels) or \
             (n_windows, window_length, n_channels), default=None
         Parts of the errors as `explain`, the function or a method, returns them, higher
-        = more anomalous. If the rows are windows, the parts of their timesteps are
-        summed.
-    index : array-like of shape (n_timestamps,), default=None
-        Times of the rows: dates, durations or numbers; the last level of a MultiIndex,
-        whose other levels name the series. If None, the index of `y`, `scores` or
-        `contributions`, the first of them that has one; else rows are numbered.
+        = more anomalous. Those of the timesteps of a window are summed.
     channel_names : list of str, default=None
         Names of the channels. If None, the columns of `contributions` if they have any,
         else channels are counted from 0.
     n_sensors : int, default=3
         Number of sensors to name for each event: those with the largest contributions.
-    merge_gap : int, default=0
-        Largest number of rows between two events that are merged.
-    min_length : int, default=1
-        Smallest number of rows of an event.
-    max_gap : number or timedelta-like, default=None
-        A longer step in the time index is a border. None: 5 times the median step.
 
     Returns
     -------
@@ -75,24 +81,20 @@ def find_events(
 
         - "series": name of the series, a tuple if several levels name it; only with a
           MultiIndex;
-        - "start", "end": times of the first and the last row, both included;
-        - "duration": from the first row to the last, 0 for a single row; only if the
-          index holds dates or durations;
-        - "start_row", "end_row", "n_rows": positions of the first and the last row,
-          both included, and how many rows that makes;
-        - "peak", "peak_score", "mean_score": time and value of the lowest score, the
-          first one if there are several, and mean score; only with `scores` or
-          `contributions`;
-        - "sensor_1", "share_1", "sensor_2", ...: sensors, from the largest
-          contribution, and their shares of the error of the event; only with
-          `contributions`.
+        - "start", "end": times of the first and the last row;
+        - "duration": between the two, 0 for a single row; only if the index holds dates
+          or durations;
+        - "start_row", "end_row", "n_rows": positions of the first and the last row, and
+          the number of rows, both included;
+        - "peak", "peak_score", "mean_score": time and value of the (first) lowest
+          score, and mean score; only with `scores` or `contributions`;
+        - "sensor_1", "share_1", "sensor_2", ...: sensors, from the largest contribution
+          down, and their shares of the error; only with `contributions`.
 
     Raises
     ------
     ValueError
-        If labels are in neither coding, scores or contributions are not finite, lengths
-        differ, times are missing, doubled or out of order within a series, or the rows
-        of a series do not stand together.
+        If scores or contributions are not finite, or lengths differ.
 
     See Also
     --------
@@ -105,9 +107,8 @@ def find_events(
     -----
     The score and the sensors of an event come from all rows from its first to its last,
     including those between merged events. The share of a sensor is its contribution,
-    summed over these rows, divided by that of all sensors: shares add up to 1 over all
-    sensors. With Mahalanobis errors contributions, and so shares, may be negative.
-    Shares are nan where the sum over all sensors is not above 0.
+    summed over these rows, divided by that of all sensors; nan if that is not above 0.
+    With Mahalanobis errors contributions, and so shares, may be negative.
 
     Examples
     --------
@@ -140,13 +141,11 @@ def find_events(
         index = index_of(y, scores, contributions)
     flags = check_outlier_labels(y)
     parts, names = _read_contributions(contributions, channel_names)
-    values = None
+    values = None if parts is None else -parts.sum(axis=1)
     if scores is not None:
         values = check_array(
             column_or_1d(scores), ensure_2d=False, dtype=np.float64, input_name="scores"
         )
-    elif parts is not None:
-        values = -parts.sum(axis=1)
     check_consistent_length(flags, values, parts)
     rows = read_index(index, len(flags), max_gap)
 
@@ -159,6 +158,7 @@ def find_events(
     return pd.DataFrame(columns)
 
 
+@add_parameters(_SHARED)
 def merge_events(
     y: ArrayLike,
     *,
@@ -173,31 +173,13 @@ def merge_events(
 
     Parameters
     ----------
-    y : array-like of shape (n_timestamps,)
-        Labels, either -1 (anomaly) and +1 (normal), as `predict` returns them, or 0
-        (normal) and 1 (anomaly). Booleans mean anomaly where they are True. Ones alone
-        are read as normal.
-    merge_gap : int, default=0
-        Largest number of rows between two events that are merged.
-    min_length : int, default=1
-        Smallest number of rows of an event; shorter ones are dropped after merging.
     index : array-like of shape (n_timestamps,), default=None
-        Times of the rows: dates, durations or numbers; the last level of a MultiIndex,
-        whose other levels name the series. If None, the index of `y` if it has one.
-        Events cross neither series nor gaps in time.
-    max_gap : number or timedelta-like, default=None
-        A longer step in the time index is a gap. None: 5 times the median step.
+        Times of the rows, as for `find_events`; None: the index of `y`, if it has one.
 
     Returns
     -------
     labels : ndarray of shape (n_timestamps,), dtype int
         -1 in all rows of an event, including those between merged events; else +1.
-
-    Raises
-    ------
-    ValueError
-        If labels are in neither coding, there are no rows, or the times of a series are
-        missing, doubled or out of order.
 
     See Also
     --------
@@ -278,9 +260,9 @@ def _describe_scores(scores, labels, first, last) -> dict[str, Any]:
 
 def _rank_sensors(parts, names, n_sensors, first, last) -> dict[str, Any]:
     """Columns with the sensors that contribute most to each event."""
-    sums = np.empty((len(first), parts.shape[1]))
-    for event, (a, b) in enumerate(zip(first, last + 1, strict=True)):
-        sums[event] = parts[a:b].sum(axis=0)
+    ranges = zip(first, last + 1, strict=True)
+    sums = np.array([parts[a:b].sum(axis=0) for a, b in ranges])
+    sums = sums.reshape(len(first), parts.shape[1])  # even if there are no events
     whole = sums.sum(axis=1, keepdims=True)
     shares = np.divide(sums, whole, out=np.full_like(sums, np.nan), where=whole > 0)
     order = np.argsort(-sums, axis=1, kind="stable")[:, :n_sensors]
@@ -308,8 +290,7 @@ def find_ranges(flags, segments, merge_gap=0) -> tuple[np.ndarray, np.ndarray]:
 
 
 def in_ranges(first, last, n_rows) -> np.ndarray:
-    """Whether each row is in one of the ranges, which must not overlap."""
-    steps = np.zeros(n_rows + 1, dtype=int)
-    steps[first] += 1
-    steps[last + 1] -= 1
-    return np.cumsum(steps[:-1]) > 0
+    """Whether each row is in one of the ranges."""
+    begun = np.cumsum(np.bincount(first, minlength=n_rows + 1))
+    ended = np.cumsum(np.bincount(last + 1, minlength=n_rows + 1))
+    return (begun > ended)[:-1]

@@ -10,8 +10,6 @@ from sklearn.pipeline import Pipeline
 from skad._nesting import find_layer, input_of, layers
 from skad.series._rows import index_of
 
-__all__ = ["explain"]
-
 
 def explain(estimator: Any, X: ArrayLike, *, timesteps: bool = False) -> pd.DataFrame:
     """Split the score of every row into the contributions of its sensors.
@@ -22,15 +20,13 @@ def explain(estimator: Any, X: ArrayLike, *, timesteps: bool = False) -> pd.Data
     Parameters
     ----------
     estimator : estimator instance
-        Fitted detector with `explain`, or a pipeline, search or wrapper with such a
-        detector inside.
+        Fitted detector with `explain`, or a pipeline, search or wrapper around one.
     X : array-like of shape (n_timestamps, n_channels)
         Table as the estimator takes it; for a detector of windows, windows as it takes
         them, or a table that an earlier step cuts into windows.
     timesteps : bool, default=False
-        Whether to keep the timesteps of windows apart instead of summing over them.
-        Only for detectors of windows: the scores of a `WindowedDetector` are those of
-        single rows.
+        Whether to keep the timesteps of windows apart instead of summing over them. Not
+        for a `WindowedDetector`, which scores single rows.
 
     Returns
     -------
@@ -39,9 +35,8 @@ def explain(estimator: Any, X: ArrayLike, *, timesteps: bool = False) -> pd.Data
         columns, to ``-estimator.score_samples(X)``.
 
         - Its index is that of `X`; rows are numbered if it has none.
-        - Its columns have the names of the sensors that reach the detector, as they
-          are in `X`, then those of indicators that an imputer has added. Columns that
-          an imputer has dropped are missing, as the detector has not seen them. Columns
+        - Its columns are the sensors that reach the detector, named as in `X`: without
+          those that an imputer has dropped, with the indicators that it has added. They
           are numbered if a step cannot name its output.
         - With `timesteps` there is a column for each value of a window, shape
           (n_windows, window_length * n_channels), time major, and columns have two
@@ -107,7 +102,7 @@ def explain(estimator: Any, X: ArrayLike, *, timesteps: bool = False) -> pd.Data
 
 
 def find_explainer(estimator, X) -> tuple[Any, Any]:
-    """Return the detector with `explain`, and X as it reaches the detector."""
+    """Find the detector with `explain`, and X as it reaches the detector."""
     detector = find_layer(estimator, "explain")
     return detector, input_of(detector, estimator, X)
 

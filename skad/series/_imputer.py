@@ -1,8 +1,9 @@
 """Missing values of tables of timestamps."""
 
 import datetime
+from dataclasses import KW_ONLY, dataclass
 from numbers import Integral, Real
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from skad._base import VersionedMixin
+from skad._docs import add_parameters
 from skad._validation import (
     Interval,
     StrOptions,
@@ -20,17 +22,27 @@ from skad._validation import (
     validate_data,
     warn,
 )
-from skad.series._rows import read_rows
+from skad.series._rows import MaxGap, read_rows
 
-__all__ = ["TimeSeriesImputer"]
+_TABLE = """
+    X : array-like of shape (n_timestamps, n_channels)
+        Table; NaN, None and NA are missing.
+    y : None
+        Ignored.
+
+    Raises
+    ------
+    ValueError
+        If values are infinite, or time does not increase within a series.
+"""
 
 
+@dataclass(eq=False, repr=False)
 class TimeSeriesImputer(VersionedMixin, TransformerMixin, BaseEstimator):
     """Fill the missing values of each channel from its neighbours in time.
 
     First by `method`, which never looks across the border of a series or a gap in time;
-    what is still missing then becomes the `fallback` learnt in `fit`. The number and
-    the order of rows stay the same.
+    what is still missing then becomes the `fallback` learnt in `fit`. All rows stay.
 
     Parameters
     ----------
@@ -44,8 +56,7 @@ class TimeSeriesImputer(VersionedMixin, TransformerMixin, BaseEstimator):
     max_missing : float, default=1.0
         Columns with a larger share of missing values in `fit` are dropped.
     carry_tail : bool, default=False
-        Whether the last values of the training table fill the start of a table that
-        continues it; see Notes.
+        Whether the last values of the training table fill the start of the next table.
     fallback : {"median", "mean"}, float or None, default="median"
         Values that the method leaves missing become the median or the mean of the
         observed training values, or this number. None: they stay missing.
@@ -93,10 +104,9 @@ class TimeSeriesImputer(VersionedMixin, TransformerMixin, BaseEstimator):
     **The tail.** With `carry_tail`, values that the method leaves missing at the start
     of a table, up to the first observed value, become the last observed value of the
     last training segment, separately for each series. Rows already missing at the end
-    of the training table count towards `limit`. If both tables have a time, the table
-    must start after the training table, without a gap between them. Without time, every
-    table is taken to continue the training table; for that one use `fit_transform`,
-    which carries nothing.
+    of the training table count towards `limit`. A table with a time must start after
+    the training table, without a gap in between. Without time, every table is taken to
+    continue it; for the training table use `fit_transform`, which carries nothing.
 
     Examples
     --------
@@ -117,6 +127,15 @@ class TimeSeriesImputer(VersionedMixin, TransformerMixin, BaseEstimator):
     ['empty']
     """
 
+    method: Literal["ffill", "bfill", "linear", "time"] = "ffill"
+    _: KW_ONLY
+    limit: int | None = None
+    max_missing: float = 1.0
+    carry_tail: bool = False
+    fallback: Literal["median", "mean"] | float | None = "median"
+    add_indicator: bool = False
+    max_gap: MaxGap = None
+
     needs_order = True  # of rows, see `TunedThresholdDetector`
 
     _parameter_constraints: ClassVar[dict] = {
@@ -133,42 +152,15 @@ class TimeSeriesImputer(VersionedMixin, TransformerMixin, BaseEstimator):
         "max_gap": [
             None,
             Interval(Real, 0, None, closed="neither"),
-            datetime.timedelta,
-            np.timedelta64,
-            str,
+            *(datetime.timedelta, np.timedelta64, str),
         ],
     }
 
-    def __init__(
-        self,
-        method="ffill",
-        *,
-        limit=None,
-        max_missing=1.0,
-        carry_tail=False,
-        fallback="median",
-        add_indicator=False,
-        max_gap=None,
-    ):
-        self.method = method
-        self.limit = limit
-        self.max_missing = max_missing
-        self.carry_tail = carry_tail
-        self.fallback = fallback
-        self.add_indicator = add_indicator
-        self.max_gap = max_gap
-
     @all_or_nothing
     @fit_context(prefer_skip_nested_validation=True)
+    @add_parameters(_TABLE)
     def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> Self:
         """Learn the fallback of each column, the columns to drop, and the tail.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_timestamps, n_channels)
-            Training table; NaN, None and NA are missing.
-        y : None
-            Ignored.
 
         Returns
         -------
@@ -178,8 +170,7 @@ class TimeSeriesImputer(VersionedMixin, TransformerMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If values are infinite, time does not increase within a series, or every
-            column would be dropped.
+            If every column would be dropped.
         """
         values = self._read(X, reset=True)
         rows = read_rows(X, max_gap=self.max_gap, warns=True)
@@ -189,17 +180,11 @@ class TimeSeriesImputer(VersionedMixin, TransformerMixin, BaseEstimator):
         self._tails = _find_tails(values[:, self._kept], rows)
         return self
 
+    @add_parameters(_TABLE)
     def fit_transform(
         self, X: ArrayLike, y: ArrayLike | None = None
     ) -> NDArray | pd.DataFrame:
         """Fit, then fill the training table, without carrying its own tail.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_timestamps, n_channels)
-            Training table.
-        y : None
-            Ignored.
 
         Returns
         -------
@@ -208,25 +193,20 @@ class TimeSeriesImputer(VersionedMixin, TransformerMixin, BaseEstimator):
         """
         return self.fit(X, y)._impute(X, carry_tail=False)
 
+    @add_parameters(_TABLE)
     def transform(self, X: ArrayLike) -> NDArray | pd.DataFrame:
-        """Fill a table.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_timestamps, n_channels)
-            Table with the columns of the training table.
+        """Fill a table, which must have the columns of the training table.
 
         Returns
         -------
         filled : ndarray or DataFrame of shape (n_timestamps, n_features_out)
-            The kept columns without missing values, then the indicators. float32 stays
-            float32, all else becomes float64.
+            The kept columns without missing values, then the indicators; float32 if X
+            is, else float64.
 
         Raises
         ------
         ValueError
-            If columns are unknown or missing, values are infinite, or time does not
-            increase within a series.
+            If columns are unknown or missing.
         """
         check_is_fitted(self)
         return self._impute(X, carry_tail=self.carry_tail)
@@ -239,8 +219,7 @@ class TimeSeriesImputer(VersionedMixin, TransformerMixin, BaseEstimator):
         Parameters
         ----------
         input_features : array-like of str or None, default=None
-            Names of the columns of the table; None: those seen in `fit`, or "x0", "x1",
-            and so on.
+            Names of the columns of the table; None: those seen in `fit`, or x0, x1, ...
 
         Returns
         -------
@@ -249,25 +228,21 @@ class TimeSeriesImputer(VersionedMixin, TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         names = feature_names_in(self, input_features)
-        indicators = [f"missingindicator_{name}" for name in names[self._indicated]]
-        return np.array([*names[self._kept], *indicators], dtype=object)
+        indicators = "missingindicator_" + names[self._indicated]
+        return np.concatenate([names[self._kept], indicators])
 
     def _read(self, X, *, reset):
         """Check a table and return its values, NaN where they are missing."""
+        kinds = [np.float64, np.float32]
         values = validate_data(
-            self,
-            X,
-            reset=reset,
-            dtype=[np.float64, np.float32],
-            ensure_all_finite=False,
+            self, X, reset=reset, dtype=kinds, ensure_all_finite=False
         )
         _check_not_infinite(values, getattr(self, "feature_names_in_", None))
         return values
 
     def _learn_statistics(self, values):
         if self.fallback in ("median", "mean"):
-            table = pd.DataFrame(values).astype(np.float64)
-            return table.agg(self.fallback).to_numpy()
+            return pd.DataFrame(values, dtype=np.float64).agg(self.fallback).to_numpy()
         number = np.nan if self.fallback is None else float(self.fallback)
         return np.full(values.shape[1], number)
 
@@ -283,34 +258,30 @@ class TimeSeriesImputer(VersionedMixin, TransformerMixin, BaseEstimator):
                 f"values or more than max_missing={self.max_missing} of them; the "
                 f"fullest lacks {shares.min():.3g}."
             )
-        unexpected = drop & ~too_many
-        if unexpected.any():
+        unexpected = names[drop & ~too_many]
+        if len(unexpected):
             warn(
                 f"Columns without any observed value are dropped: "
-                f"{', '.join(map(repr, names[unexpected]))}. They have no "
-                f"{self.fallback} to fill them with; max_missing < 1 drops them without"
-                " this warning, a number as fallback keeps them."
+                f"{', '.join(map(repr, unexpected))}. They have no {self.fallback} to "
+                "fill them with; max_missing < 1 drops them without this warning, a "
+                "number as fallback keeps them."
             )
         self.dropped_ = names[drop].tolist()
         self._kept = np.flatnonzero(~drop)
-        indicated = ~drop & (shares > 0) & self.add_indicator
-        self._indicated = np.flatnonzero(indicated)
+        self._indicated = np.flatnonzero(~drop & (shares > 0) & self.add_indicator)
 
     def _impute(self, X, carry_tail):
         values = self._read(X, reset=False)
         rows = read_rows(X, max_gap=self.max_gap_, learn=False)
-        n_kept, n_indicated = len(self._kept), len(self._indicated)
-        # Not np.hstack: it would keep the column order of what comes from pandas.
-        result = np.empty((len(values), n_kept + n_indicated), values.dtype)
-        result[:, n_kept:] = np.isnan(values[:, self._indicated])
+        indicators = np.isnan(values[:, self._indicated])
         values = values[:, self._kept]  # a copy
         missing = np.isnan(values)
         filled = self._fill(values, missing, rows)
         if carry_tail:
             self._carry_tails(filled, missing, rows)
         np.copyto(filled, self.statistics_[self._kept], where=np.isnan(filled))
-        result[:, :n_kept] = filled
-        return result
+        # row by row in memory, whatever pandas has made of it
+        return np.ascontiguousarray(np.hstack([filled, indicators], dtype=values.dtype))
 
     def _fill(self, values, missing, rows):
         """Fill within segments by `method`; may write into `values`."""
@@ -350,9 +321,8 @@ class TimeSeriesImputer(VersionedMixin, TransformerMixin, BaseEstimator):
         """Whether a row continues the training table without a gap."""
         if tail.time is None or time is None:
             return True
-        if time[row] <= tail.time:
-            return False
-        return self.max_gap_ is None or time[row] - tail.time <= self.max_gap_
+        is_near = self.max_gap_ is None or time[row] - tail.time <= self.max_gap_
+        return time[row] > tail.time and is_near
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -389,12 +359,11 @@ def _by_series(rows, bounds):
 
 def _check_not_infinite(values, names):
     infinite = np.isinf(values)
-    if not infinite.any():
-        return
-    row, column = np.argwhere(infinite)[0]
-    name = column if names is None else repr(str(names[column]))
-    raise ValueError(
-        f"Input X contains infinity in row {row}, column {name}; {infinite.sum()} such "
-        f"values in {infinite.any(axis=1).sum()} of {len(values)} rows. Set them to "
-        "NaN to have them filled."
-    )
+    if infinite.any():
+        row, column = np.argwhere(infinite)[0]
+        name = column if names is None else repr(str(names[column]))
+        raise ValueError(
+            f"Input X contains infinity in row {row}, column {name}; {infinite.sum()} "
+            f"such values in {infinite.any(axis=1).sum()} of {len(values)} rows. Set "
+            "them to NaN to have them filled."
+        )

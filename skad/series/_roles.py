@@ -8,6 +8,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from skad._validation import check_consistent_length, check_outlier_labels, column_or_1d
+from skad.series._events import find_ranges
 
 _NORMAL_ROLES = ("s_N", "v_N1", "v_N2", "t_N")
 _ANOMALOUS_ROLES = ("v_A", "t_A")
@@ -83,7 +84,8 @@ def split_roles(
     _check_shares("anomalous_shares", anomalous_shares, _ANOMALOUS_ROLES)
     if series is None:
         normal: Any = np.flatnonzero(~is_anomaly)[:, None]  # each row is a unit
-        anomalous = _runs(is_anomaly)
+        first, last = find_ranges(is_anomaly, np.zeros_like(is_anomaly))
+        anomalous = [np.arange(a, b + 1) for a, b in zip(first, last, strict=True)]
         kinds = ("normal rows", "runs of anomalies")
     else:
         series = column_or_1d(series)
@@ -101,21 +103,12 @@ def split_roles(
 
 def _check_shares(name, shares, roles):
     shares = np.asarray(shares, dtype=float)
-    if (
-        shares.shape != (len(roles),)
-        or (shares < 0).any()
-        or abs(shares.sum() - 1) > 1e-9
-    ):
+    is_right = shares.shape == (len(roles),) and (shares >= 0).all()
+    if not is_right or not abs(shares.sum() - 1) <= 1e-9:
         raise ValueError(
             f"{name}={shares.tolist()}; expected {len(roles)} numbers >= 0 that add up "
             f"to 1, for {', '.join(roles)}."
         )
-
-
-def _runs(flags):
-    """List the rows of each run of flagged rows."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], flags.astype(int), [0]])))
-    return [np.arange(a, b) for a, b in zip(edges[::2], edges[1::2], strict=True)]
 
 
 def _divide(units, roles, shares, kind):
@@ -127,16 +120,11 @@ def _divide(units, roles, shares, kind):
             f"least {len(wanted)} are needed. A share of 0 leaves a role empty."
         )
     ends = np.round(np.cumsum(shares) * len(units)).astype(int)
-    has_share = np.asarray(shares) > 0
-    # Rounding must not leave a role with a share empty: forwards, then backwards.
-    for i in range(len(ends)):
-        before = ends[i - 1] if i else 0
-        ends[i] = max(ends[i], before + has_share[i])
-    ends[-1] = len(units)
-    for i in range(len(ends) - 1, 0, -1):
-        ends[i - 1] = min(ends[i - 1], ends[i] - has_share[i])
-    starts = np.concatenate([[0], ends[:-1]])
+    # Rounding must not leave a role with a share empty: units up to it, beyond those.
+    needed = np.cumsum(np.asarray(shares) > 0)
+    spare = np.maximum.accumulate(ends - needed)
+    ends = needed + np.clip(spare, 0, len(units) - len(wanted))
     return {
         role: np.sort(np.concatenate([*units[a:b], np.empty(0, dtype=int)]))
-        for role, a, b in zip(roles, starts, ends, strict=True)
+        for role, a, b in zip(roles, [0, *ends[:-1]], ends, strict=True)
     }

@@ -74,8 +74,7 @@ class Rows:
     def bounds(self) -> NDArray[np.int64]:
         """First row of each segment, and the row after its last; (n_segments, 2).
 
-        A segment is a stretch of rows of one series without a gap in time. Raises the
-        errors of `check_order`.
+        A segment is a stretch of rows of one series without a gap in time.
         """
         self.check_order()
         is_border = self.begins_series
@@ -98,50 +97,30 @@ class Rows:
         return steps.median() if len(steps) else None
 
     def rows_per_day(self) -> float:
-        """Divide a day by the median step.
-
-        Raises
-        ------
-        ValueError
-            If there is no median step with a unit.
-        """
-        step = self.step
-        if step is None:
+        """Divide a day by the median step, or raise if there is none with a unit."""
+        if self.step is None:
             raise ValueError(
                 "The number of rows per day is only known from an index of dates or "
                 "durations with at least two rows; pass the index of the table, or "
                 "rows_per_day."
             )
-        return float(pd.Timedelta(1, "D") / step)
+        return float(pd.Timedelta(1, "D") / self.step)
 
     def check_order(self) -> None:
-        """Refuse interleaved series, and time that does not increase within a series.
-
-        Raises
-        ------
-        ValueError
-            If the rows of a series do not stand together, or timestamps are doubled or
-            out of order within a series.
-        """
-        if self.begins_series.any():
-            self._check_together()
-        if self.steps is not None:
-            self._check_increase(self.steps)
-
-    def _check_together(self) -> None:
+        """Refuse interleaved series, and time that does not increase within one."""
         n_runs = int(self.begins_series.sum()) + 1
-        n_series = len(np.unique(self.series_codes))
+        n_series = len(np.unique(self.series_codes)) if n_runs > 1 else 1
         if n_runs != n_series:
             raise ValueError(
                 f"The rows of {n_series} series come in {n_runs} runs; the rows of "
-                "each must stand together. Sort by series, then by time. "
-                f"{_NOT_DRAWN}"
+                f"each must stand together. Sort by series, then by time. {_NOT_DRAWN}"
             )
-
-    def _check_increase(self, steps) -> None:
+        steps = self.steps
+        if steps is None:
+            return
         wrong = ~self.begins_series & ~(steps > steps.dtype.type(0))
         if wrong.any():
-            row = int(np.flatnonzero(wrong)[0]) + 1
+            row = np.argmax(wrong) + 1
             before, after = self.labels[row - 1], self.labels[row]
             kind = "is there twice" if before == after else "is out of order"
             raise ValueError(
@@ -163,13 +142,15 @@ def read_rows(
 ) -> Rows:
     """Read the series, the time and the borders of the rows of a table.
 
+    The index of a pandas object tells the time (DatetimeIndex, TimedeltaIndex,
+    PeriodIndex or numbers; the last level of a MultiIndex) and the series (the levels
+    before). Other tables are one series without gaps. Raises ValueError if a time is
+    missing or infinite, or `max_gap` does not fit the index.
+
     Parameters
     ----------
     X : array-like of shape (n_rows, n_channels) or Index of shape (n_rows,)
-        Table, or its index. The index of a pandas object tells the time
-        (DatetimeIndex, TimedeltaIndex, PeriodIndex or numbers; the last level of a
-        MultiIndex) and the series (the levels before). Other tables are one series
-        without gaps.
+        Table, or its index.
     series : array-like of shape (n_rows,) or None, default=None
         Series that each row belongs to, in addition to those of the index.
     max_gap : number, timedelta-like or None, default=None
@@ -179,22 +160,11 @@ def read_rows(
         Whether `max_gap` is to be checked, or learnt where it is None.
     warns : bool, default=False
         Whether to warn of an index that is no time, or of a `max_gap` without effect.
-
-    Returns
-    -------
-    rows : Rows
-        What the table says of its rows.
-
-    Raises
-    ------
-    ValueError
-        If a time is missing or infinite, or `max_gap` does not fit the index.
     """
     index = X if isinstance(X, pd.Index) else index_of(X)
     labels, names = _split_levels(index, num_samples(X))
-    codes = _number_series(names, series, X)
     time = None if index is None else _read_time(labels)
-    rows = Rows(labels, time, names, codes)
+    rows = Rows(labels, time, names, _number_series(names, series, X))
     if warns and time is None:
         _warn_of_no_time(index, max_gap)
     if learn:
@@ -209,21 +179,14 @@ def read_index(
 ) -> Rows:
     """Read series, time and borders from labels of rows, which are numbered if None.
 
-    What an earlier call has read is returned as it is.
-
-    Raises
-    ------
-    ValueError
-        If there are no rows, or not one label for each; and the errors of `read_rows`
-        and `Rows.check_order`.
+    What an earlier call has read is returned as it is. Raises ValueError if there are
+    no rows, or not one label for each, or they are out of order.
     """
     if isinstance(index, Rows):
         return index
     if n_rows == 0:
         raise ValueError("There are no rows; at least one is needed.")
-    labels = pd.RangeIndex(n_rows) if index is None else index
-    if not isinstance(labels, pd.Index):
-        labels = pd.Index(labels)
+    labels = pd.Index(range(n_rows) if index is None else index)
     if len(labels) != n_rows:
         raise ValueError(
             f"index has {len(labels)} entries; expected {n_rows}, one for each row."
@@ -270,7 +233,7 @@ def _read_time(labels) -> pd.Index | None:
         labels = labels.to_timestamp()
     if isinstance(labels, pd.DatetimeIndex):
         if labels.hasnans:
-            row = int(np.flatnonzero(labels.isna())[0])
+            row = labels.isna().argmax()
             raise ValueError(f"The time index of X is missing (NaT) in row {row}.")
         return labels
     if isinstance(labels, pd.TimedeltaIndex):
@@ -281,7 +244,7 @@ def _read_time(labels) -> pd.Index | None:
         return pd.Index(labels.to_numpy(dtype=np.int64))
     numbers = labels.to_numpy(dtype=float, na_value=np.nan)
     if not np.isfinite(numbers).all():
-        row = int(np.flatnonzero(~np.isfinite(numbers))[0])
+        row = np.argmin(np.isfinite(numbers))
         raise ValueError(f"The index of X is {numbers[row]} in row {row}.")
     return pd.Index(numbers)
 

@@ -5,33 +5,20 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from skad._validation import warn
+from skad.series._events import in_ranges
 from skad.series._rows import Rows
 from skad.series._windows import windows_view
 
 
 @dataclass(frozen=True, eq=False)
 class TableWindows:
-    """Windows of a table, by their first rows.
+    """Windows of a table, by their first rows."""
 
-    Attributes
-    ----------
-    table : ndarray of shape (n_timestamps, n_channels)
-        The rows.
-    rows : Rows
-        Their series, time and borders.
-    window_length : int
-        Rows a window.
-    starts : ndarray of shape (n_windows,)
-        First rows of the windows, ascending.
-    judged : ndarray of shape (n_timestamps,), dtype bool
-        Rows whose scores place a threshold.
-    """
-
-    table: np.ndarray
+    table: np.ndarray  # (n_timestamps, n_channels)
     rows: Rows
     window_length: int
-    starts: np.ndarray
-    judged: np.ndarray
+    starts: np.ndarray  # first rows of the windows, ascending
+    judged: np.ndarray  # which rows have scores that place a threshold
 
     @property
     def view(self) -> np.ndarray:
@@ -71,10 +58,8 @@ class TableWindows:
 
     def _only(self, starts) -> "TableWindows":
         """Keep some of the windows, and judge the rows that they cover."""
-        edges = np.zeros(len(self.table) + 1, dtype=int)
-        np.add.at(edges, starts, 1)
-        np.add.at(edges, starts + self.window_length, -1)
-        is_covered = np.cumsum(edges[:-1]) > 0
+        last = starts + self.window_length - 1
+        is_covered = in_ranges(starts, last, len(self.table))
         return replace(self, starts=starts, judged=self.judged & is_covered)
 
 

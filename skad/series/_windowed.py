@@ -1,7 +1,8 @@
 """Any detector of windows as a detector of the rows of a table."""
 
+from dataclasses import KW_ONLY, dataclass
 from numbers import Integral, Real
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import pandas as pd
@@ -30,23 +31,22 @@ from skad._validation import (
     with_callbacks,
 )
 from skad.calibration._held_out import HeldOutThreshold
-from skad.series._cover import CoveredSegment, cover_segment
-from skad.series._rows import read_rows
+from skad.series._cover import explain_segment, score_segment
+from skad.series._rows import MaxGap, read_rows
 from skad.series._table_windows import TableWindows, warn_of_short_segments
-from skad.series._windows import (
-    any_in_window,
-    check_long_enough,
-    window_starts,
-)
+from skad.series._windows import any_in_window, check_long_enough, window_starts
 
 _TABLE = """
     X : array-like of shape (n_timestamps, n_channels)
         Table.
+    y : array-like of shape (n_timestamps,), default=None
+        Ignored, unless `normal_label` is set.
     series : array-like of shape (n_timestamps,), default=None
         Series that each row belongs to, in addition to those of the index.
 """
 
 
+@dataclass(eq=False, repr=False)
 class WindowedDetector(HeldOutThreshold, ThresholdMixin, MetaDetector):
     """Detector of windows, applied to a table: one score for each row.
 
@@ -69,21 +69,20 @@ class WindowedDetector(HeldOutThreshold, ThresholdMixin, MetaDetector):
         "auto" is "window", which has scored better on most sets.
     aggregate : {"mean", "median", "max", "last"}, default="mean"
         How, in terms of errors: "max" is the worst window; "last" the window in which
-        the row stands latest, so that (with ``stride=1``) no later row counts, but for
-        the first window_length - 1 rows of a segment. Take it where the newest row is
-        to be judged: the others average fewer windows there than elsewhere.
+        the row comes latest, so that (with ``stride=1``) no later row counts, except
+        for the first window_length - 1 rows of a segment. Use it to judge the
+        newest row: the others average fewer windows there than elsewhere.
     contamination : "auto" or float, default="auto"
-        Where the threshold lies. "auto": 1 % of the scores of the held-out rows, one of
-        them at least, are below (of all rows if none are held out: of a detector that
-        remembers what it has learnt more new rows are then below). A float in (0, 0.5]:
-        that share of the scores of all rows is. The threshold of the detector inside
-        does not count, nor its own `contamination`.
+        Where the threshold lies. "auto": 1 % of the scores of the held-out rows, at
+        least one, are below (of all rows if none are held out: a detector that
+        remembers what it has learnt then flags more new rows). A float in (0, 0.5]:
+        that share of the scores of all rows is. Threshold and `contamination` of the
+        detector inside do not count.
     normal_label : object, default=None
         Label in `y` of the rows to learn from: windows that hold a row with another
         label are dropped after cutting. None learns from all windows.
     max_gap : number or timedelta-like, default=None
-        A longer step in the time index is a border. None: 5 times the median step of
-        the table seen in fit.
+        A longer step in the time index is a border. None: 5 median steps of fit.
 
     Attributes
     ----------
@@ -105,23 +104,22 @@ class WindowedDetector(HeldOutThreshold, ThresholdMixin, MetaDetector):
     Notes
     -----
     Windows cross neither series nor gaps: a pandas index tells the time
-    (DatetimeIndex, TimedeltaIndex, numbers) and, as the first levels of a MultiIndex,
-    the series; or `series` of fit and `score_samples` does. A numpy array is one
-    contiguous series. scikit-learn's scorers pass no `series`: use an index in
-    cross-validation. Segments shorter than a window are left out of fit with a warning,
-    and padded in front with their first row, with a warning, when they are scored: to
-    judge new rows, give at least the window_length - 1 rows before them, too. A scaler
-    or imputer before it drops the index, and so the borders, unless the pipeline has
+    (DatetimeIndex, TimedeltaIndex, numbers) and, by the first levels of a MultiIndex,
+    the series; or `series` of the methods does, which scikit-learn's scorers do not
+    pass: use an index in cross-validation. A numpy array is one contiguous series.
+    Segments shorter than a window are left out of fit, and padded in front with their
+    first row when they are scored, both with a warning: to judge new rows, also give
+    the window_length - 1 rows before them. A scaler or imputer before it drops the
+    index, and so the borders, unless the pipeline has
     ``set_output(transform="pandas")``.
 
     A detector with ``early_stopping=True`` validates on the tail of each series:
     `validation_fraction` of its windows, at least 2. The window_length - 1 windows
-    before are dropped, so that no row is shared. If fewer than half of the windows
-    would remain to train on, it trains on all without early stopping, and a warning
-    says so. With ``refit=True`` it is then trained anew on all windows, for as many
-    epochs as were best, and the threshold found on the tails stays. A net in a pipeline
-    inside holds out windows at random, which overlap those it learns: put the pipeline
-    around the `WindowedDetector`.
+    before are dropped, so that no row is shared. If that leaves fewer than half of the
+    windows to train on, it trains on all, without early stopping and with a warning.
+    With ``refit=True`` it is then trained anew on all windows, for as many epochs as
+    were best, and the threshold found on the tails stays. A net in a pipeline inside
+    holds out random windows, which overlap those it learns: put the pipeline around.
 
     Detectors of skad gather windows batch by batch from the table. Others get them as
     an array, window_length times the table in fit, and block by block in scoring.
@@ -138,6 +136,16 @@ class WindowedDetector(HeldOutThreshold, ThresholdMixin, MetaDetector):
     True
     """
 
+    estimator: Any
+    window_length: int
+    _: KW_ONLY
+    stride: int = 1
+    level: Literal["auto", "timestep", "window"] = "auto"
+    aggregate: Literal["mean", "median", "max", "last"] = "mean"
+    contamination: Literal["auto"] | float = "auto"
+    normal_label: Any = None
+    max_gap: MaxGap = None
+
     needs_order = True  # of rows, see `TunedThresholdDetector`
 
     _parameter_constraints: ClassVar[dict] = {
@@ -150,27 +158,6 @@ class WindowedDetector(HeldOutThreshold, ThresholdMixin, MetaDetector):
         "normal_label": "no_validation",
         "max_gap": "no_validation",
     }
-
-    def __init__(
-        self,
-        estimator,
-        window_length,
-        *,
-        stride=1,
-        level="auto",
-        aggregate="mean",
-        contamination="auto",
-        normal_label=None,
-        max_gap=None,
-    ):
-        self.estimator = estimator
-        self.window_length = window_length
-        self.stride = stride
-        self.level = level
-        self.aggregate = aggregate
-        self.contamination = contamination
-        self.normal_label = normal_label
-        self.max_gap = max_gap
 
     # fit ------------------------------------------------------------------------------
 
@@ -185,14 +172,7 @@ class WindowedDetector(HeldOutThreshold, ThresholdMixin, MetaDetector):
         *,
         series: ArrayLike | None = None,
     ) -> Self:
-        """Fit the detector on windows.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_timestamps, n_channels)
-            Table, mostly normal.
-        y : array-like of shape (n_timestamps,), default=None
-            Ignored, unless `normal_label` is set.
+        """Fit the detector on windows of a table that is mostly normal.
 
         Returns
         -------
@@ -233,14 +213,8 @@ class WindowedDetector(HeldOutThreshold, ThresholdMixin, MetaDetector):
         return TableWindows(table, rows, self.window_length, starts, is_normal)
 
     def _check_table(self, X, *, reset):
-        table = validate_data(
-            self,
-            X,
-            reset=reset,
-            dtype="numeric",
-            ensure_all_finite=False,
-            ensure_min_samples=2 if reset else 1,
-        )
+        kind = {"dtype": "numeric", "ensure_min_samples": 2 if reset else 1}
+        table = validate_data(self, X, reset=reset, ensure_all_finite=False, **kind)
         check_finite(table, getattr(self, "feature_names_in_", None))
         return np.ascontiguousarray(table)
 
@@ -258,15 +232,14 @@ class WindowedDetector(HeldOutThreshold, ThresholdMixin, MetaDetector):
 
     def _refuse(self, starts, is_normal, y):
         """Say why there are too few windows to learn from."""
-        found = f"Only {len(starts)} windows of {self.window_length} rows"
-        if self.normal_label is None:
-            raise ValueError(f"{found} are there; at least 2 are needed.")
-        hint = "Use a shorter window."
+        which, hint = "are there", "Use a shorter window."
+        if self.normal_label is not None:
+            which = f"hold nothing but rows with normal_label={self.normal_label!r}"
         if not is_normal.any():
             hint = f"y holds {pd.unique(column_or_1d(y))[:6].tolist()}."
         raise ValueError(
-            f"{found} hold nothing but rows with normal_label={self.normal_label!r}; "
-            f"at least 2 are needed. {hint}"
+            f"Only {len(starts)} windows of {self.window_length} rows {which}; at "
+            f"least 2 are needed. {hint}"
         )
 
     def _new_detector(self):
@@ -343,9 +316,7 @@ class WindowedDetector(HeldOutThreshold, ThresholdMixin, MetaDetector):
         scores : ndarray of shape (n_timestamps,), dtype float64
             One score for each row, in the order of the rows; higher = more normal.
         """
-        check_is_fitted(self)
-        table = self._check_table(X, reset=False)
-        bounds = read_rows(X, series, max_gap=self.max_gap_, learn=False).bounds
+        table, bounds = self._fitted_table(X, series)
         warn_of_short_segments(
             bounds, self.window_length, "padded: their scores tell little"
         )
@@ -387,13 +358,6 @@ class WindowedDetector(HeldOutThreshold, ThresholdMixin, MetaDetector):
     ) -> NDArray[np.int64]:
         """Fit, then label the same rows.
 
-        Parameters
-        ----------
-        X : array-like of shape (n_timestamps, n_channels)
-            Table, mostly normal.
-        y : array-like of shape (n_timestamps,), default=None
-            Passed to `fit`.
-
         Returns
         -------
         labels : ndarray of shape (n_timestamps,), dtype int
@@ -414,34 +378,29 @@ class WindowedDetector(HeldOutThreshold, ThresholdMixin, MetaDetector):
             Parts of the error of each row; higher = more anomalous. They add up, over
             channels, to ``-score_samples(X)``.
         """
+        table, bounds = self._fitted_table(X, series)
+        segments = (table[first:stop] for first, stop in bounds)
+        with config_context(assume_finite=True):
+            return np.concatenate([explain_segment(s, *self._how) for s in segments])
+
+    def _fitted_table(self, X, series) -> tuple[np.ndarray, np.ndarray]:
+        """Check a table to score; return it, and the bounds of its segments."""
         check_is_fitted(self)
         table = self._check_table(X, reset=False)
-        bounds = read_rows(X, series, max_gap=self.max_gap_, learn=False).bounds
-        with config_context(assume_finite=True):
-            parts = [
-                self._cover(table[first:stop]).contributions(
-                    self.estimator_.explain,
-                    self.aggregate,
-                    timesteps=self.level == "timestep",
-                )
-                for first, stop in bounds
-            ]
-        return np.concatenate(parts)
+        return table, read_rows(X, series, max_gap=self.max_gap_, learn=False).bounds
 
     def _score_table(self, table, bounds) -> NDArray[np.float64]:
-        timesteps = self.level == "timestep"
-        score = "score_timesteps" if timesteps else "score_samples"
         scores = np.empty(len(table))
         with config_context(assume_finite=True):
             for first, stop in bounds:
-                covered = self._cover(table[first:stop])
-                scores[first:stop] = covered.scores(
-                    getattr(self.estimator_, score), self.aggregate, timesteps=timesteps
-                )
+                scores[first:stop] = score_segment(table[first:stop], *self._how)
         return scores
 
-    def _cover(self, rows) -> CoveredSegment:
-        return cover_segment(rows, self.window_length, self.stride)
+    @property
+    def _how(self) -> tuple[Any, int, int, str, str]:
+        """How to score a segment."""
+        windows = self.estimator_, self.window_length, self.stride
+        return *windows, self.aggregate, self.level
 
 
 def _tell_n_channels(detector, n_channels):

@@ -4,6 +4,7 @@ from numbers import Integral
 from typing import ClassVar, Self
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 
@@ -31,13 +32,9 @@ def windows_view(table, window_length) -> np.ndarray:
     """
     table = np.ascontiguousarray(table)
     n_rows, n_channels = table.shape
-    step = table.strides[0]
-    return np.lib.stride_tricks.as_strided(
-        table,
-        shape=(n_rows - window_length + 1, window_length * n_channels),
-        strides=(step, table.itemsize),
-        writeable=False,
-    )
+    shape = n_rows - window_length + 1, window_length * n_channels
+    strides = table.strides[0], table.itemsize
+    return as_strided(table, shape, strides, writeable=False)
 
 
 def window_starts(bounds, window_length, stride) -> np.ndarray:
@@ -45,16 +42,12 @@ def window_starts(bounds, window_length, stride) -> np.ndarray:
 
     Segments shorter than a window have none.
     """
-    starts = []
+    starts = [np.empty(0, dtype=int)]
     for first, stop in bounds:
         last = stop - window_length
         if last >= first:
-            starts.append(np.arange(first, last + 1, stride))
-            if starts[-1][-1] != last:
-                starts.append(np.array([last]))
-    if len(starts) == 1:
-        return starts[0]
-    return np.concatenate(starts) if starts else np.empty(0, dtype=int)
+            starts += [np.arange(first, last, stride), np.array([last])]
+    return np.concatenate(starts)
 
 
 def any_in_window(flags, starts, window_length) -> np.ndarray:
@@ -97,8 +90,7 @@ def sliding_windows(
     window_length : int
         Number of rows per window.
     stride : int, default=1
-        Rows from one window to the next; a last window always covers the end of each
-        segment.
+        Rows from one window to the next; a last one covers the end of each segment.
     series : array-like of shape (n_timestamps,), default=None
         Series that each row belongs to, in addition to those of the index.
     max_gap : number or timedelta-like, default=None
@@ -158,18 +150,16 @@ def as_slice(positions):
 class SlidingWindow(VersionedMixin, TransformerMixin, BaseEstimator):
     """Transformer that turns row t of a table into the window that ends at t.
 
-    Rows stay aligned with `y`, so that it works in cross-validation, after scalers and
-    before any detector.
+    Rows stay aligned with `y`: it works in cross-validation, before any detector.
 
     Parameters
     ----------
     window_length : int
         Number of rows per window, including row t.
     pad : {"edge", "zero"}, default="edge"
-        What to put before the first row of a series: copies of that row, or zeros.
+        What to put before the first row of a segment: copies of that row, or zeros.
     max_gap : number or timedelta-like, default=None
-        A longer step in the time index is a border, after which windows are padded
-        again. None: 5 times the median step of the table seen in fit.
+        A longer step in the time index is a border. None: 5 median steps of fit.
 
     Attributes
     ----------
@@ -193,14 +183,13 @@ class SlidingWindow(VersionedMixin, TransformerMixin, BaseEstimator):
     The windows are a read-only strided view: they take the memory of the table, not
     window_length times as much. Several series or gaps cost a copy. Later steps of a
     pipeline may copy: all scalers, PCA, IsolationForest (float32) and nearest
-    neighbours do, the detectors of skad do not.
+    neighbours do, the detectors of skad do not, but set their `n_channels` yourself.
 
     A detector with `normal_label` after it only sees the label of the last row: a
-    window with an anomaly in its past counts as normal. `WindowedDetector` drops such
-    windows. A net after it holds out windows at random, which overlap those that it is
-    trained on: it stops late and flags more new rows than it promises.
-    `WindowedDetector` holds out the end of each series. Set `n_channels` yourself on a
-    detector of skad after it.
+    window with an anomaly in its past counts as normal. A net after it holds out
+    windows at random, which overlap those that it is trained on: it stops late and
+    flags more new rows than it promises. `WindowedDetector` drops such windows, and
+    holds out the end of each series.
 
     A scaler before it returns an array without the time index, and so without gaps,
     unless the pipeline has ``set_output(transform="pandas")``.
@@ -265,14 +254,11 @@ class SlidingWindow(VersionedMixin, TransformerMixin, BaseEstimator):
             Row t is the window that ends at row t. Read-only if it is a view.
         """
         check_is_fitted(self)
-        table = validate_data(
-            self, X, reset=False, ensure_all_finite=False, dtype="numeric"
-        )
+        options = {"ensure_all_finite": False, "dtype": "numeric"}
+        table = validate_data(self, X, reset=False, **options)
         bounds = read_rows(X, max_gap=self.max_gap_, learn=False).bounds
-        parts = [
-            windows_view(self._padded(table[first:stop]), self.window_length)
-            for first, stop in bounds
-        ]
+        segments = (self._padded(table[first:stop]) for first, stop in bounds)
+        parts = [windows_view(rows, self.window_length) for rows in segments]
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def _padded(self, rows):
