@@ -20,15 +20,15 @@ from skad._version import __version__
 def current_versions() -> dict[str, str]:
     """Look up the versions of what computes a score, without importing it.
 
-    What follows a plus sign tells how torch was built ("+cpu", "+cu128"); a model may
-    move between the two.
+    The part after a plus sign says how torch was built ("+cpu", "+cu128"); a model may
+    move between builds.
     """
     others = {name: version(name).split("+")[0] for name in ("scikit-learn", "torch")}
     return {"skad": __version__} | others
 
 
 def warn_of_other_versions(saved: dict[str, str], what: str) -> None:
-    """Warn if `what` was made with versions other than those of today."""
+    """Warn if `what` was made with versions other than the installed ones."""
     now = current_versions()
     others = [
         f"{name} {then} (now {now[name]})"
@@ -167,7 +167,7 @@ class MetaDetector(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator):
 
     @available_if(inner_explains)
     def explain(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Share out the scores of rows with the inner detector, if it can.
+        """Break down the scores of rows with the inner detector, if it can.
 
         Parameters
         ----------

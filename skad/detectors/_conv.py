@@ -24,8 +24,8 @@ class ConvModule(CodeModule):
     that it knows where in the window a pattern is.
 
     Convolutions have two dimensions, the first of size one: (B, T, C) is then torch's
-    own "channels last" layout, which needs no transposition and is scored in half of
-    the time.
+    own "channels last" layout, which needs no transposition and is scored in half the
+    time.
     """
 
     def __init__(
@@ -107,8 +107,8 @@ class ConvAutoencoder(BaseNeuralAutoencoder):
     linear_path : "pca" or None, default="pca"
         "pca" puts a linear encoder and decoder, which start as the PCA of the training
         windows, beside the convolutions, whose output starts at zero; all of it is
-        trained. It keeps nets on small data from scoring far below PCA. None leaves the
-        convolutions alone.
+        trained. It keeps nets on small data from scoring far below PCA. None: only the
+        convolutions.
 
     See Also
     --------

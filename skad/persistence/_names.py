@@ -57,11 +57,11 @@ def _place(cls):
 
 
 # Modules of scikit-learn with steps around a detector.
-_MODULES_OF_STEPS = """
-    compose covariance decomposition ensemble feature_selection frozen impute
-    kernel_approximation linear_model mixture neighbors pipeline preprocessing
-    random_projection svm tree
-""".split()
+_MODULES_OF_STEPS = (
+    *("compose", "covariance", "decomposition", "ensemble", "feature_selection"),
+    *("frozen", "impute", "kernel_approximation", "linear_model", "mixture"),
+    *("neighbors", "pipeline", "preprocessing", "random_projection", "svm", "tree"),
+)
 
 # What may be built of what is public: use -> module -> which of its exports. Of
 # scikit-learn these are steps, splitters and metrics. It has functions that download
