@@ -56,8 +56,8 @@ __all__ = [
     "with_callbacks",
 ]
 
-# Files that a warning does not point at: of these libraries, and contextlib, from where
-# decorators lie between them.
+# Warnings point neither at files of these libraries nor at contextlib, which calls what
+# its decorators decorate.
 _LIBRARIES = (
     *(f"{Path(m.__file__).parent}{os.sep}" for m in (sklearn, joblib)),
     f"{Path(__file__).parent}{os.sep}",

@@ -209,7 +209,7 @@ class BaseNeuralAutoencoder(CallbackSupportMixin, BaseAutoencoder):
             self._warn_of_traps(windows)
         self.best_epoch_ = train(self, net, windows, held_out)
         self.net_ = net
-        # With refit on what was trained on, as after it: the threshold keeps its unit.
+        # With refit as it will be afterwards: the threshold has to be in its unit.
         self._fit_error_model(error_model, windows, None if self.refit else held_out)
         return held_out
 

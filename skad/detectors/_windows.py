@@ -29,7 +29,7 @@ class Windows:
         return self.X[self.rows[at]]
 
     def sample(self) -> "Windows":
-        """Evenly spaced windows, few enough to hold at once (all if they are)."""
+        """Evenly spaced windows, as many as can be held at once."""
         n_most = max(2, _MAX_VALUES // self.X.shape[1])
         if len(self) <= n_most:
             return self
