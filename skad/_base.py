@@ -10,8 +10,14 @@ from sklearn.base import BaseEstimator, MetaEstimatorMixin, OutlierMixin, clone
 from sklearn.callback import CallbackSupportMixin
 from sklearn.utils import get_tags
 
+from skad._docs import add_parameters
 from skad._validation import available_if, check_is_fitted, warn
 from skad._version import __version__
+
+_ROWS = """
+    X : array-like
+        Rows, as for `fit`.
+"""
 
 # Versions ---------------------------------------------------------------------------
 
@@ -20,15 +26,15 @@ from skad._version import __version__
 def current_versions() -> dict[str, str]:
     """Look up the versions of what computes a score, without importing it.
 
-    What follows a plus sign tells how torch was built ("+cpu", "+cu128"); a model may
-    move between the two.
+    The part after a plus sign says how torch was built ("+cpu", "+cu128"); a model may
+    move between builds.
     """
     others = {name: version(name).split("+")[0] for name in ("scikit-learn", "torch")}
     return {"skad": __version__} | others
 
 
 def warn_of_other_versions(saved: dict[str, str], what: str) -> None:
-    """Warn if `what` was made with versions other than those of today."""
+    """Warn if `what` was made with versions other than the installed ones."""
     now = current_versions()
     others = [
         f"{name} {then} (now {now[name]})"
@@ -64,13 +70,9 @@ class VersionedMixin:
 class ThresholdMixin(VersionedMixin, OutlierMixin):
     """`decision_function` and `predict` from ``score_samples`` and ``offset_``."""
 
+    @add_parameters(_ROWS)
     def decision_function(self, X: ArrayLike) -> NDArray[np.float64]:
         """Score rows, shifted so that anomalies are below zero.
-
-        Parameters
-        ----------
-        X : array-like
-            Rows, as for `score_samples`.
 
         Returns
         -------
@@ -79,13 +81,9 @@ class ThresholdMixin(VersionedMixin, OutlierMixin):
         """
         return self.score_samples(X) - self.offset_
 
+    @add_parameters(_ROWS)
     def predict(self, X: ArrayLike) -> NDArray[np.int64]:
         """Label rows.
-
-        Parameters
-        ----------
-        X : array-like
-            Rows, as for `score_samples`.
 
         Returns
         -------
@@ -149,13 +147,9 @@ class MetaDetector(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator):
             if hasattr(detector, name):
                 setattr(self, name, getattr(detector, name))
 
+    @add_parameters(_ROWS)
     def score_samples(self, X: ArrayLike) -> NDArray[np.float64]:
         """Score rows with the inner detector.
-
-        Parameters
-        ----------
-        X : array-like
-            Rows, as the inner detector takes them.
 
         Returns
         -------
@@ -166,13 +160,9 @@ class MetaDetector(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator):
         return self.estimator_.score_samples(X)
 
     @available_if(inner_explains)
+    @add_parameters(_ROWS)
     def explain(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Share out the scores of rows with the inner detector, if it can.
-
-        Parameters
-        ----------
-        X : array-like
-            Rows, as the inner detector takes them.
+        """Break down the scores of rows with the inner detector, if it can.
 
         Returns
         -------

@@ -38,13 +38,7 @@ def core_of(estimator) -> Any:
 
 
 def find_layer(estimator, attribute) -> Any:
-    """Return the outermost layer of a fitted estimator with an attribute.
-
-    Raises
-    ------
-    TypeError
-        If no layer has it.
-    """
+    """Return the outermost layer of a fitted estimator with an attribute."""
     check_is_fitted(estimator)
     for layer in layers(estimator):
         if hasattr(layer, attribute):
@@ -58,10 +52,7 @@ def find_layer(estimator, attribute) -> Any:
 def input_of(layer, estimator, X) -> Any:
     """Transform X by all steps of pipelines on the way to a layer.
 
-    Raises
-    ------
-    TypeError
-        If a layer on the way cuts windows, which is no transformation of X.
+    A layer that cuts windows is refused: it does not transform X.
     """
     for outer in layers(estimator):
         if outer is layer:

@@ -22,7 +22,6 @@ from sklearn.utils._param_validation import (
     HasMethods,
     Interval,
     InvalidParameterError,
-    Options,
     StrOptions,
 )
 from sklearn.utils.validation import _check_feature_names_in as feature_names_in
@@ -38,7 +37,6 @@ __all__ = [
     "HasMethods",
     "Interval",
     "InvalidParameterError",
-    "Options",
     "StrOptions",
     "all_or_nothing",
     "available_if",
@@ -58,7 +56,8 @@ __all__ = [
     "with_callbacks",
 ]
 
-# Where a warning is not about: these, and decorators of contextlib between them.
+# Warnings point neither at files of these libraries nor at contextlib, which calls what
+# its decorators decorate.
 _LIBRARIES = (
     *(f"{Path(m.__file__).parent}{os.sep}" for m in (sklearn, joblib)),
     f"{Path(__file__).parent}{os.sep}",
@@ -83,46 +82,29 @@ def warn(message: str, category: type[Warning] = UserWarning) -> None:
 
 
 def check_array(X, **options) -> np.ndarray:
-    """Check as scikit-learn does, and refuse texts that it lets through."""
-    return _without_texts(sklearn_check_array(X, **options))
+    """Check as scikit-learn does, and refuse strings that it lets through."""
+    return _without_strings(sklearn_check_array(X, **options))
 
 
 def validate_data(estimator, X, **options) -> np.ndarray:
-    """Check as scikit-learn does, and refuse texts that it lets through."""
-    return _without_texts(sklearn_validate_data(estimator, X, **options))
+    """Check as scikit-learn does, and refuse strings that it lets through."""
+    return _without_strings(sklearn_validate_data(estimator, X, **options))
 
 
-def _without_texts(X):
-    # Categories of texts beside columns of numbers come as objects.
+def _without_strings(X):
+    # Categories of strings, beside columns of numbers, arrive as objects.
     return X.astype(np.float64) if X.dtype == object else X
 
 
 def check_outlier_labels(y, *, both_classes=False, name="y") -> np.ndarray:
     """Read outlier labels in one of the two codings.
 
-    Parameters
-    ----------
-    y : array-like of shape (n_samples,)
-        Labels, either -1 (anomaly) and +1 (normal), or 0 (normal) and 1 (anomaly).
-        Ones alone are read as normal, as `predict` of an outlier detector returns
-        them. Booleans mean anomaly where they are True.
-    both_classes : bool, default=False
-        Whether normal rows and anomalies must both be there.
-    name : str, default="y"
-        What the error messages call `y`.
-
-    Returns
-    -------
-    is_anomaly : ndarray of shape (n_samples,), dtype bool
-        True where the label says anomaly.
-
-    Raises
-    ------
-    ValueError
-        If the labels are in neither coding, or one class is missing where both are
-        needed.
+    Labels are either -1 (anomaly) and +1 (normal), or 0 (normal) and 1 (anomaly). Ones
+    alone are read as normal, as `predict` of an outlier detector returns them. Booleans
+    mean anomaly where they are True. Returns booleans, True for anomalies.
+    `both_classes` refuses labels of one class; `name` is that of `y` in messages.
     """
-    # of pandas; scikit-learn would read it as numbers
+    # pandas' nullable dtype, which scikit-learn would read as numbers
     is_nullable = getattr(getattr(y, "dtype", None), "name", "") == "boolean"
     y = column_or_1d(y.astype(object) if is_nullable else y)
     labels = set(y.tolist())
@@ -132,7 +114,7 @@ def check_outlier_labels(y, *, both_classes=False, name="y") -> np.ndarray:
             f"{name} holds the labels {shown}{', ...' if len(labels) > 6 else ''}; "
             f"expected {_CODINGS}. Map other labels to one of these first."
         )
-    # True alone says anomaly, 1 alone does not
+    # True alone means anomaly, 1 alone does not
     is_bool = any(isinstance(label, bool) for label in labels)
     is_anomaly = y == 1 if 0 in labels or is_bool else y == -1
     n_anomalies = int(is_anomaly.sum())
@@ -147,13 +129,8 @@ def check_outlier_labels(y, *, both_classes=False, name="y") -> np.ndarray:
 def check_finite(X, feature_names=None, name="X") -> None:
     """Refuse values that are missing, infinite or too large for float32.
 
-    The extremes tell, in two passes and without a mask of the size of `X` (windows over
-    a series share their memory; a mask of them does not).
-
-    Raises
-    ------
-    ValueError
-        Names the first rows and columns that are at fault.
+    The extremes show whether there are any, in two passes and without a mask of the
+    size of `X` (windows over a series share their memory; a mask of them would not).
     """
     if X.dtype.kind in "biu" or get_config()["assume_finite"]:
         return

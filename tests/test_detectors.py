@@ -444,7 +444,7 @@ def test_unknown_option__is_refused(params):
         ({"net_params": {"module": None}}, r"net_params holds \['module'\]"),
         ({"net_params": {"module__latent_dim": 1}}, "module__latent_dim"),
         ({"callbacks": ["nope"]}, "expected skorch callbacks"),
-        ({"device": "abacus"}, "device='abacus' is not to be had here"),
+        ({"device": "abacus"}, "device='abacus' is not available"),
         ({"net_params": {"no_such_option": 1}}, "no_such_option"),
     ],
     ids=str,

@@ -355,6 +355,16 @@ def test_scalers__are_included(steps, windows, tmp_path):
     assert_exported(pipeline.fit(X), X_test, tmp_path)
 
 
+def test_passthrough_at_the_end__is_left_out(windows, tmp_path):
+    X, X_test = windows
+    pipeline = make_pipeline(StandardScaler(), LinearAutoencoder(), "passthrough")
+    model = to_onnx(pipeline.fit(X), tmp_path / "model.onnx")
+    detector = pipeline[:-1]
+    assert_equal(
+        model, X_test, detector.score_samples(X_test), detector.predict(X_test)
+    )
+
+
 @pytest.mark.parametrize("strategy", ["mean", "median", "most_frequent", "constant"])
 def test_imputer__fills(strategy, windows, tmp_path):
     rng = np.random.default_rng(0)

@@ -155,7 +155,7 @@ def test_refit__says_where_the_error_model_is_fitted_though_X_val_is_given(X, re
 
 def test_warm_start__after_refit__would_validate_on_what_was_learnt(X):
     detector = fast_mlp().fit(X).set_params(warm_start=True)
-    with pytest.raises(ValueError, match="has learnt those to validate on"):
+    with pytest.raises(ValueError, match="including those to validate on"):
         detector.fit(X)
     detector.fit(X, X_val=X[:20])
     again = fast_mlp(refit=False).fit(X).set_params(warm_start=True)

@@ -11,8 +11,7 @@ class HeldOutThreshold:
     """Mixin of detectors that learn from windows and find their threshold themselves.
 
     A subclass writes `_learn`, `_scores_of` and, if it holds windows out, `_refits` and
-    `_learn_again`. What stands for windows is the subclass's own: it only passes
-    through here.
+    `_learn_again`. It also chooses what it passes as windows.
     """
 
     contamination: Any
@@ -46,9 +45,9 @@ class HeldOutThreshold:
             self._fit_again(windows)
 
     def _fit_again(self, windows) -> None:
-        """Learn from all windows. The threshold of held-out windows stays.
+        """Learn from all windows, and keep the threshold found on held-out ones.
 
-        There are no others: what has been learnt scores too high.
+        Afterwards there are none left: windows that were learnt score too high.
         """
         self._learn_again(windows)
         if self.contamination != "auto":

@@ -15,7 +15,7 @@ from sklearn.base import (
 )
 
 from skad._base import ThresholdMixin
-from skad._docs import add_parameters
+from skad._docs import add_parameters, inherit_sections
 from skad._validation import (
     HasMethods,
     Interval,
@@ -34,9 +34,9 @@ from skad.detectors._checks import check_outputs, normal_validation_rows
 from skad.detectors._windows import Windows, all_windows
 from skad.error_models._models import ERROR_MODELS, BaseErrorModel
 
-# Rows a model sees at once when it scores. Always exactly so many, the last block
-# padded with zeros: matrix products round by the shape of the whole product, so only
-# then does the score of a row not depend on the rows beside it.
+# Windows that a model scores at once: always exactly this many, the last block padded
+# with zeros. How a matrix product is rounded depends on its shape, so only then does
+# the score of a window not depend on the windows beside it.
 BLOCK = 64
 
 _WINDOWS = """
@@ -59,7 +59,38 @@ class BaseAutoencoder(
     """Base of all autoencoders: windows in, errors, scores and labels out.
 
     A subclass learns in `_learn` and reconstructs one block in `_reconstruct_block`;
-    everything else is here. It is a dataclass, whose fields are its parameters.
+    everything else is here. It is a dataclass: its fields are its parameters. It
+    documents its own, and those below are added to its docstring when it is made.
+
+    Parameters
+    ----------
+    n_channels : int, default=1
+        Channels of a 2-D row, see `fit`.
+    error_model : {"mse", "mae", "std", "mahalanobis", "hybrid"} or object, \
+            default="mse"
+        How residuals become errors: `MeanSquaredErrors`, `MeanAbsoluteErrors`,
+        `StandardizedErrors`, `MahalanobisErrors`, `HybridErrors`, or an object with
+        their methods. Fitted on the held-out windows; on the training windows if none
+        are held out or the detector has ``refit=True``.
+    contamination : "auto" or float, default="auto"
+        Where the threshold lies. "auto": 1 % of the scores of the held-out windows, one
+        of them at least, are below it (of all windows if none are held out). A float
+        in (0, 0.5]: that share of the scores of all windows is.
+    normal_label : object, default=None
+        Label in `y` of the windows to learn from; None learns from all of them.
+
+    Attributes
+    ----------
+    latent_dim_, window_length_, n_channels_ : int
+        Latent units, timesteps and channels.
+    error_model_ : object
+        The fitted error model.
+    offset_ : float
+        A score below it is an anomaly.
+    n_features_in_ : int
+        Values of a row, ``window_length_ * n_channels_``.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns, where `X` has them.
     """
 
     n_channels: int = 1
@@ -77,14 +108,12 @@ class BaseAutoencoder(
         "normal_label": "no_validation",
     }
 
-    # What a subclass writes -----------------------------------------------------------
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        base = next(b for b in cls.__bases__ if issubclass(b, BaseAutoencoder))
+        inherit_sections(cls, base)
 
-    def _learn(self, windows, held_out) -> Windows | None:
-        """Fit model and error model; return what was held out, see `HeldOutThreshold`.
-
-        Positions of windows come in, as `Windows`.
-        """
-        raise NotImplementedError(f"{type(self).__name__} lacks _learn.")
+    # What a subclass writes, beside `_learn` of `HeldOutThreshold` --------------------
 
     def _reconstruct_block(self, block) -> tuple[np.ndarray, np.ndarray | None]:
         """Reconstruct (BLOCK, window_length, n_channels); return it and the codes."""
@@ -143,13 +172,11 @@ class BaseAutoencoder(
         checked = self._check_windows(X, reset=True)
         windows = Windows(checked, self._normal_rows(checked, y))
         held_out = None
-        if X_val is None and y_val is not None:
-            raise ValueError(
-                "y_val was given without X_val, the windows it belongs to."
-            )
         if X_val is not None:
             checked = self._check_windows(X_val, reset=False, name="X_val")
             held_out = Windows(checked, normal_validation_rows(checked, y_val))
+        elif y_val is not None:
+            raise ValueError("y_val was given without X_val, whose labels it holds.")
         with self._learning():
             self._fit_and_find_threshold(windows, held_out)
         return self
@@ -227,7 +254,7 @@ class BaseAutoencoder(
         return rows
 
     def _new_error_model(self):
-        """Make the error model; a wrong parameter of it shows before the training."""
+        """Make the error model, and check its parameters before the training."""
         if isinstance(self.error_model, str):
             return ERROR_MODELS[self.error_model]()
         model = clone(self.error_model)
@@ -237,14 +264,13 @@ class BaseAutoencoder(
 
     def _fit_error_model(self, model, trained_on, held_out):
         """Fit the error model on the held-out windows, or on all if there are none."""
-        if type(model).fit is BaseErrorModel.fit:  # learns nothing
-            self.error_model_ = model
-            return
-        residuals, codes = self._collect((held_out or trained_on).sample())
-        train_codes = None
-        if getattr(model, "uses_codes", False) and held_out and codes is not None:
-            train_codes = self._collect_codes(trained_on.sample())
-        self.error_model_ = model.fit(residuals, codes, train_codes)
+        if type(model).fit is not BaseErrorModel.fit:  # which learns nothing
+            residuals, codes = self._collect((held_out or trained_on).sample())
+            train_codes = None
+            if getattr(model, "uses_codes", False) and held_out and codes is not None:
+                train_codes = self._collect_codes(trained_on.sample())
+            model = model.fit(residuals, codes, train_codes)
+        self.error_model_ = model
 
     # Blocks ---------------------------------------------------------------------------
 
@@ -266,12 +292,15 @@ class BaseAutoencoder(
             check_outputs(residuals, codes, at)
             yield at, residuals.astype(np.float64, copy=False), codes
 
-    def _scores_of(self, windows) -> NDArray[np.float64]:
-        scores = np.empty(len(windows))
+    def _measure(self, windows, measure, shape=()) -> NDArray[np.float64]:
+        """Apply ``measure(residuals, codes)`` to all blocks: (n_windows, *shape)."""
+        values = np.empty((len(windows), *shape))
         for at, residuals, codes in self._blocks(windows):
-            errors = self.error_model_.window_errors(residuals, codes)
-            scores[at] = -errors[: at.stop - at.start]
-        return scores
+            values[at] = measure(residuals, codes)[: at.stop - at.start]
+        return values
+
+    def _scores_of(self, windows) -> NDArray[np.float64]:
+        return -self._measure(windows, self.error_model_.window_errors)
 
     def _collect(self, windows):
         """Residuals and codes (None if the model has none), at once."""
@@ -289,7 +318,7 @@ class BaseAutoencoder(
             [codes[: at.stop - at.start] for at, _, codes in self._blocks(windows)]
         )
 
-    # What a user asks -----------------------------------------------------------------
+    # After fit ------------------------------------------------------------------------
 
     def _fitted_windows(self, X):
         check_is_fitted(self)
@@ -302,7 +331,7 @@ class BaseAutoencoder(
         Returns
         -------
         X_reconstructed : ndarray of the shape of `X`, dtype float64
-            What the autoencoder makes of them, in units of the input.
+            Their reconstructions, in units of the input.
         """
         windows = self._fitted_windows(X)
         residuals, _ = self._collect(windows)
@@ -329,16 +358,13 @@ class BaseAutoencoder(
         scores : ndarray of shape (n_windows, window_length)
             Negative errors in the unit of the error model; higher = more normal.
         """
-        windows = self._fitted_windows(X)
-        scores = np.empty((len(windows), self.window_length_))
-        for at, residuals, codes in self._blocks(windows):
-            errors = self.error_model_.timestep_errors(residuals, codes)
-            scores[at] = -errors[: at.stop - at.start]
-        return scores
+        windows, measure = self._fitted_windows(X), self.error_model_.timestep_errors
+        errors = self._measure(windows, measure, (self.window_length_,))
+        return np.negative(errors, out=errors)
 
     @add_parameters(_WINDOWS)
     def explain(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Share out the score of every window to its timesteps and channels.
+        """Break down the score of every window by timestep and channel.
 
         Returns
         -------
@@ -348,10 +374,9 @@ class BaseAutoencoder(
             their sums over channels are ``-score_timesteps(X)``.
         """
         windows = self._fitted_windows(X)
-        shares = np.empty((len(windows), self.window_length_, self.n_channels_))
-        for at, residuals, codes in self._blocks(windows):
-            part = self.error_model_.contributions(residuals, codes)
-            shares[at] = part[: at.stop - at.start] / self.window_length_
+        shape = (self.window_length_, self.n_channels_)
+        shares = self._measure(windows, self.error_model_.contributions, shape)
+        shares /= self.window_length_
         return shares
 
     @add_parameters(_WINDOWS)

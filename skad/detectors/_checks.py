@@ -8,7 +8,7 @@ from skad._validation import check_consistent_length, check_outlier_labels, warn
 def check_outputs(residuals, codes, at) -> None:
     """Refuse windows that a net turns into NaN or infinity, and say which.
 
-    A code may overflow while the reconstruction does not, behind a tanh for instance.
+    A code may overflow while the reconstruction does not, before a tanh for instance.
     """
     n_windows = at.stop - at.start  # the rest is padding
     outputs = [residuals[:n_windows].reshape(n_windows, -1)]
@@ -20,9 +20,9 @@ def check_outputs(residuals, codes, at) -> None:
     rows = at.start + np.flatnonzero(~np.all(is_finite, axis=0))
     raise ValueError(
         f"The code or reconstruction of {len(rows)} windows is not finite, the first "
-        f"of them is window {rows[0]}: their values are so large that float32 in the "
-        "net overflows, or its training has diverged. Scale X first, e.g. with "
-        "StandardScaler, clip what is far from the data of fit, or use a smaller lr."
+        f"of them is window {rows[0]}: their values are so large that float32 "
+        "overflows in the net, or its training has diverged. Scale X first, e.g. with "
+        "StandardScaler, clip values far from the training data, or use a smaller lr."
     )
 
 

@@ -24,8 +24,8 @@ class ConvModule(CodeModule):
     that it knows where in the window a pattern is.
 
     Convolutions have two dimensions, the first of size one: (B, T, C) is then torch's
-    own "channels last" layout, which needs no transposition and is scored in half of
-    the time.
+    own "channels last" layout, which needs no transposition and is scored in half the
+    time.
     """
 
     def __init__(
@@ -33,24 +33,18 @@ class ConvModule(CodeModule):
     ):
         super().__init__()
         widths = [n_channels, *hidden_channels]
-        padding = kernel_size // 2
-        lengths = [window_length]
+        length, padding = window_length, kernel_size // 2
         convolutions, transposed = [], []
         geometry = {"stride": (1, _STRIDE), "padding": (0, padding)}
         kernel = (1, kernel_size)
         for n_in, n_out in pairwise(widths):
-            length = lengths[-1]
-            lengths.append((length + 2 * padding - kernel_size) // _STRIDE + 1)
-            shortest = (lengths[-1] - 1) * _STRIDE - 2 * padding + kernel_size
-            missing = (0, length - shortest)
+            n_strides, left_over = divmod(length + 2 * padding - kernel_size, _STRIDE)
+            length = n_strides + 1
             convolutions += [nn.Conv2d(n_in, n_out, kernel, **geometry), nn.ReLU()]
-            transposed.append(
-                nn.ConvTranspose2d(
-                    n_out, n_in, kernel, output_padding=missing, **geometry
-                )
-            )
-        self.hidden_shape = (lengths[-1], widths[-1])
-        n_values = widths[-1] * lengths[-1]
+            mirrored = geometry | {"output_padding": (0, left_over)}
+            transposed.append(nn.ConvTranspose2d(n_out, n_in, kernel, **mirrored))
+        self.hidden_shape = (length, widths[-1])
+        n_values = widths[-1] * length
         self.encoder = nn.Sequential(*convolutions)
         self.code_layer = PaddedLinear(n_values, latent_dim)
         self.expand = PaddedLinear(latent_dim, n_values)
@@ -107,8 +101,8 @@ class ConvAutoencoder(BaseNeuralAutoencoder):
     linear_path : "pca" or None, default="pca"
         "pca" puts a linear encoder and decoder, which start as the PCA of the training
         windows, beside the convolutions, whose output starts at zero; all of it is
-        trained. It keeps nets on small data from scoring far below PCA. None leaves the
-        convolutions alone.
+        trained. It keeps nets on small data from scoring far below PCA. None: only the
+        convolutions.
 
     See Also
     --------

@@ -148,8 +148,8 @@ def _returns_latent(detector):
     return getattr(detector, "latent_dim_", 0) is not None
 
 
-# After the class: scikit-learn's TransformerMixin wraps what stands in its body, and a
-# wrapped method is always available.
+# After the class: scikit-learn's TransformerMixin wraps a `transform` in its body, and
+# a wrapped method is always available.
 Autoencoder.transform = available_if(_returns_latent)(  # type: ignore[method-assign]
     BaseAutoencoder.transform
 )

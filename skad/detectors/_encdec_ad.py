@@ -22,9 +22,9 @@ class EncDecAD(BaseNeuralAutoencoder):
     See Also
     --------
     WindowedDetector : Gives one score for each row of a table.
-    split_roles : Shares out the rows of a table to the six roles of the paper.
+    split_roles : Splits the rows of a table into the six parts of the paper.
     TunedThresholdDetector : Finds the threshold on v_N2 and v_A.
-    SigmaThreshold : Finds it where there are no labelled anomalies.
+    SigmaThreshold : Finds it without labelled anomalies.
     LSTMAutoencoder : Other decoders.
 
     Notes
@@ -34,10 +34,10 @@ class EncDecAD(BaseNeuralAutoencoder):
     own outputs in scoring. Its first output is linear in the encoder's last hidden
     state.
 
-    Errors are e = abs(x - x') a timestep, and the error of a timestep is
-    (e - mu)^T Sigma^-1 (e - mu), mu and Sigma from the windows that were held out to
-    stop the training (v_N1 of the paper, `X_val` here, or a part of `X`). The error of
-    a window is the mean over its timesteps.
+    With e = abs(x - x'), the error of a timestep is (e - mu)^T Sigma^-1 (e - mu), mu
+    and Sigma from the windows that were held out to stop the training (v_N1 of the
+    paper, `X_val` here, or a part of `X`). That of a window is the mean over its
+    timesteps.
 
     We depart from the paper in Sigma, which is shrunk (Ledoit-Wolf) instead of maximum
     likelihood: ``error_model=MahalanobisErrors(shrinkage=0)`` is the paper's. The paper

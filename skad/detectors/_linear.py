@@ -18,25 +18,13 @@ class LinearAutoencoder(BaseAutoencoder):
 
     The best linear autoencoder under squared error spans the principal components, so
     that no training is needed. Its error is the residual of PCA. Given more than 2**22
-    values, it learns from evenly spaced windows.
+    values, it learns from evenly spaced windows. It holds out no windows but `X_val`.
 
     Parameters
     ----------
     latent_dim : int or float, default=0.9
         Number of components, or, for a float in (0, 1), the share of variance that
         they explain.
-    n_channels : int, default=1
-        Channels of a 2-D row, see `fit`.
-    error_model : {"mse", "mae", "std", "mahalanobis", "hybrid"} or object, \
-            default="mse"
-        How residuals become errors: `MeanSquaredErrors`, `MeanAbsoluteErrors`,
-        `StandardizedErrors`, `MahalanobisErrors`, `HybridErrors`, or an object with
-        their methods. Fitted on `X_val`, or on the training windows without it.
-    contamination : "auto" or float, default="auto"
-        Where the threshold lies. "auto": 1 % of the scores of `X_val` (of `X` without
-        it) are below it. A float in (0, 0.5]: that share of the scores of `X` is.
-    normal_label : object, default=None
-        Label in `y` of the windows to learn from; None learns from all of them.
 
     Attributes
     ----------
@@ -46,16 +34,6 @@ class LinearAutoencoder(BaseAutoencoder):
         Mean window.
     explained_variance_ : ndarray of shape (latent_dim_,)
         Variance of the training windows along each component.
-    latent_dim_, window_length_, n_channels_ : int
-        Number of components, timesteps and channels.
-    error_model_ : object
-        The fitted error model.
-    offset_ : float
-        A score below it is an anomaly.
-    n_features_in_ : int
-        Values of a row, ``window_length_ * n_channels_``.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of the columns, where `X` has them.
 
     See Also
     --------

@@ -46,16 +46,16 @@ class LSTMModule(nn.Module):
         # What is fed back is linear in the decoder's state.
         self.linear_feedback = feedback == "logit" or output_activation == "identity"
         self.elementwise = output_activation != "softmax"
-        # glibc gives freed memory back to the system, and the next training step faults
-        # it in page by page (up to half of the time of `fit`), until it has seen a
-        # block of this size freed; larger ones it never keeps. Nothing is written here.
+        # glibc returns freed memory to the system, and the next training step faults it
+        # in page by page (up to half the time of `fit`), until a block of this size has
+        # been freed once; it never keeps larger ones. Nothing is written here.
         torch.empty(2**25 - 2**13, dtype=torch.uint8)
 
     @property
     def micro_batch(self):
-        """Most windows that are trained on at once, see `ReconstructionNet`.
+        """Maximum number of windows trained on at once, see `ReconstructionNet`.
 
-        On the CPU so many that the memory of a step is kept for the next, see above:
+        On the CPU so few that the memory of a step is kept for the next, see above:
         torch's LSTMs hold some 60 bytes for each window, timestep and unit, the units
         rounded up to a multiple of 16.
         """
@@ -87,7 +87,7 @@ class LSTMModule(nn.Module):
 
     def _output(self, hidden):
         """(B, T, H) -> (B, T, C)."""
-        # An LSTM's states lie in memory time first: the other way about is a copy.
+        # An LSTM's states lie in memory time first: the other order would be a copy.
         outputs = self.output_layer(hidden.transpose(0, 1))
         return self.output_activation(outputs).transpose(0, 1)
 
@@ -107,16 +107,16 @@ class LSTMModule(nn.Module):
         """Feed linear outputs back in one call of torch's LSTM."""
         folded = self.folded_weights()
         inputs = folded[0].new_zeros(state[0].shape[1], self.window_length - 1, 1)
-        # What nn.LSTM calls, which cannot be lent weights: biases, one layer, no
+        # What nn.LSTM calls, which cannot be given other weights: biases, one layer, no
         # dropout, training, one direction, batch first.
         options = (True, 1, 0.0, self.training, False, True)
         return torch.lstm(inputs, state, folded, *options)[0]
 
     def folded_weights(self):
-        """Weights of a decoder without input that is fed back linearly all the same.
+        """Weights of a decoder that needs no input: linear feedback is folded in.
 
         gates = W_ih (W_o h + b_o) + W_hh h + b = (W_hh + W_ih W_o) h + (b + W_ih b_o),
-        exactly. The one input, as torch wants some, is zero and has weight zero.
+        exactly. Torch requires an input: it is zero, and so is its weight.
         """
         decoder, output = self.decoder, self.output_layer
         weight = decoder.weight_ih_l0
@@ -128,7 +128,7 @@ class LSTMModule(nn.Module):
         ]
 
     def _decode_by_steps(self, step, state):
-        """Feed outputs back one timestep after the other, whatever their activation."""
+        """Feed outputs back timestep by timestep, whatever their activation."""
         outputs = []
         for _ in range(self.window_length - 1):
             hidden, state = self.decoder(step, state)
@@ -179,9 +179,9 @@ class LSTMAutoencoder(BaseNeuralAutoencoder):
     linear_path : "pca" or None, default="pca"
         "pca" puts a linear encoder and decoder, which start as the PCA of the training
         windows, beside the LSTMs, whose output starts at zero; all of it is trained.
-        It keeps the detector from scoring far below PCA, as LSTMs alone may. None
-        leaves the LSTMs alone: the decoder starts from the encoder's last state,
-        whose hidden part is the latent code.
+        It keeps the detector from scoring far below PCA, as LSTMs alone may. None: only
+        the LSTMs; the decoder starts from the encoder's last state, whose hidden part
+        is the latent code.
     teacher_forcing : bool, default=False
         Whether the decoder is fed the true previous values in training, instead of its
         own outputs. In validation and scoring it is always fed its own outputs. Needs
@@ -190,9 +190,9 @@ class LSTMAutoencoder(BaseNeuralAutoencoder):
         Whether the decoder reconstructs the window backwards, beginning with what the
         encoder saw last.
     feedback : {"output", "logit"}, default="output"
-        What is fed back to the decoder: its outputs, or these before their activation.
-        Equal with ``output_activation="identity"``. With another activation "output" is
-        that of the ECG study, and takes about 1.5 times as long as "logit".
+        What is fed back to the decoder: its outputs after or before their activation;
+        the same with ``output_activation="identity"``. Otherwise "output" is that of
+        the ECG study, and takes about 1.5 times as long as "logit".
     output_activation : str, default="identity"
         Activation of the output, one of those of `MLPAutoencoder`; "identity" with a
         linear path. If its range does not cover the data, the net cannot reconstruct

@@ -1,15 +1,15 @@
 """One-layer LSTM whose activated outputs are its next inputs, exactly and fast.
 
-No call of torch's feeds outputs back through a nonlinearity, and a loop of its cells
+No function of torch feeds outputs back through a nonlinearity, and a loop of its cells
 spends its time on many small operations and the graph that autograd keeps of them. Here
-a step is ten operations forwards and seven backwards, into memory that is there.
+a step is ten operations forwards and seven backwards, in memory allocated beforehand.
 """
 
 import torch
 from torch import nn
 from torch.autograd.function import once_differentiable
 
-# Activations that write where they are told, instead of into memory of their own.
+# Activations that can write into given memory instead of new memory.
 _INTO = {nn.Sigmoid: torch.sigmoid, nn.Tanh: torch.tanh}
 
 
@@ -43,7 +43,7 @@ def _run(weight, output_weight, start, cell, activation, n_steps, *, keep=False)
     That is, with `keep`, what the net held before the first step and after each: h / 2,
     one (for the biases) and the input, jointly; 2 c; the gates; and sigmoid(2 c) - 1/2.
     Windows come last: every gate is then one stretch of memory, and a window is rounded
-    alike at any place of the block.
+    the same way anywhere in the block.
     """
     n_hidden, n_windows = cell.shape
     sizes = [len(start), n_hidden, 4 * n_hidden, n_hidden]
@@ -122,7 +122,7 @@ class _FeedBack(torch.autograd.Function):
             others.mul_(grad_cell)
             grad_cell.mul_(kept)
             torch.mm(to_joint, all_gates, out=grad_joint)
-        # Products of all steps, added up; the other way about is slower.
+        # Products of all steps, added up; transposed they are slower.
         before, after = joint[:-1], joint[1:, : n_hidden + 1]
         grad_weight = torch.addbmm(weight.T, before, grad_gates.mT, beta=0).T
         grad_output = torch.addbmm(output_weight.T, after, grad_logits.mT, beta=0).T

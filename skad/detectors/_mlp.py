@@ -82,8 +82,8 @@ class MLPAutoencoder(BaseNeuralAutoencoder):
     linear_path : "pca" or None, default="pca"
         "pca" puts a linear encoder and decoder, which start as the PCA of the training
         windows, beside the dense layers, whose output starts at zero; all of it is
-        trained. It keeps nets on small data from scoring far below PCA. None leaves
-        the dense layers alone.
+        trained. It keeps nets on small data from scoring far below PCA. None: only the
+        dense layers.
     activation : str or tuple of str, default="relu"
         Activation of the hidden layers, one for all or one for each, those of the
         encoder first: "relu", "leaky_relu", "elu", "gelu", "silu", "tanh", "sigmoid",

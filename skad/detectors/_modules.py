@@ -27,10 +27,10 @@ OUTPUT_RANGES = {
 
 
 class PaddedLinear(nn.Linear):
-    """Linear layer whose rows are rounded alike at any place of a block.
+    """Linear layer that rounds a row the same way anywhere in a block.
 
-    MKL rounds a row by its place where in_features is no multiple of 4; zeros that make
-    it one change no product, and the score of a row no longer depends on its place.
+    MKL rounds a row by its position if in_features is not a multiple of 4. Zeros that
+    make it one change no product, and scores no longer depend on the position.
     """
 
     def forward(self, X):
@@ -45,16 +45,9 @@ class PaddedLinear(nn.Linear):
 class CodeModule(nn.Module):
     """Autoencoder made of `encode` and `decode`, which a subclass writes.
 
-    forward: (B, T, C) -> (B, T, C) and the latent code (B, D) before its activation.
+    encode: (B, T, C) -> (B, D), before the activation of the code.
+    decode: (B, D) -> (B, T, C). forward returns the reconstruction and the code.
     """
-
-    def encode(self, X):
-        """(B, T, C) -> (B, D), before the activation of the code."""
-        raise NotImplementedError(f"{type(self).__name__} lacks encode.")
-
-    def decode(self, code):
-        """(B, D) -> (B, T, C)."""
-        raise NotImplementedError(f"{type(self).__name__} lacks decode.")
 
     def forward(self, X):
         """Reconstruct."""
@@ -67,14 +60,8 @@ class LinearPath(CodeModule):
 
     ``code = A x + E(x)`` and ``x' = B code + b + G(code)`` in units of the training
     windows (mean window 0, global rms 1); A, B, b and the branch E, G are all trained.
-
-    Parameters
-    ----------
-    branch : CodeModule
-        The nonlinear part, with its last layers as ``code_layer`` and
-        ``output_layer``.
-    window_length, n_channels, latent_dim : int
-        T, C and D.
+    The branch is a `CodeModule` with the last layers ``code_layer`` and
+    ``output_layer``.
     """
 
     def __init__(self, branch, window_length, n_channels, latent_dim):
@@ -92,7 +79,7 @@ class LinearPath(CodeModule):
 
     @property
     def micro_batch(self):
-        """Most windows that are trained on at once, if the branch minds."""
+        """Maximum number of windows trained on at once, if the branch has one."""
         return getattr(self.branch, "micro_batch", None)
 
     def encode(self, X):
@@ -110,12 +97,12 @@ class LinearPath(CodeModule):
     def start_from(self, pca):
         """Set mean, scale and linear layers to those of a fitted PCA.
 
-        Codes are scaled to unit variance. Where there are fewer components than
-        latent units (few or narrow windows), the rest starts at zero.
+        Codes are scaled to unit variance. If there are fewer components than latent
+        units (few or narrow windows), the rest starts at zero.
         """
         total = pca.explained_variance_.sum() / pca.explained_variance_ratio_.sum()
         scale = np.sqrt(total / len(pca.mean_))
-        # what float32 holds, or the division would give NaN
+        # beyond the limits of float32 the division would give NaN
         limits = torch.finfo(self.scale.dtype)
         scale = np.clip(scale, limits.tiny, limits.max) if scale > 0 else 1.0
         spread = np.sqrt(pca.explained_variance_) / scale

@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from sklearn.callback import CallbackSupportMixin
 
-from skad._docs import inherit_sections
 from skad._validation import Interval, StrOptions, warn
 from skad.detectors._base import BaseAutoencoder
 from skad.detectors._checks import warn_if_not_narrower
@@ -24,7 +23,7 @@ from skad.training._torch_state import training_state
 if TYPE_CHECKING:
     import pandas as pd
 
-# Fewer windows than this and none is held out.
+# With fewer windows than this, none are held out.
 _MIN_TO_HOLD_OUT = 10
 
 LATENT_DIM = [
@@ -37,19 +36,10 @@ LATENT_DIM = [
 class BaseNeuralAutoencoder(CallbackSupportMixin, BaseAutoencoder):
     """Base of the autoencoders that are trained.
 
-    A subclass names its module in `_architecture`, and documents its own parameters:
-    those below are added to its docstring when the class is made.
+    A subclass names its module in `_architecture`.
 
     Parameters
     ----------
-    n_channels : int, default=1
-        Channels of a 2-D row, see `fit`.
-    error_model : {"mse", "mae", "std", "mahalanobis", "hybrid"} or object, \
-            default="mse"
-        How residuals become errors: `MeanSquaredErrors`, `MeanAbsoluteErrors`,
-        `StandardizedErrors`, `MahalanobisErrors`, `HybridErrors`, or an object with
-        their methods. Fitted on the held-out windows; with `refit`, or if none are held
-        out, on the training windows.
     loss_reduction : {"mean", "sum"}, default="mean"
         Whether the training loss averages the squared errors over all values of a
         batch, or adds them up as the ECG study does. `kl_weight`, `weight_decay` and
@@ -60,8 +50,8 @@ class BaseNeuralAutoencoder(CallbackSupportMixin, BaseAutoencoder):
         1.0 with ``loss_reduction="sum"`` is the ECG study's.
     kl_prior : {"uniform", "random"}, default="uniform"
         "uniform": the Kullback-Leibler divergence KL(u || p) between equal shares u and
-        the softmax p. "random", the study's: fresh uniform noise in the place of u at
-        every step, whose expected gradient is latent_dim / 2 times that of "uniform".
+        the softmax p. "random", the study's: fresh uniform noise in place of u at every
+        step, whose expected gradient is latent_dim / 2 times that of "uniform".
         Neither is a divergence from a normal distribution.
     optimizer : {"adam", "adamw", "nadam", "rmsprop", "sgd"} or callable, default="adam"
         Name of an optimizer, or a class of torch.optim.
@@ -75,7 +65,7 @@ class BaseNeuralAutoencoder(CallbackSupportMixin, BaseAutoencoder):
         Standard deviation of the normal noise on the input in training, in units of the
         input; the target stays clean.
     max_grad_norm : float or None, default=None
-        Longer gradients are cut to this norm; see `loss_reduction`.
+        Gradients are clipped to this norm; see `loss_reduction`.
     max_epochs : int, default=100
         Maximum number of passes over the training windows.
     batch_size : int, default=64
@@ -90,17 +80,11 @@ class BaseNeuralAutoencoder(CallbackSupportMixin, BaseAutoencoder):
     n_iter_no_change : int, default=10
         Epochs without improvement after which training stops.
     refit : bool, default=True
-        Whether to train again from scratch on all windows, the held-out ones too, for
-        as many epochs as were best on these; the threshold found on them is kept. It
-        doubles the time of fit, and pays where windows are few. Not done without early
-        stopping, if `X_val` is passed to `fit` (which is never trained on), or with
-        `warm_start`; the error model is fitted on the training windows even then.
-    contamination : "auto" or float, default="auto"
-        Where the threshold lies. "auto": 1 % of the scores of the held-out windows, one
-        of them at least, are below it (of all windows if none are held out). A float
-        in (0, 0.5]: that share of the scores of all windows is.
-    normal_label : object, default=None
-        Label in `y` of the windows to learn from; None learns from all of them.
+        Whether to train again from scratch on all windows, including the held-out ones,
+        for as many epochs as were best on these; the threshold found on them is kept.
+        It doubles the time of fit, and pays off if windows are few. Not done without
+        early stopping, if `X_val` is passed to `fit` (which is never trained on), or
+        with `warm_start`; the error model is fitted on the training windows even then.
     callbacks : list of skorch callbacks, default=None
         Cloned for each fit. For scikit-learn's own callbacks, see `set_callbacks`.
     net_params : dict, default=None
@@ -122,7 +106,7 @@ class BaseNeuralAutoencoder(CallbackSupportMixin, BaseAutoencoder):
     ----------
     net_ : ReconstructionNet
         The trained skorch net; ``net_.module_`` is the torch module. Weights copied
-        into it count at the next score; an error model that learns stays as it was.
+        into it change the next scores; an error model that learns stays as it was.
     history_ : DataFrame
         Losses and duration (seconds) of every epoch of the first training, not of that
         of `refit`.
@@ -130,16 +114,6 @@ class BaseNeuralAutoencoder(CallbackSupportMixin, BaseAutoencoder):
         Number of epochs trained.
     best_epoch_ : int or None
         Best epoch on the held-out windows; None without early stopping.
-    latent_dim_, window_length_, n_channels_ : int
-        Latent units, timesteps and channels.
-    error_model_ : object
-        The fitted error model.
-    offset_ : float
-        A score below it is an anomaly.
-    n_features_in_ : int
-        Values of a row, ``window_length_ * n_channels_``.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of the columns, where `X` has them.
     """
 
     loss_reduction: Literal["mean", "sum"] = "mean"
@@ -192,10 +166,6 @@ class BaseNeuralAutoencoder(CallbackSupportMixin, BaseAutoencoder):
         "verbose": ["verbose"],
     }
 
-    def __init_subclass__(cls, **kwargs):
-        super().__init_subclass__(**kwargs)
-        inherit_sections(cls, BaseNeuralAutoencoder)
-
     # What a subclass writes -----------------------------------------------------------
 
     # Whether the module draws random numbers in training, see `ReconstructionNet`.
@@ -239,7 +209,7 @@ class BaseNeuralAutoencoder(CallbackSupportMixin, BaseAutoencoder):
             self._warn_of_traps(windows)
         self.best_epoch_ = train(self, net, windows, held_out)
         self.net_ = net
-        # With refit, as it will be done then: the threshold has to fit its units.
+        # With refit as it will be afterwards: the threshold has to be in its unit.
         self._fit_error_model(error_model, windows, None if self.refit else held_out)
         return held_out
 
@@ -247,7 +217,7 @@ class BaseNeuralAutoencoder(CallbackSupportMixin, BaseAutoencoder):
         return self.refit and not self.warm_start
 
     def _learn_again(self, windows) -> None:
-        """Train anew on all windows, for as many epochs as were best."""
+        """Train again from scratch on all windows, for as many epochs as were best."""
         first = self.net_
         net = self._new_net(windows, first.generator, first.made_with["split_seed"])
         net.max_epochs = self.best_epoch_
@@ -273,10 +243,7 @@ class BaseNeuralAutoencoder(CallbackSupportMixin, BaseAutoencoder):
         """Build an untrained net."""
         module, params, pca = self._architecture(windows)
         self.latent_dim_ = params.get("latent_dim")
-        shape = {
-            "window_length": self.window_length_,
-            "n_channels": self.n_channels_,
-        }
+        shape = {"window_length": self.window_length_, "n_channels": self.n_channels_}
         provenance = {"split_seed": split_seed, "has_learnt_all": False}
         net = build_net(
             self,
@@ -298,18 +265,18 @@ class BaseNeuralAutoencoder(CallbackSupportMixin, BaseAutoencoder):
             raise ValueError(
                 f"X has windows of shape {shape} (timesteps, channels), but warm_start "
                 f"continues a net for windows of shape {trained}; set "
-                "warm_start=False to begin anew."
+                "warm_start=False to start from scratch."
             )
         before = previous.made_with
         if changed := [n for n, v in self._lasting_params().items() if v != before[n]]:
             raise ValueError(
                 f"{', '.join(changed)} changed since the fit that warm_start "
-                "continues; set warm_start=False to begin anew."
+                "continues; set warm_start=False to start from scratch."
             )
         return continue_net(self)
 
     def _lasting_params(self) -> dict[str, str]:
-        """Write down the parameters that a trained net cannot change."""
+        """Describe the parameters that cannot change once a net is trained."""
         shared = {field.name for field in fields(BaseNeuralAutoencoder)}
         shared -= {"optimizer", "device"}
         params = self.get_params(deep=False).items()
@@ -344,7 +311,7 @@ class BaseNeuralAutoencoder(CallbackSupportMixin, BaseAutoencoder):
         return pca if self.linear_path else None, latent_dim
 
     def _warn_of_traps(self, windows):
-        """Warn of a code or an output that cannot work, where nothing would crash."""
+        """Warn of a code or an output that cannot work, although nothing crashes."""
         if self.latent_dim_ is not None:
             warn_if_not_narrower(self.latent_dim_, windows.X.shape[1])
         output_activation = getattr(self, "output_activation", "identity")
@@ -364,12 +331,11 @@ class BaseNeuralAutoencoder(CallbackSupportMixin, BaseAutoencoder):
 
 
 def _refuse_to_validate_on_learnt_windows(net) -> None:
-    # A net of an early skad 0.1.0 does not tell.
-    if net.made_with.get("has_learnt_all"):
+    if net.made_with.get("has_learnt_all"):  # not in nets of early versions of 0.1.0
         raise ValueError(
             "warm_start would continue a net that was trained again on all windows "
-            "(refit=True), and so has learnt those to validate on. Set "
-            "warm_start=True or refit=False before the first fit, or pass X_val."
+            "(refit=True), including those to validate on. Set warm_start=True or "
+            "refit=False before the first fit, or pass X_val."
         )
 
 

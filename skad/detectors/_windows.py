@@ -6,7 +6,7 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.decomposition import PCA
 
-# Values (float64: 32 MB) of a sample of windows, where something is learnt at once.
+# Values (32 MB as float64) in a sample of windows, for what is learnt at once.
 _MAX_VALUES = 2**22
 
 
@@ -29,7 +29,7 @@ class Windows:
         return self.X[self.rows[at]]
 
     def sample(self) -> "Windows":
-        """Evenly spaced windows, few enough to be held at once (all if they are)."""
+        """Evenly spaced windows, as many as can be held at once."""
         n_most = max(2, _MAX_VALUES // self.X.shape[1])
         if len(self) <= n_most:
             return self
@@ -43,9 +43,10 @@ def all_windows(X) -> Windows:
 
 
 def principal_components(windows, latent_dim) -> PCA:
-    """PCA of (a sample of) windows, exact; as many components as there can be at most.
+    """PCA of (a sample of) windows, exact.
 
-    `latent_dim` is a number of components, or a share of variance to explain.
+    `latent_dim` is a number of components, cut to the possible ones, or a share of
+    variance to explain.
     """
     sample = windows.sample().gather(slice(None)).astype(np.float64)
     n_windows, n_values = sample.shape

@@ -1,5 +1,6 @@
 """JSON and arrays to objects, by the tables of names. The reverse of `_encode`."""
 
+import itertools
 import math
 from collections.abc import Iterator
 from datetime import timedelta, timezone
@@ -43,33 +44,24 @@ def used_names(encoded: Any) -> Iterator[tuple[str, str]]:
 
 def read_arrays(described: list, view: memoryview) -> list[NDArray]:
     """Copy arrays out of the bytes that follow a header, all of them or none."""
-    dtypes = [read_dtype(dtype) for dtype, _, _ in described]
-    sizes = [math.prod(shape) for _, shape, _ in described]
-    lengths = [n * dtype.itemsize for n, dtype in zip(sizes, dtypes, strict=True)]
-    if min(sizes, default=0) < 0 or sum(lengths) != len(view):
+    kinds = [(read_dtype(dtype), shape, order) for dtype, shape, order in described]
+    sizes = [math.prod(shape) * dtype.itemsize for dtype, shape, _ in kinds]
+    if min(sizes, default=0) < 0 or sum(sizes) != len(view):
         raise ValueError(
             f"The shapes of the arrays do not fit the {len(view)} bytes after the "
             "header."
         )
-    arrays, start = [], 0
-    for (_, shape, order), dtype, length in zip(
-        described, dtypes, lengths, strict=True
-    ):
-        flat = np.frombuffer(view[start : start + length], dtype)
-        arrays.append(flat.reshape(shape, order=order).copy(order="K"))
-        start += length
-    return arrays
+    starts = itertools.accumulate(sizes, initial=0)
+    return [
+        np.ndarray(shape, dtype, view, start, order=order).copy(order="K")
+        for (dtype, shape, order), start in zip(kinds, starts, strict=False)
+    ]
 
 
 class Decoder:
     """Builds the objects that an `Encoder` has encoded.
 
-    Parameters
-    ----------
-    arrays : list of ndarray
-        See `read_arrays`.
-    names : Names
-        What may be looked up.
+    `arrays` are those of `read_arrays`; `names` says what may be looked up.
     """
 
     def __init__(self, arrays: list[NDArray], names: Names):
@@ -86,10 +78,13 @@ class Decoder:
         tag, content = _tagged(encoded)
         return _DECODERS[tag](self, content)
 
+    def _reserve_number(self):
+        self._objects.append(None)
+        return len(self._objects) - 1
+
     def _decode_object(self, content):
         name, state, *args = content
-        number = len(self._objects)
-        self._objects.append(None)
+        number = self._reserve_number()
         cls = self._names.look_up(name, OBJECT)
         if args and not self._names.is_trusted(name):
             raise ValueError(f"{name} takes no arguments in a file unless trusted.")
@@ -120,8 +115,7 @@ class Decoder:
 
     def _decode_namedtuple(self, content):
         name, values = content
-        number = len(self._objects)
-        self._objects.append(None)
+        number = self._reserve_number()
         cls = self._names.look_up(name, OBJECT)
         if not issubclass(cls, tuple):
             raise ValueError(f"{name} is not a named tuple.")
@@ -235,11 +229,8 @@ def _check_weights(state, names):
         return
     if not module_name.startswith("skad."):
         raise ValueError(f"{module_name} is not a module of an autoencoder.")
-    sizes = {
-        key.removeprefix("module__"): value
-        for key, value in params.items()
-        if key.startswith("module__")
-    }
+    prefix = "module__"
+    sizes = {k[len(prefix) :]: v for k, v in params.items() if k.startswith(prefix)}
     n_layers = max((len(v) for v in sizes.values() if isinstance(v, tuple)), default=0)
     if n_layers > len(weights):
         raise ValueError(f"{n_layers} layers need more than {len(weights)} weights.")

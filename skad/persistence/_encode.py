@@ -23,12 +23,8 @@ class Encoder:
     None, bool, int, str, list and finite floats stand for themselves; all else is
     ``{tag: content}``.
 
-    Attributes
-    ----------
-    buffers : list of memoryview
-        The bytes of the arrays.
-    arrays : list of [dtype, shape, order]
-        How to read them.
+    `buffers` holds the bytes of the arrays, and `arrays` how to read them: a list
+    [dtype, shape, order] for each.
     """
 
     def __init__(self) -> None:

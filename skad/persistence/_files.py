@@ -6,7 +6,7 @@ import os
 import secrets
 import shutil
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -23,9 +23,7 @@ _DIGEST = hashlib.sha256().digest_size
 _START = _FRAME.size + _DIGEST
 
 
-def pack(
-    header: dict[str, Any], buffers: Sequence[memoryview]
-) -> list[bytes | memoryview]:
+def pack(header: dict, buffers: list[memoryview]) -> list[bytes | memoryview]:
     """Frame a header (anything JSON holds) and buffers; returns the parts of a file."""
     text = json.dumps(header, allow_nan=False, separators=(",", ":")).encode()
     length = _START + len(text) + sum(buffer.nbytes for buffer in buffers)
@@ -37,14 +35,7 @@ def pack(
 
 
 def unpack(data: bytes, name: str) -> tuple[Any, memoryview]:
-    """Check the bytes of a file; returns its header and a view of what follows it.
-
-    Raises
-    ------
-    ValueError
-        If this is not a model file, or one that is cut short, altered, or of a newer
-        format.
-    """
+    """Check the bytes of a file; returns its header and a view of what follows it."""
     if data[: len(MAGIC)] != MAGIC[: len(data)] or not data:
         raise ValueError(f"{name} is not a model file: skad.save did not write it.")
     if len(data) < _START:

@@ -23,8 +23,12 @@ OBJECT, ITSELF = "object", "itself"
 NET = "skad.ReconstructionNet"
 
 
+def _is_subclass(thing, base) -> bool:
+    return inspect.isclass(thing) and issubclass(thing, base)
+
+
 def _is_estimator(thing) -> bool:
-    return inspect.isclass(thing) and issubclass(thing, BaseEstimator)
+    return _is_subclass(thing, BaseEstimator)
 
 
 def _is_computation(thing) -> bool:
@@ -36,12 +40,11 @@ def _is_computation(thing) -> bool:
 def _is_optimizer(thing) -> bool:
     import torch
 
-    return inspect.isclass(thing) and issubclass(thing, torch.optim.Optimizer)
+    return _is_subclass(thing, torch.optim.Optimizer)
 
 
 def _is_ufunc_or_scalar_type(thing) -> bool:
-    is_type = inspect.isclass(thing) and issubclass(thing, np.generic)
-    return is_type or isinstance(thing, np.ufunc)
+    return _is_subclass(thing, np.generic) or isinstance(thing, np.ufunc)
 
 
 def _is_parameter_type(thing) -> bool:
@@ -53,29 +56,21 @@ def _place(cls):
     return f"{cls.__module__}:{cls.__name__}"
 
 
-# What may be built of what is public: use -> module -> which of its exports. Those of
-# scikit-learn are the modules of steps around a detector, of splitters and of metrics.
-# It has functions that download and read files, too; none of them is here.
+# Modules of scikit-learn with steps around a detector.
+_MODULES_OF_STEPS = (
+    *("compose", "covariance", "decomposition", "ensemble", "feature_selection"),
+    *("frozen", "impute", "kernel_approximation", "linear_model", "mixture"),
+    *("neighbors", "pipeline", "preprocessing", "random_projection", "svm", "tree"),
+)
+
+# What may be built of what is public: use -> module -> which of its exports. Of
+# scikit-learn these are steps, splitters and metrics. It has functions that download
+# and read files, too; none of them is here.
 _PUBLIC: dict[str, dict[str, Callable[[Any], bool]]] = {
     OBJECT: {
         "skad": _is_estimator,
-        "sklearn.compose": _is_estimator,
-        "sklearn.covariance": _is_estimator,
-        "sklearn.decomposition": _is_estimator,
-        "sklearn.ensemble": _is_estimator,
-        "sklearn.feature_selection": _is_estimator,
-        "sklearn.frozen": _is_estimator,
-        "sklearn.impute": _is_estimator,
-        "sklearn.kernel_approximation": _is_estimator,
-        "sklearn.linear_model": _is_estimator,
-        "sklearn.mixture": _is_estimator,
+        **{f"sklearn.{module}": _is_estimator for module in _MODULES_OF_STEPS},
         "sklearn.model_selection": inspect.isclass,
-        "sklearn.neighbors": _is_estimator,
-        "sklearn.pipeline": _is_estimator,
-        "sklearn.preprocessing": _is_estimator,
-        "sklearn.random_projection": _is_estimator,
-        "sklearn.svm": _is_estimator,
-        "sklearn.tree": _is_estimator,
     },
     ITSELF: {
         "skad": _is_computation,
@@ -116,7 +111,7 @@ _PRIVATE_NAMES = {
 # What is built only if it is trusted: compiled code of scikit-learn reads the arrays of
 # these fitted models without checks, and beyond their ends if a file is crafted. Trees
 # and forests are held back by the class of their nodes.
-_UNCHECKED = {
+UNCHECKED = {
     "sklearn.decomposition.DictionaryLearning",
     "sklearn.decomposition.LatentDirichletAllocation",
     "sklearn.decomposition.MiniBatchDictionaryLearning",
@@ -132,11 +127,6 @@ _UNCHECKED = {
     "sklearn.svm.SVR",
     "sklearn.tree._tree.Tree",
 }
-
-
-def is_unchecked(name: str) -> bool:
-    """Whether compiled code of scikit-learn reads this without checks."""
-    return name in _UNCHECKED
 
 
 def is_estimator_of_skad(name: str) -> bool:
@@ -167,13 +157,7 @@ def _find(name, use) -> Any:
 
 
 def name_of(thing: Any) -> str:
-    """Name a class or function as files do.
-
-    Raises
-    ------
-    ValueError
-        If it could not be found again by its name.
-    """
+    """Name a class or function as files do, if it can be found again by its name."""
     attribute = getattr(thing, "__name__", "")
     module = getattr(thing, "__module__", None) or ""
     place = f"{module}:{attribute}"
@@ -211,10 +195,7 @@ def _importable_name(thing) -> str:
 class Names:
     """The names that a file may use: those of the tables, and the trusted ones.
 
-    Parameters
-    ----------
-    trusted : iterable of str, class or function
-        What is allowed in addition: names, or the things themselves.
+    `trusted` holds names, or the classes and functions themselves.
     """
 
     def __init__(self, trusted: Iterable[str | Callable[..., Any]] = ()):
@@ -233,9 +214,8 @@ class Names:
 
     def allows(self, name: str, use: str) -> bool:
         """Whether a file may use a name in this way."""
-        return self.is_trusted(name) or (
-            not is_unchecked(name) and _find(name, use) is not None
-        )
+        is_safe = name not in UNCHECKED and _find(name, use) is not None
+        return is_safe or self.is_trusted(name)
 
     def look_up(self, name: str, use: str) -> Any:
         """Find what an allowed name stands for."""

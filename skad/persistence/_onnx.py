@@ -11,7 +11,7 @@ from typing import Any
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 
-from skad._nesting import layers
+from skad._nesting import inside
 from skad._validation import check_is_fitted
 from skad.detectors._conv import ConvAutoencoder
 from skad.detectors._custom import Autoencoder
@@ -136,36 +136,31 @@ def _take_apart(estimator):
 
     Steps are pairs of name and step; what cuts windows is among them.
     """
-    steps, threshold = [], None
-    for layer in layers(estimator):
-        if isinstance(layer, _DETECTORS):
-            return steps, layer, layer.offset_ if threshold is None else threshold
+    steps, threshold, layer = [], None, estimator
+    while not isinstance(layer, _DETECTORS):
         if isinstance(layer, Pipeline):
-            steps += _flatten(layer.steps[:-1])
+            *before, (_, layer) = _flatten(layer.steps)
+            steps += before
             continue
-        _check_wrapper(layer)
+        is_known = isinstance(layer, (FrozenEstimator, *_WRAPPERS))
+        if not is_known and not hasattr(layer, "best_estimator_"):
+            raise _no_export_of(layer)
         if threshold is None:
             threshold = getattr(layer, "offset_", None)
         if isinstance(layer, WindowedDetector):
             _check_windowed(layer)
             steps.append(("", layer))
-    raise _no_export_of(estimator)  # a pipeline without a last step
+        layer = inside(layer)
+    return steps, layer, layer.offset_ if threshold is None else threshold
 
 
 def _flatten(steps):
-    """Yield steps, and instead of pipelines their steps."""
+    """Yield steps, and the steps of pipelines among them."""
     for name, step in steps:
         if isinstance(step, Pipeline):
             yield from _flatten(step.steps)
         elif step is not None and step != "passthrough":
             yield name, step
-
-
-def _check_wrapper(layer):
-    """Refuse all but wrappers and searches that leave the scores as they are."""
-    is_known = isinstance(layer, (FrozenEstimator, *_WRAPPERS))
-    if not is_known and not hasattr(layer, "best_estimator_"):
-        raise _no_export_of(layer)
 
 
 def _check_windowed(detector):

@@ -1,7 +1,7 @@
 """An ONNX graph, built node by node."""
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -18,26 +18,16 @@ class Graph:
 
     Call it with the name of an operator and its inputs to add a node; it returns the
     name of the output. An input is such a name, "" for none, or an array, which becomes
-    a constant.
-
-    Parameters
-    ----------
-    parent : Graph or None, default=None
-        The graph around this one, if this is the body of a loop; it holds the
-        constants.
+    a constant. The constants of the body of a loop are held by its `parent`.
     """
 
     def __init__(self, parent: "Graph | None" = None):
         self.nodes: list[Any] = []
-        self.constants: dict = {} if parent is None else parent.constants
+        self.constants: dict = parent.constants if parent else {}
         self.opset = OPSET
-        self._numbers: Iterator[int] = (
-            itertools.count() if parent is None else parent._numbers
-        )
+        self._numbers: Iterator[int] = parent._numbers if parent else itertools.count()
 
-    def __call__(
-        self, operator: str, *inputs: Any, n_outputs: int = 1, **attributes: Any
-    ) -> Any:
+    def __call__(self, operator, *inputs, n_outputs=1, **attributes) -> Any:
         """Add a node; returns the name of its output, or a list of names."""
         names = [self._name_of(value) for value in inputs]
         outputs = [self.new_name(operator) for _ in range(n_outputs)]
@@ -58,7 +48,7 @@ class Graph:
             self.constants[key] = numpy_helper.from_array(array, name)
         return self.constants[key].name
 
-    def cast(self, X: str, dtype: type[np.generic]) -> str:
+    def cast(self, X, dtype) -> str:
         """Convert to a dtype of numpy; a constant is stored as it is, and then cast."""
         return self("Cast", X, to=helper.np_dtype_to_tensor_dtype(np.dtype(dtype)))
 
@@ -78,9 +68,7 @@ class Graph:
         return [output.name for output in inner.output]
 
 
-def add_loop(
-    graph: Graph, n_steps: int, add_step: Callable[..., tuple[str, ...]], *states: str
-) -> list[str]:
+def add_loop(graph, n_steps, add_step, *states) -> list[str]:
     """Add a loop over float64 states; returns the names of its outputs.
 
     ``add_step(body, step, *states)`` adds the nodes of a step to the body, and returns
@@ -90,23 +78,17 @@ def add_loop(
     body = Graph(graph)
     step, condition, *before = (body.new_name("state") for _ in range(2 + len(states)))
     after = add_step(body, step, *before)
-    scalar: list[int] = []
-    float64, boolean = (TensorProto.DOUBLE, None), (TensorProto.BOOL, scalar)
-    inputs = [(TensorProto.INT64, scalar), boolean, *len(states) * [float64]]
-    outputs = [boolean, *len(after) * [float64]]
-    content = helper.make_graph(
-        body.nodes,
-        "step",
-        _describe([step, condition, *before], inputs),
-        _describe([body("Identity", condition), *after], outputs),
-    )
+    inputs = _describe([step], TensorProto.INT64, shape=[])
+    inputs += _describe([condition], TensorProto.BOOL, shape=[])
+    inputs += _describe(before, TensorProto.DOUBLE, shape=None)
+    outputs = _describe([body("Identity", condition)], TensorProto.BOOL, shape=[])
+    outputs += _describe(after, TensorProto.DOUBLE, shape=None)
+    content = helper.make_graph(body.nodes, "step", inputs, outputs)
     arguments = (np.array(n_steps), "", *states)
     return graph("Loop", *arguments, n_outputs=len(after), body=content)
 
 
-def to_bytes(
-    graph: Graph, n_values: int, score: str, label: str, metadata: dict[str, str]
-) -> bytes:
+def to_bytes(graph, n_values, score, label, metadata) -> bytes:
     """Check and serialise a graph with the input X (n_windows, n_values).
 
     `score` and `label` (n_windows,) are the names of its outputs within the graph;
@@ -114,19 +96,13 @@ def to_bytes(
     """
     for inside, name in ((score, "score"), (label, "label")):
         graph.nodes.append(helper.make_node("Identity", [inside], [name]))
-    per_window = ["n_windows"]
+    inputs = _describe(["X"], TensorProto.DOUBLE, ["n_windows", n_values])
+    outputs = _describe(["score"], TensorProto.DOUBLE, ["n_windows"])
+    outputs += _describe(["label"], TensorProto.INT64, ["n_windows"])
+    constants = list(graph.constants.values())
     opsets = [helper.make_opsetid("", graph.opset)]
     model = helper.make_model(
-        helper.make_graph(
-            graph.nodes,
-            "skad",
-            _describe(["X"], [(TensorProto.DOUBLE, [*per_window, n_values])]),
-            _describe(
-                ["score", "label"],
-                [(TensorProto.DOUBLE, per_window), (TensorProto.INT64, per_window)],
-            ),
-            list(graph.constants.values()),
-        ),
+        helper.make_graph(graph.nodes, "skad", inputs, outputs, constants),
         opset_imports=opsets,
         ir_version=helper.find_min_ir_version_for(opsets),
         producer_name="skad",
@@ -136,6 +112,5 @@ def to_bytes(
     return model.SerializeToString(deterministic=True)
 
 
-def _describe(names, kinds):
-    pairs = zip(names, kinds, strict=True)
-    return [helper.make_tensor_value_info(name, *kind) for name, kind in pairs]
+def _describe(names, dtype, shape):
+    return [helper.make_tensor_value_info(name, dtype, shape) for name in names]

@@ -9,7 +9,7 @@ from skad._base import current_versions, warn_of_other_versions
 from skad.persistence._decode import Decoder, read_arrays, used_names
 from skad.persistence._encode import Encoder
 from skad.persistence._files import pack, unpack, write_atomically
-from skad.persistence._names import NET, OBJECT, Names, is_unchecked
+from skad.persistence._names import NET, OBJECT, UNCHECKED, Names
 
 
 def save(estimator: Any, path: str | PathLike[str]) -> Path:
@@ -158,7 +158,7 @@ def _check_names(used, names, path):
     if not unknown:
         return
     reason = "a file could make them run code"
-    if any(map(is_unchecked, unknown)):
+    if not UNCHECKED.isdisjoint(unknown):
         reason += ", or crash Python with fitted arrays that are not valid"
     raise ValueError(
         f"it holds {', '.join(unknown)}, not known to be harmless: {reason}. Nothing "

@@ -8,12 +8,8 @@ from torch.utils.data import Dataset
 class WindowDataset(Dataset):
     """Windows that are gathered, and cast to float32, only when they are asked for.
 
-    Parameters
-    ----------
-    windows : sized object with ``gather(positions)``
-        Returns windows as rows, a copy of any dtype and strides.
-    window_shape : tuple of int
-        ``(window_length, n_channels)``.
+    ``windows.gather(positions)`` returns windows as rows, a copy of any dtype and
+    strides; `window_shape` is ``(window_length, n_channels)``.
     """
 
     def __init__(self, windows, window_shape):
@@ -37,18 +33,8 @@ class BatchIterator:
     """Iterate over a `WindowDataset` by whole batches ``(windows, windows)``.
 
     A stock DataLoader collates sample by sample: 1.6 times the training time of the
-    small dense net that is the default here.
-
-    Parameters
-    ----------
-    dataset : WindowDataset
-        What to iterate over.
-    batch_size : int
-        Windows a batch; the last batch may be smaller, none is dropped.
-    shuffle : bool, default=False
-        Whether to draw a new order at every pass.
-    generator : torch.Generator or None, default=None
-        Where the order is drawn from; needed if `shuffle`.
+    small dense net that is the default here. The last batch may be smaller, none is
+    dropped. With `shuffle` every pass has a new order, drawn from the `generator`.
     """
 
     def __init__(self, dataset, batch_size, shuffle=False, generator=None):

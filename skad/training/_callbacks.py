@@ -1,4 +1,4 @@
-"""skorch callbacks of ours: stopping, guarding, and scikit-learn's task hooks."""
+"""Our skorch callbacks: stopping, guarding, and scikit-learn's task hooks."""
 
 import math
 
@@ -7,7 +7,7 @@ from skorch.callbacks import Callback
 
 
 class StopTraining(Exception):
-    """End training in good order: the epochs so far count."""
+    """End training early; the epochs so far count."""
 
 
 class FiniteLossGuard(Callback):
@@ -26,15 +26,10 @@ class FiniteLossGuard(Callback):
 
 
 class BestWeights(Callback):
-    """Stop when the validation loss has not improved, and keep the best weights.
+    """Stop when the validation loss has not improved for `patience` epochs.
 
-    The weights are copied: a state dict alone holds the live tensors, so that its
-    "best" weights are always the last ones.
-
-    Parameters
-    ----------
-    patience : int
-        Epochs without a new best validation loss after which training stops.
+    The best weights are kept. They are copied: a state dict alone holds the live
+    tensors, so that its "best" weights are always the last ones.
     """
 
     def __init__(self, patience):
@@ -63,9 +58,7 @@ class BestWeights(Callback):
 
     def _copy(self, weights):
         if self.best_weights_ is None:
-            self.best_weights_ = {
-                name: torch.empty_like(tensor) for name, tensor in weights.items()
-            }
+            self.best_weights_ = {n: torch.empty_like(w) for n, w in weights.items()}
         for name, tensor in weights.items():
             self.best_weights_[name].copy_(tensor)
 
@@ -73,12 +66,7 @@ class BestWeights(Callback):
 class EpochTasks(Callback):
     """Tell scikit-learn's callbacks (`set_callbacks`) of every epoch.
 
-    Parameters
-    ----------
-    estimator : estimator
-        The estimator being fitted.
-    context : sklearn.callback.CallbackContext
-        Its root context.
+    `estimator` is the one being fitted, and `context` its root callback context.
     """
 
     def __init__(self, estimator, context):

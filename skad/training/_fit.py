@@ -1,4 +1,4 @@
-"""From the parameters of a detector to a trained net, in skorch's words.
+"""From the parameters of a detector to a trained net, in skorch's terms.
 
 `detector` is a trained autoencoder: its constructor parameters are read here, and its
 scikit-learn callbacks hear of every epoch.
@@ -23,7 +23,7 @@ OPTIMIZERS = {
     "sgd": torch.optim.SGD,
 }
 
-# What a detector sets itself; everything else of skorch's is open to net_params.
+# Options of skorch that a detector sets itself; net_params may hold all others.
 _RESERVED = (
     *("callbacks", "criterion", "dataset", "generator", "made_with", "module"),
     *("random_module", "train_split", "warm_start"),
@@ -46,8 +46,7 @@ def continue_net(detector) -> ReconstructionNet:
     """Copy the net of the previous fit, to train it further (`warm_start`)."""
     net = copy.deepcopy(detector.net_)
     options = _skorch_options(detector)
-    for name in ("optimizer", "device"):
-        del options[name]
+    del options["optimizer"], options["device"]
     net.update_options(options)
     return net
 
@@ -89,19 +88,12 @@ def train(detector, net, windows, held_out) -> int | None:
     """Run the epochs; return the best one, None without early stopping."""
     stopping = BestWeights(detector.n_iter_no_change)
     stops = detector.early_stopping and held_out is not None
-    internal = [
-        FiniteLossGuard(),
-        EpochTasks(detector, detector._callback_fit_ctx),
-        *([stopping] if stops else []),
-        *_optional_callbacks(detector, net, len(windows)),
-    ]
-    net.train_on(
-        windows,
-        held_out,
-        [_clone_callback(callback) for callback in detector.callbacks or ()],
-        internal,
-        keep_optimizer=detector.warm_start,
-    )
+    internal = [FiniteLossGuard(), EpochTasks(detector, detector._callback_fit_ctx)]
+    internal += [stopping] if stops else []
+    internal += _optional_callbacks(detector, net, len(windows))
+    callbacks = [_clone_callback(callback) for callback in detector.callbacks or ()]
+    keep_optimizer = detector.warm_start
+    net.train_on(windows, held_out, callbacks, internal, keep_optimizer=keep_optimizer)
     return stopping.best_epoch_ if stops else None
 
 
@@ -111,14 +103,12 @@ def _optional_callbacks(detector, net, n_windows) -> list[Callback]:
     if detector.max_grad_norm is not None:
         callbacks.append(GradientNormClipping(detector.max_grad_norm))
     if detector.lr_schedule == "cosine":
-        callbacks.append(
-            LRScheduler(
-                "CosineAnnealingLR",
-                T_max=net.max_epochs * -(-n_windows // net.batch_size),
-                step_every="batch",
-                last_epoch=-1,  # a fit with warm_start begins its schedule anew
-            )
-        )
+        schedule = {
+            "T_max": net.max_epochs * -(-n_windows // net.batch_size),
+            "step_every": "batch",
+            "last_epoch": -1,  # a fit with warm_start starts its schedule again
+        }
+        callbacks.append(LRScheduler("CosineAnnealingLR", **schedule))
     return callbacks
 
 

@@ -10,21 +10,14 @@ from torch.nn import functional as F
 class ReconstructionLoss(nn.Module):
     """Squared error of the reconstruction, plus a penalty on the latent code.
 
-    Parameters
-    ----------
-    reduction : {"mean", "sum"}, default="mean"
-        "mean" averages the squared errors over every value of the batch, "sum" adds
-        them up (the loss of the ECG study).
-    kl_weight : float, default=0.0
-        Weight of the penalty, which is always a mean over the batch.
-    kl_prior : {"uniform", "random"}, default="uniform"
-        See `latent_kl`.
-    generator : torch.Generator or None, default=None
-        Where the noise of ``kl_prior="random"`` is drawn from in training. In
-        evaluation its expectation is taken: noise would choose the best epoch.
-    batch_size : int, default=64
-        Windows of a full batch. In evaluation "sum" is given for so many, however large
-        the batch, so that every window weighs the same in a validation loss.
+    ``reduction="mean"`` averages the squared errors over every value of the batch,
+    "sum" adds them up (the loss of the ECG study). In evaluation "sum" is scaled to
+    `batch_size` windows, however large the batch, so that every window weighs the same
+    in a validation loss.
+
+    The penalty, with its `kl_weight`, is always a mean over the batch; see `latent_kl`
+    for `kl_prior`. The noise of "random" is drawn from the generator in training. In
+    evaluation its expectation is taken: noise would choose the best epoch.
     """
 
     def __init__(

@@ -25,17 +25,17 @@ _FUSED = ("Adam", "AdamW", "SGD", "Adagrad")
 class ReconstructionNet(NeuralNet):
     """skorch net that learns to return its input.
 
-    It departs from skorch in four habits: Ctrl-C leaves `fit`, no draw comes from
-    torch's global generator, batches are gathered whole, and a pickle holds weights
-    and architecture instead of optimizer state and per-batch history.
+    It differs from skorch in four ways: Ctrl-C leaves `fit`, no draw comes from torch's
+    global generator, batches are gathered whole, and a pickle holds weights and
+    architecture instead of optimizer state and per-batch history.
 
     Parameters
     ----------
     module : callable
         Called with the ``module__`` arguments; returns the torch module. If that has an
-        attribute ``micro_batch``, so many windows at most go through it at once in
-        training, and the gradients of a batch's parts are added up. For modules that
-        treat every window by itself (no batch normalisation).
+        attribute ``micro_batch``, at most so many windows go through it at once in
+        training, and the gradients of the parts of a batch are added up. For modules
+        that treat every window by itself (no batch normalisation).
     generator : torch.Generator
         Where initialisation, order of batches, noise and dropout are drawn from.
     input_noise : float, default=0.0
@@ -81,7 +81,7 @@ class ReconstructionNet(NeuralNet):
             return super().initialize_module()
 
     def initialize_optimizer(self, triggered_directly=None):
-        """Build the optimizer, fused where there is such a thing."""
+        """Build the optimizer, a fused one if there is one."""
         name = getattr(self.optimizer, "__name__", "")
         if name in _FUSED and "optimizer__fused" not in vars(self):
             self.optimizer__fused = True
@@ -206,10 +206,9 @@ class ReconstructionNet(NeuralNet):
             prefix, _, attribute = name.rpartition("__")
             if prefix == "criterion":
                 setattr(self.criterion_, attribute, value)
-            elif (prefix == "optimizer" or name == "lr") and hasattr(
-                self, "optimizer_"
-            ):
-                for group in self.optimizer_.param_groups:
+            elif prefix == "optimizer" or name == "lr":
+                optimizer = getattr(self, "optimizer_", None)
+                for group in optimizer.param_groups if optimizer else ():
                     group[attribute] = value
 
     def train_on(self, windows, held_out, callbacks, internal, *, keep_optimizer):
@@ -269,14 +268,11 @@ class ReconstructionNet(NeuralNet):
             and not isinstance(value, torch.Generator)
             and name not in transient
         }
-        weights = {
-            name: tensor.cpu().numpy()
-            for name, tensor in self.module_.state_dict().items()
-        }
+        weights = self.module_.state_dict().items()
         params["settings"] = params.pop("made_with")  # its name in files
         return {
             "params": params | {"device": str(params["device"])},
-            "weights": weights,
+            "weights": {name: tensor.cpu().numpy() for name, tensor in weights},
             "generator_state": self.generator.get_state().numpy(),
             "history": [dict(row) | {"batches": []} for row in self.history],
         }
@@ -290,13 +286,12 @@ class ReconstructionNet(NeuralNet):
         initialize(self)
         self.history.extend(state["history"])
         self.generator.set_state(torch.from_numpy(state["generator_state"].copy()))
-        self.module_.load_state_dict(
-            {name: torch.as_tensor(value) for name, value in state["weights"].items()}
-        )
+        weights = state["weights"].items()
+        self.module_.load_state_dict({n: torch.as_tensor(w) for n, w in weights})
 
 
 def _available(device):
-    """Where a net that was trained on `device` can live on this machine."""
+    """Choose the device of this machine for a net that was trained on `device`."""
     kind, _, number = device.partition(":")
     n_devices = torch.cuda.device_count() if kind == "cuda" else 1
     there = kind == resolve_device("auto") and int(number or 0) < n_devices
@@ -323,7 +318,7 @@ def _raised_by_statement(error) -> bool:
     """Tell ``raise KeyboardInterrupt`` in a callback from a Ctrl-C during it.
 
     A signal is delivered between instructions or inside a call, so the innermost frame
-    of a Ctrl-C never stands on a ``raise``, except for that of a handler in Python.
+    of a Ctrl-C is never at a ``raise``, except for that of a handler in Python.
     """
     traceback = error.__traceback__
     while traceback.tb_next is not None:

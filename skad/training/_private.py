@@ -15,7 +15,7 @@ def count_dispatch_modes() -> int:
 
 
 def leave_modes(n_kept: int) -> None:
-    """Leave the innermost dispatch modes, until so many are left."""
+    """Leave the innermost dispatch modes, until `n_kept` are left."""
     while count_dispatch_modes() > n_kept:
         _pop_mode()
 

@@ -32,16 +32,8 @@ class torch_generator(TorchDispatchMode):
     dropout, ``torch.randn_like``); inside this context they draw from ours. Dispatch
     modes are local to a thread, so fits in several threads do not disturb each other.
 
-    Parameters
-    ----------
-    generator : torch.Generator
-        Generator on the CPU. Draws on another device come from a generator there,
-        seeded from this one.
-
-    Attributes
-    ----------
-    used : bool
-        Whether any operation has drawn a random number so far.
+    The generator is on the CPU. Draws on another device come from a generator there,
+    seeded from this one. `used` tells whether any random number has been drawn so far.
     """
 
     def __init__(self, generator: torch.Generator):
@@ -104,6 +96,7 @@ def _refuse_hidden_dropout(func, args, kwargs):
     values = {argument.name: value for argument, value in positional} | kwargs
     if values.get("dropout_p", 0):
         raise RuntimeError(
-            f"{func} drops out with torch's global random state, which skad does not "
-            f"touch (dropout_p={values['dropout_p']}); use torch.nn.Dropout instead."
+            f"{func} draws its dropout (dropout_p={values['dropout_p']}) from torch's "
+            "global random state, which skad does not touch; use torch.nn.Dropout "
+            "instead."
         )

@@ -15,13 +15,13 @@ _threads_outside = 1
 
 @contextmanager
 def training_state():
-    """Run torch on one thread, training on two is slower, and with gradients.
+    """Run torch on one thread (training on two is slower), and with gradients.
 
-    The number of threads is global to the process, so that concurrent fits sign in and
-    out, and every one of them leaves the number that stood before the first. Gradients
-    are a setting of each thread. Torch turns them off and on in every step, and a
-    Ctrl-C there would leave them off for good; one that comes while `torch_generator`
-    is entered or left would leave it to all later draws of the thread.
+    The number of threads is global to the process, so concurrent fits sign in and out,
+    and each restores the number from before the first. Gradients are a setting of each
+    thread. Torch turns them off and on in every step, and a Ctrl-C there would leave
+    them off for good; one while `torch_generator` is entered or left would leave its
+    generator to all later draws of the thread.
     """
     global _threads_outside
     fit = object()
@@ -51,7 +51,7 @@ def _leave(fit, n_modes):
 
 
 def _begin_in_forked_child():
-    """Let torch work there: it would wait forever for threads that no fork copies."""
+    """Let torch work there: it would wait forever for threads that a fork lacks."""
     global _lock
     _lock = threading.Lock()
     _inside.clear()
