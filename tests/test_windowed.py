@@ -568,3 +568,14 @@ def test_fit__changes_no_parameter_of_the_inner_detector():
     assert fitted.early_stopping
     assert fitted.max_epochs == net.max_epochs
     assert fitted.normal_label is None
+
+
+@pytest.mark.parametrize("refit", [False, True])
+def test_frozen_net__is_not_trained(refit):
+    net = MLPAutoencoder((8,), 2, n_channels=3, refit=refit, **FAST)
+    windows = sliding_windows(cycle(200), window_length=10)
+    net.fit(windows)
+    before = net.score_samples(windows)
+    detector = WindowedDetector(FrozenEstimator(net), 10).fit(cycle(150) + 1)
+    np.testing.assert_array_equal(net.score_samples(windows), before)
+    assert detector.estimator_.estimator is net

@@ -269,16 +269,16 @@ class WindowedDetector(HeldOutThreshold, ThresholdMixin, MetaDetector):
             train, held_out = windows.split_off_tails(detector.validation_fraction)
             if held_out is None:
                 detector.set_params(early_stopping=False)
-        if hasattr(detector, "_fit_positions"):
+        if _learns_positions(detector):
             tail = None if held_out is None else held_out.starts
             self._call_inner("_fit_positions", windows.view, train.starts, tail)
         else:
-            self._call_inner("fit", train.gather())
+            self._call_inner("fit", train.gather(), None)
         return held_out
 
     def _refits(self) -> bool:
         inner = self.estimator_
-        return hasattr(inner, "_refit_positions") and inner._refits()
+        return _learns_positions(inner) and inner._refits()
 
     def _learn_again(self, windows) -> None:
         self._call_inner("_refit_positions", windows.view, windows.starts)
@@ -287,7 +287,7 @@ class WindowedDetector(HeldOutThreshold, ThresholdMixin, MetaDetector):
         # A window sees the rows around: the whole table is scored, then chosen from.
         return self._score_table(windows.table, windows.rows.bounds)[windows.judged]
 
-    def _call_inner(self, method, X, *positions) -> None:
+    def _call_inner(self, method, X, *others) -> None:
         """Have the detector inside learn from windows; it inherits our callbacks."""
         task = self._callback_fit_ctx.subcontext(task_name="fit-estimator")
         with (
@@ -295,7 +295,7 @@ class WindowedDetector(HeldOutThreshold, ThresholdMixin, MetaDetector):
             task.propagate_callback_context(self.estimator_),
         ):
             task.call_on_fit_task_begin(estimator=self, X=X, y=None)
-            getattr(self.estimator_, method)(X, *positions)
+            getattr(self.estimator_, method)(X, *others)
             task.call_on_fit_task_end(estimator=self, X=X, y=None)
 
     def __sklearn_tags__(self):
@@ -401,6 +401,11 @@ class WindowedDetector(HeldOutThreshold, ThresholdMixin, MetaDetector):
         """How to score a segment."""
         windows = self.estimator_, self.window_length, self.stride
         return *windows, self.aggregate, self.level
+
+
+def _learns_positions(detector) -> bool:
+    # Of its class: FrozenEstimator passes on every attribute of what it must not fit.
+    return hasattr(type(detector), "_fit_positions")
 
 
 def _tell_n_channels(detector, n_channels):
