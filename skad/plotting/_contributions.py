@@ -247,12 +247,8 @@ class ContributionDisplay(TimeDisplay):
             differ, time is out of order, or the series or window is not there.
         """
         import_pyplot(f"{cls.__name__}.from_predictions")
-        parts = check_array(
-            contributions,
-            dtype=np.float64,
-            allow_nd=True,
-            input_name="contributions",
-        )
+        options = {"allow_nd": True, "input_name": "contributions"}
+        parts = check_array(contributions, dtype=np.float64, **options)
         if channel_names is None and hasattr(contributions, "columns"):
             channel_names = contributions.columns
         index = index_of(contributions) if index is None else index
