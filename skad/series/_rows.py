@@ -186,7 +186,9 @@ def read_index(
         return index
     if n_rows == 0:
         raise ValueError("There are no rows; at least one is needed.")
-    labels = pd.Index(range(n_rows) if index is None else index)
+    labels = pd.RangeIndex(n_rows) if index is None else index
+    if not isinstance(labels, pd.Index):
+        labels = pd.Index(labels)
     if len(labels) != n_rows:
         raise ValueError(
             f"index has {len(labels)} entries; expected {n_rows}, one for each row."
