@@ -355,9 +355,10 @@ def test_scalers__are_included(steps, windows, tmp_path):
     assert_exported(pipeline.fit(X), X_test, tmp_path)
 
 
-def test_passthrough_at_the_end__is_left_out(windows, tmp_path):
+@pytest.mark.parametrize("last", ["passthrough", None])
+def test_passthrough_at_the_end__is_left_out(last, windows, tmp_path):
     X, X_test = windows
-    pipeline = make_pipeline(StandardScaler(), LinearAutoencoder(), "passthrough")
+    pipeline = make_pipeline(StandardScaler(), LinearAutoencoder(), last)
     model = to_onnx(pipeline.fit(X), tmp_path / "model.onnx")
     detector = pipeline[:-1]
     assert_equal(
@@ -559,10 +560,10 @@ REFUSED = {
     ),
     "scaler": (StandardScaler(), "StandardScaler cannot"),
     "transformers": (
-        make_pipeline(LinearAutoencoder(2), "passthrough"),
-        "cannot be exported",
+        make_pipeline(LinearAutoencoder(2), StandardScaler(), "passthrough"),
+        "StandardScaler cannot",
     ),
-    "no-last-step": (make_pipeline(LinearAutoencoder(2), None), "Pipeline cannot"),
+    "no-last-step": (make_pipeline(StandardScaler(), None), "StandardScaler cannot"),
 }
 
 
