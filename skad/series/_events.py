@@ -48,7 +48,7 @@ def find_events(
     scores: ArrayLike | None = None,
     contributions: ArrayLike | None = None,
     index: ArrayLike | None = None,
-    channel_names: Sequence | pd.Index | None = None,
+    channel_names: Sequence[Any] | pd.Index | None = None,
     n_sensors: int = 3,
     merge_gap: int = 0,
     min_length: int = 1,
