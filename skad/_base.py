@@ -1,5 +1,7 @@
 """What every detector is: scores become labels, pickles carry versions."""
 
+from __future__ import annotations
+
 from functools import cache
 from importlib.metadata import version
 from typing import Any

@@ -1,5 +1,7 @@
 """Reader for tables of real heartbeats."""
 
+from __future__ import annotations
+
 from os import PathLike
 
 import numpy as np

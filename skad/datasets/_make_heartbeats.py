@@ -1,5 +1,7 @@
 """Synthetic heartbeats, with labels."""
 
+from __future__ import annotations
+
 from typing import Any
 
 import numpy as np

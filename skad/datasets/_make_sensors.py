@@ -1,5 +1,7 @@
 """A synthetic table of sensors, with gaps and faults."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from numbers import Real

@@ -1,5 +1,7 @@
 """Readers for tables of real sensors."""
 
+from __future__ import annotations
+
 from os import PathLike
 from typing import Any, Literal
 

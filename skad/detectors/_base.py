@@ -1,5 +1,7 @@
 """The scikit-learn contract of every autoencoder."""
 
+from __future__ import annotations
+
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from numbers import Integral, Real

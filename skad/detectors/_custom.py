@@ -1,5 +1,7 @@
 """Bring your own torch module."""
 
+from __future__ import annotations
+
 import copy
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass

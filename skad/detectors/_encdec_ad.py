@@ -1,5 +1,7 @@
 """EncDec-AD (Malhotra et al. 2016)."""
 
+from __future__ import annotations
+
 from dataclasses import KW_ONLY, dataclass
 from numbers import Integral
 from typing import ClassVar

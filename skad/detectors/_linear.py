@@ -1,5 +1,7 @@
 """The closed-form autoencoder: principal components, no training, no torch."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import ClassVar

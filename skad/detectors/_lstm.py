@@ -1,5 +1,7 @@
 """LSTM autoencoder."""
 
+from __future__ import annotations
+
 from dataclasses import KW_ONLY, dataclass
 from numbers import Integral
 from typing import ClassVar, Literal

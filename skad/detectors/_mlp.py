@@ -1,5 +1,7 @@
 """Dense autoencoder."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 from itertools import pairwise

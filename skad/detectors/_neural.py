@@ -1,5 +1,7 @@
 """What all trained autoencoders share: parameters, and the way to a trained net."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
@@ -288,7 +290,7 @@ class BaseNeuralAutoencoder(CallbackSupportMixin, BaseAutoencoder):
     # After fit ------------------------------------------------------------------------
 
     @property
-    def history_(self) -> "pd.DataFrame":
+    def history_(self) -> pd.DataFrame:
         """Losses and duration (seconds) of every epoch, a DataFrame."""
         import pandas as pd
 

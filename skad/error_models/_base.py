@@ -1,5 +1,7 @@
 """The base of all error models."""
 
+from __future__ import annotations
+
 from typing import ClassVar, Self
 
 import numpy as np

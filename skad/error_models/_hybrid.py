@@ -1,5 +1,7 @@
 """An error model that looks at the residuals and at the latent codes."""
 
+from __future__ import annotations
+
 from numbers import Integral, Real
 from typing import ClassVar, Self
 

@@ -1,5 +1,7 @@
 """Error models that look at the residuals alone."""
 
+from __future__ import annotations
+
 from numbers import Real
 from typing import ClassVar, Literal, Self
 

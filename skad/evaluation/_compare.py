@@ -1,5 +1,7 @@
 """Detectors compared on rows that are new to them and to their thresholds."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from typing import Any
 

@@ -1,5 +1,7 @@
 """How well predicted events meet the true ones."""
 
+from __future__ import annotations
+
 from numbers import Real
 from typing import Literal
 

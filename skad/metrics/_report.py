@@ -1,5 +1,7 @@
 """A readable report from labels and predictions of an outlier detector."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any

@@ -1,5 +1,7 @@
 """Scorers for searching and cross-validating outlier detectors."""
 
+from __future__ import annotations
+
 import inspect
 from collections.abc import Callable
 from typing import Any, Literal

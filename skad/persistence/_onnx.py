@@ -3,6 +3,8 @@
 onnx is imported by `_onnx_model`, once it is known to be installed.
 """
 
+from __future__ import annotations
+
 from importlib.util import find_spec
 from os import PathLike
 from pathlib import Path

@@ -1,5 +1,7 @@
 """The two functions that users call: `save` and `load`."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterable
 from os import PathLike
 from pathlib import Path

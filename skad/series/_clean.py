@@ -1,5 +1,7 @@
 """Raw tables: numbers, timestamps, and each row once."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Hashable
 

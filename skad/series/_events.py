@@ -1,5 +1,7 @@
 """From anomalous rows to events: ranges of rows, and the sensors behind each."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from numbers import Integral
 from typing import Any

@@ -1,5 +1,7 @@
 """Scores split into the contributions of sensors, through pipelines."""
 
+from __future__ import annotations
+
 import re
 from typing import Any
 

@@ -1,5 +1,7 @@
 """Missing values of tables of timestamps."""
 
+from __future__ import annotations
+
 import datetime
 from dataclasses import KW_ONLY, dataclass
 from numbers import Integral, Real

@@ -1,5 +1,7 @@
 """The six roles of rows in EncDec-AD."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from typing import Any
 

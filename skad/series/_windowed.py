@@ -1,5 +1,7 @@
 """Any detector of windows as a detector of the rows of a table."""
 
+from __future__ import annotations
+
 from dataclasses import KW_ONLY, dataclass
 from numbers import Integral, Real
 from typing import Any, ClassVar, Literal, Self

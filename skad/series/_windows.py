@@ -1,5 +1,7 @@
 """Windows over a table, without copying them."""
 
+from __future__ import annotations
+
 from numbers import Integral
 from typing import ClassVar, Self
 

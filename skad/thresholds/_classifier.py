@@ -1,5 +1,7 @@
 """A detector as a classifier."""
 
+from __future__ import annotations
+
 from typing import Any, ClassVar, Self
 
 import numpy as np

@@ -1,5 +1,7 @@
 """A rule with a guarantee on false alarms."""
 
+from __future__ import annotations
+
 from typing import ClassVar, Literal
 
 import numpy as np

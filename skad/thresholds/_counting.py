@@ -1,5 +1,7 @@
 """Rules that count scores: a share of the rows, or a budget of alerts."""
 
+from __future__ import annotations
+
 from math import floor
 from numbers import Real
 from typing import ClassVar, Literal

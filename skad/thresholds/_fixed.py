@@ -1,5 +1,7 @@
 """A detector with a threshold that is given."""
 
+from __future__ import annotations
+
 from numbers import Real
 from typing import Any, ClassVar, Self
 

@@ -1,5 +1,7 @@
 """Rules that find a threshold from scores and labels."""
 
+from __future__ import annotations
+
 from numbers import Real
 from typing import ClassVar
 

@@ -1,5 +1,7 @@
 """The base of all threshold rules."""
 
+from __future__ import annotations
+
 from numbers import Real
 from typing import ClassVar, Self
 

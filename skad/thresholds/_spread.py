@@ -1,5 +1,7 @@
 """Rules that put the threshold some spreads below the centre of the scores."""
 
+from __future__ import annotations
+
 from math import pi, sqrt
 from typing import ClassVar
 

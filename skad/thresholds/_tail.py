@@ -1,5 +1,7 @@
 """A rule that extrapolates the tail of the scores."""
 
+from __future__ import annotations
+
 from typing import ClassVar
 
 import numpy as np

@@ -1,5 +1,7 @@
 """A detector with a threshold that a rule finds."""
 
+from __future__ import annotations
+
 from numbers import Integral, Real
 from typing import Any, ClassVar, Literal, Self
 
