@@ -11,7 +11,6 @@ from skad._docs import add_parameters
 from skad._nesting import find_layer
 from skad._validation import check_consistent_length
 from skad.plotting._panels import Axes, TimeDisplay
-from skad.plotting._parameters import PARAMETERS
 from skad.plotting._reading import (
     check_choice,
     check_rows,
@@ -21,6 +20,7 @@ from skad.plotting._reading import (
     read_tables,
 )
 from skad.plotting._scales import YSCALES
+from skad.plotting._shared_docs import MAKE, PLOT, TIME
 from skad.plotting._style import import_pyplot
 from skad.series._rows import index_of
 from skad.thresholds._cuts import check_scores
@@ -28,6 +28,7 @@ from skad.thresholds._cuts import check_scores
 __all__ = ["DetectorComparisonDisplay"]
 
 
+@add_parameters(TIME)
 @dataclass(eq=False, repr=False, kw_only=True)
 class DetectorComparisonDisplay(TimeDisplay):
     """Scores of several detectors on one series, each in its own panel.
@@ -44,28 +45,18 @@ class DetectorComparisonDisplay(TimeDisplay):
     scores : DataFrame of shape (n_timestamps, n_detectors)
         Scores, higher = more normal; columns are the names of the detectors, the index
         is the time of the rows, increasing: dates, durations or numbers.
-    is_anomaly : ndarray of shape (n_timestamps,), dtype bool, default=None
-        Whether a row is an anomaly. If None, there is no strip.
     thresholds : dict of str to float, default=None
         Threshold of each detector. A detector that is missing here has none, and no row
         of it is shaded.
-    name : object, default=None
-        Name of the series, for the title.
 
     Attributes
     ----------
-    ax_, figure_ : matplotlib Axes and Figure
-        The axes given to :meth:`plot`, or made by it, which frame the panels.
     axes_ : ndarray of shape (n_detectors,)
         The panels, in the order of the columns.
-    rows_ : slice
-        The rows shown.
     score_lines_ : list of matplotlib Line2D
         The errors.
     threshold_lines_, flagged_bars_ : list of matplotlib artist or None
         Thresholds and predicted ranges; None for a detector that has none.
-    truth_ax_, true_bars_ : matplotlib Axes and PolyCollection, or None
-        The strip of the true ranges, and the ranges, if any is shown.
 
     See Also
     --------
@@ -101,7 +92,7 @@ class DetectorComparisonDisplay(TimeDisplay):
     name: object = None
 
     @classmethod
-    @add_parameters(PARAMETERS)
+    @add_parameters(MAKE)
     def from_estimators(
         cls,
         estimators: Mapping[str, Any],
@@ -119,11 +110,6 @@ class DetectorComparisonDisplay(TimeDisplay):
         estimators : dict of str to estimator instance
             Fitted outlier detectors with `score_samples` and `offset_`, or pipelines,
             searches or wrappers with such a detector inside, by the names to show.
-
-        Returns
-        -------
-        display : DetectorComparisonDisplay
-            The display, plotted.
 
         Raises
         ------
@@ -148,7 +134,7 @@ class DetectorComparisonDisplay(TimeDisplay):
         )
 
     @classmethod
-    @add_parameters(PARAMETERS)
+    @add_parameters(MAKE)
     def from_predictions(
         cls,
         scores: Mapping[str, ArrayLike] | pd.DataFrame,
@@ -170,11 +156,6 @@ class DetectorComparisonDisplay(TimeDisplay):
         thresholds : dict of str to float, default=None
             Threshold in use of each detector, on the scale of its scores. Nothing is
             shaded for a detector that is missing here.
-
-        Returns
-        -------
-        display : DetectorComparisonDisplay
-            The display, plotted.
 
         Raises
         ------
@@ -220,7 +201,7 @@ class DetectorComparisonDisplay(TimeDisplay):
         """First and last time of every labelled range: a table, or None."""
         return ranges_of(self.scores.index, self.is_anomaly)
 
-    @add_parameters(PARAMETERS)
+    @add_parameters(PLOT)
     def plot(
         self,
         ax: Axes | None = None,
@@ -239,11 +220,6 @@ class DetectorComparisonDisplay(TimeDisplay):
             Scale of the errors. "auto" is linear, unless the farthest error of a
             detector is more than 10 times the median one. Then it is logarithmic or, if
             some are negative, logarithmic on both sides of a linear middle ("symlog").
-
-        Returns
-        -------
-        display : DetectorComparisonDisplay
-            The display itself.
 
         Raises
         ------

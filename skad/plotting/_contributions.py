@@ -19,7 +19,6 @@ from skad.plotting._heatmap import (
     name_rows,
 )
 from skad.plotting._panels import Axes, TimeDisplay
-from skad.plotting._parameters import PARAMETERS
 from skad.plotting._reading import (
     check_choice,
     check_names,
@@ -31,6 +30,7 @@ from skad.plotting._reading import (
     read_window,
 )
 from skad.plotting._scales import YSCALES
+from skad.plotting._shared_docs import MAKE, PLOT, TIME
 from skad.plotting._style import import_pyplot
 from skad.series._explain import channel_names as channel_names_of
 from skad.series._explain import find_explainer
@@ -39,6 +39,7 @@ from skad.series._rows import index_of
 __all__ = ["ContributionDisplay"]
 
 
+@add_parameters(TIME)
 @dataclass(eq=False, repr=False, kw_only=True)
 class ContributionDisplay(TimeDisplay):
     """Heat map of what each sensor adds to the error at each time, below the error.
@@ -56,25 +57,15 @@ class ContributionDisplay(TimeDisplay):
     ----------
     contributions : ndarray of shape (n_timestamps, n_channels)
         Parts of the errors, higher = more anomalous.
-    index : pandas Index of shape (n_timestamps,)
-        Times of the rows, increasing: dates, durations or numbers.
     channel_names : list of str
         Names of the sensors.
-    is_anomaly : ndarray of shape (n_timestamps,), dtype bool, default=None
-        Whether a row is an anomaly. If None, there is no strip.
-    threshold : float, default=None
-        Threshold in use, on the scale of the scores. If None, nothing is shaded.
     name : object, default=None
         Name of the series or window, for the title.
 
     Attributes
     ----------
-    ax_, figure_ : matplotlib Axes and Figure
-        The axes given to :meth:`plot`, or made by it, which frame the panels.
     axes_ : ndarray of shape (2,)
         Panel of the error, and panel of the map.
-    rows_ : slice
-        The rows shown.
     channels_ : ndarray of shape (n_shown_channels,)
         Positions of the sensors shown, from the top.
     mesh_, colorbar_ : matplotlib QuadMesh and Colorbar
@@ -83,8 +74,6 @@ class ContributionDisplay(TimeDisplay):
         Error and threshold.
     flagged_bars_ : matplotlib PolyCollection or None
         The predicted ranges, if any is shown.
-    truth_ax_, true_bars_ : matplotlib Axes and PolyCollection, or None
-        The strip of the true ranges, and the ranges, if any is shown.
 
     See Also
     --------
@@ -120,7 +109,7 @@ class ContributionDisplay(TimeDisplay):
     name: object = None
 
     @classmethod
-    @add_parameters(PARAMETERS)
+    @add_parameters(MAKE)
     def from_estimator(
         cls,
         estimator: Any,
@@ -153,11 +142,6 @@ class ContributionDisplay(TimeDisplay):
         window : int, default=None
             For a detector of windows, the position of the window to show. If None, the
             one with the lowest score.
-
-        Returns
-        -------
-        display : ContributionDisplay
-            The display, plotted.
 
         Raises
         ------
@@ -202,7 +186,7 @@ class ContributionDisplay(TimeDisplay):
         )
 
     @classmethod
-    @add_parameters(PARAMETERS)
+    @add_parameters(MAKE)
     def from_predictions(
         cls,
         contributions: ArrayLike,
@@ -234,11 +218,6 @@ class ContributionDisplay(TimeDisplay):
         window : int, default=None
             Position of the window to show, if `contributions` are those of windows. If
             None, the one with the lowest score.
-
-        Returns
-        -------
-        display : ContributionDisplay
-            The display, plotted.
 
         Raises
         ------
@@ -291,7 +270,7 @@ class ContributionDisplay(TimeDisplay):
         """Scores of the rows, higher = more normal: minus the sums over sensors."""
         return -self.contributions.sum(axis=1)
 
-    @add_parameters(PARAMETERS)
+    @add_parameters(PLOT)
     def plot(
         self,
         ax: Axes | None = None,
@@ -318,11 +297,6 @@ class ContributionDisplay(TimeDisplay):
             Scale of the colours. "auto" is linear, unless the largest contribution is
             more than 10 times the median one. "log" shows what is below the median,
             or below a ten thousandth of the largest, in the colour of 0.
-
-        Returns
-        -------
-        display : ContributionDisplay
-            The display itself.
 
         Raises
         ------

@@ -9,11 +9,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from skad._docs import add_parameters
 from skad._nesting import find_layer
 from skad._validation import check_consistent_length
 from skad.plotting._panels import Axes, get_axes
 from skad.plotting._reading import check_choice
 from skad.plotting._scales import drawable, label_axis
+from skad.plotting._shared_docs import MAKE, PLOT
 from skad.plotting._style import import_pyplot, inches, palette, tidy, with_defaults
 
 __all__ = ["TrainingHistoryDisplay"]
@@ -75,10 +77,15 @@ class TrainingHistoryDisplay:
     best_epoch: int | None = None
 
     @classmethod
+    @add_parameters(MAKE)
     def from_estimator(
         cls, estimator: Any, *, ax: Axes | None = None, **kwargs: Any
     ) -> Self:
         """Plot the history of a fitted detector.
+
+        The display marks the detector's `best_epoch_`, the epoch that its weights are
+        from; none if training did not stop early. A detector without that attribute
+        gets "auto" of :meth:`from_history`.
 
         Parameters
         ----------
@@ -87,15 +94,6 @@ class TrainingHistoryDisplay:
             a detector inside.
         ax : matplotlib Axes, default=None
             Axes to draw on. If None, a new figure is made.
-        **kwargs : dict
-            Keyword arguments of :meth:`plot`.
-
-        Returns
-        -------
-        display : TrainingHistoryDisplay
-            The display, plotted. It marks the detector's `best_epoch_`, the epoch that
-            its weights are from; none if training did not stop early. A detector
-            without that attribute gets "auto" of :meth:`from_history`.
 
         Raises
         ------
@@ -113,6 +111,7 @@ class TrainingHistoryDisplay:
         )
 
     @classmethod
+    @add_parameters(MAKE)
     def from_history(
         cls,
         history: pd.DataFrame | Sequence[dict],
@@ -133,13 +132,6 @@ class TrainingHistoryDisplay:
             there is one. None marks none.
         ax : matplotlib Axes, default=None
             Axes to draw on. If None, a new figure is made.
-        **kwargs : dict
-            Keyword arguments of :meth:`plot`.
-
-        Returns
-        -------
-        display : TrainingHistoryDisplay
-            The display, plotted.
 
         Raises
         ------
@@ -172,6 +164,7 @@ class TrainingHistoryDisplay:
         )
         return display.plot(ax=ax, **kwargs)
 
+    @add_parameters(PLOT)
     def plot(
         self,
         ax: Axes | None = None,
@@ -191,11 +184,6 @@ class TrainingHistoryDisplay:
             times the lowest, and all are positive.
         train_kwargs, valid_kwargs : dict, default=None
             Keyword arguments of the two lines.
-
-        Returns
-        -------
-        display : TrainingHistoryDisplay
-            The display itself.
 
         Raises
         ------

@@ -11,7 +11,6 @@ from skad._docs import add_parameters
 from skad._nesting import find_layer, input_of
 from skad._validation import check_consistent_length, num_samples, safe_indexing
 from skad.plotting._panels import Axes, Panels
-from skad.plotting._parameters import PARAMETERS
 from skad.plotting._reading import (
     check_names,
     check_positions,
@@ -22,6 +21,7 @@ from skad.plotting._reading import (
     read_labels,
 )
 from skad.plotting._scales import LARGEST, drawable, label_axis
+from skad.plotting._shared_docs import MAKE, PANELS, PLOT
 from skad.plotting._style import (
     fitting_size,
     import_pyplot,
@@ -39,6 +39,7 @@ __all__ = ["ReconstructionDisplay"]
 _N_CHANNELS = 6
 
 
+@add_parameters(PANELS)
 @dataclass(eq=False, repr=False, kw_only=True)
 class ReconstructionDisplay:
     """Signal, reconstruction and error of some windows.
@@ -70,8 +71,6 @@ class ReconstructionDisplay:
 
     Attributes
     ----------
-    ax_, figure_ : matplotlib Axes and Figure
-        The axes given to :meth:`plot`, or made by it, which frame the panels.
     axes_ : ndarray of shape (n_shown_channels + 1, n_windows)
         The panels; those of the errors are in the last row.
     channels_ : ndarray of shape (n_shown_channels,)
@@ -105,7 +104,7 @@ class ReconstructionDisplay:
     channel_names: Sequence[str] | None = None
 
     @classmethod
-    @add_parameters(PARAMETERS)
+    @add_parameters(MAKE)
     def from_estimator(
         cls,
         estimator: Any,
@@ -135,11 +134,6 @@ class ReconstructionDisplay:
             Positions of the windows to show. If None, the first four or, if `y` holds
             both classes, the first two of each.
 
-        Returns
-        -------
-        display : ReconstructionDisplay
-            The display, plotted.
-
         Raises
         ------
         TypeError
@@ -168,7 +162,7 @@ class ReconstructionDisplay:
         return display.plot(ax=ax, **kwargs)
 
     @classmethod
-    @add_parameters(PARAMETERS)
+    @add_parameters(MAKE)
     def from_predictions(
         cls,
         X: ArrayLike,
@@ -203,11 +197,6 @@ class ReconstructionDisplay:
             Positions of the windows to show. If None, the first four or, if `y` holds
             both classes, the first two of each.
 
-        Returns
-        -------
-        display : ReconstructionDisplay
-            The display, plotted.
-
         Raises
         ------
         ValueError
@@ -239,7 +228,7 @@ class ReconstructionDisplay:
         )
         return display.plot(ax=ax, **kwargs)
 
-    @add_parameters(PARAMETERS)
+    @add_parameters(PLOT)
     def plot(
         self,
         ax: Axes | None = None,
@@ -258,11 +247,6 @@ class ReconstructionDisplay:
             largest mean error if there are more.
         signal_kwargs, reconstruction_kwargs, error_kwargs : dict, default=None
             Keyword arguments of the lines.
-
-        Returns
-        -------
-        display : ReconstructionDisplay
-            The display itself.
 
         Raises
         ------

@@ -13,7 +13,6 @@ from skad._nesting import find_layer
 from skad._validation import check_consistent_length
 from skad.plotting._event_labels import EventLabels, events_in
 from skad.plotting._panels import Axes, TimeDisplay
-from skad.plotting._parameters import PARAMETERS
 from skad.plotting._reading import (
     check_choice,
     check_rows,
@@ -23,6 +22,7 @@ from skad.plotting._reading import (
     read_series,
 )
 from skad.plotting._scales import YSCALES
+from skad.plotting._shared_docs import MAKE, PLOT, TIME
 from skad.plotting._style import as_text, import_pyplot, palette
 from skad.series._events import in_ranges
 from skad.series._rows import index_of
@@ -31,6 +31,7 @@ from skad.thresholds._cuts import check_scores
 __all__ = ["AnomalyScoreDisplay"]
 
 
+@add_parameters(TIME)
 @dataclass(eq=False, repr=False, kw_only=True)
 class AnomalyScoreDisplay(TimeDisplay):
     """Scores over time, with the threshold, the predicted and the true ranges.
@@ -49,28 +50,16 @@ class AnomalyScoreDisplay(TimeDisplay):
     ----------
     scores : ndarray of shape (n_timestamps,)
         Scores, higher = more normal.
-    index : pandas Index of shape (n_timestamps,)
-        Times of the rows, increasing: dates, durations or numbers.
-    is_anomaly : ndarray of shape (n_timestamps,), dtype bool, default=None
-        Whether a row is an anomaly. If None, there is no strip.
-    threshold : float, default=None
-        Threshold in use. If None, nothing is shaded.
     sensors : DataFrame of shape (n_timestamps, n_sensors), default=None
         Readings to draw above the scores; missing values are gaps.
     events : DataFrame of shape (n_events, n_columns), default=None
         Events as `find_events` returns them; `start_row` and `end_row` are positions in
         `scores`. If None, the rows below the threshold are shaded.
-    name : object, default=None
-        Name of the series, for the title.
 
     Attributes
     ----------
-    ax_, figure_ : matplotlib Axes and Figure
-        The axes given to :meth:`plot`, or made by it, which frame the panels.
     axes_ : ndarray of shape (n_sensors + 1,)
         The panels; that of the scores is the last.
-    rows_ : slice
-        The rows shown.
     score_line_ : matplotlib Line2D
         The errors.
     sensor_lines_ : list of matplotlib Line2D
@@ -81,8 +70,6 @@ class AnomalyScoreDisplay(TimeDisplay):
         The predicted ranges or the events, in each panel; empty if none is shown.
     event_ax_, event_labels_ : matplotlib Axes or None, and list of Annotation
         The strip of the events, if any is shown, and the names of their sensors.
-    truth_ax_, true_bars_ : matplotlib Axes and PolyCollection, or None
-        The strip of the true ranges, and the ranges, if any is shown.
 
     See Also
     --------
@@ -118,7 +105,7 @@ class AnomalyScoreDisplay(TimeDisplay):
     name: object = None
 
     @classmethod
-    @add_parameters(PARAMETERS)
+    @add_parameters(MAKE)
     def from_estimator(
         cls,
         estimator: Any,
@@ -142,11 +129,6 @@ class AnomalyScoreDisplay(TimeDisplay):
             Events in the rows of `X`, as `find_events` returns them, to shade instead
             of the rows below the threshold.
 
-        Returns
-        -------
-        display : AnomalyScoreDisplay
-            The display, plotted.
-
         Raises
         ------
         TypeError
@@ -169,7 +151,7 @@ class AnomalyScoreDisplay(TimeDisplay):
         )
 
     @classmethod
-    @add_parameters(PARAMETERS)
+    @add_parameters(MAKE)
     def from_predictions(
         cls,
         scores: ArrayLike,
@@ -195,11 +177,6 @@ class AnomalyScoreDisplay(TimeDisplay):
         events : DataFrame of shape (n_events, n_columns), default=None
             Events in these rows, as `find_events` returns them, to shade instead of the
             rows below the threshold.
-
-        Returns
-        -------
-        display : AnomalyScoreDisplay
-            The display, plotted.
 
         Raises
         ------
@@ -240,7 +217,7 @@ class AnomalyScoreDisplay(TimeDisplay):
         """First and last time of every labelled range: a table, or None."""
         return ranges_of(self.index, self.is_anomaly)
 
-    @add_parameters(PARAMETERS)
+    @add_parameters(PLOT)
     def plot(
         self,
         ax: Axes | None = None,
@@ -258,11 +235,6 @@ class AnomalyScoreDisplay(TimeDisplay):
         ----------
         n_names : int, default=1
             Number of sensors to name for each event, as far as its table has them.
-
-        Returns
-        -------
-        display : AnomalyScoreDisplay
-            The display itself.
 
         Raises
         ------

@@ -19,9 +19,9 @@ from skad.plotting._curves import (
     scale_scores,
 )
 from skad.plotting._panels import Axes, Panels
-from skad.plotting._parameters import PARAMETERS
 from skad.plotting._reading import check_choice, read_labels
 from skad.plotting._scales import check_numbers, drawable_threshold, label_axis
+from skad.plotting._shared_docs import MAKE, PANELS, PLOT
 from skad.plotting._style import import_pyplot, inches, threshold_style, tidy
 from skad.series._rows import index_of, read_index
 from skad.thresholds._cuts import check_scores, first_best, threshold_between
@@ -29,6 +29,7 @@ from skad.thresholds._cuts import check_scores, first_best, threshold_between
 __all__ = ["ThresholdDisplay"]
 
 
+@add_parameters(PANELS)
 @dataclass(eq=False, repr=False, kw_only=True)
 class ThresholdDisplay:
     """Histograms of scores, and what each threshold would make of them.
@@ -73,8 +74,6 @@ class ThresholdDisplay:
         on the rows shown, it promises nothing for other rows.
     best_fbeta : float or None
         F-beta at `best_threshold`.
-    ax_, figure_ : matplotlib Axes and Figure
-        The axes given to :meth:`plot`, or made by it, which frame the panels.
     axes_ : ndarray of shape (n_panels,)
         Panel of the histograms and, with `fbeta`, panel of the curves, and, with
         `alerts_per_day`, panel of the alerts.
@@ -125,7 +124,7 @@ class ThresholdDisplay:
     alerts_per_day: NDArray | None = None
 
     @classmethod
-    @add_parameters(PARAMETERS)
+    @add_parameters(MAKE)
     def from_estimator(
         cls,
         estimator: Any,
@@ -150,11 +149,6 @@ class ThresholdDisplay:
         beta : float, default=1.0
             Weight of recall against precision in F-beta.
 
-        Returns
-        -------
-        display : ThresholdDisplay
-            The display, plotted.
-
         Raises
         ------
         TypeError
@@ -175,7 +169,7 @@ class ThresholdDisplay:
         )
 
     @classmethod
-    @add_parameters(PARAMETERS)
+    @add_parameters(MAKE)
     def from_predictions(
         cls,
         y_true: ArrayLike | None,
@@ -207,11 +201,6 @@ class ThresholdDisplay:
             Times of the rows; the last level of a MultiIndex, the others give the
             series. If None, the index of `scores` or `y_true`, whichever has one first.
             Alerts a day are shown if it holds dates or durations.
-
-        Returns
-        -------
-        display : ThresholdDisplay
-            The display, plotted.
 
         Raises
         ------
@@ -252,7 +241,7 @@ class ThresholdDisplay:
         """Highest F-beta, or None without a curve."""
         return None if self.fbeta is None else float(np.max(self.fbeta))
 
-    @add_parameters(PARAMETERS)
+    @add_parameters(PLOT)
     def plot(
         self,
         ax: Axes | None = None,
@@ -275,11 +264,6 @@ class ThresholdDisplay:
         threshold_kwargs, curve_kwargs : dict, default=None
             Keyword arguments of the threshold's lines, and of the curves of F-beta and
             alerts.
-
-        Returns
-        -------
-        display : ThresholdDisplay
-            The display itself.
 
         Raises
         ------

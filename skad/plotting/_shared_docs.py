@@ -1,6 +1,6 @@
-"""Parameters that the methods of several displays share."""
+"""Sections of docstrings that several displays share."""
 
-PARAMETERS = """
+_PARAMETERS = """
     estimator : estimator instance
         Fitted outlier detector with `score_samples` and `offset_`, or a pipeline,
         search or wrapper with such a detector inside.
@@ -39,4 +39,43 @@ PARAMETERS = """
         Keyword arguments of the lines.
     **kwargs : dict
         Keyword arguments of :meth:`plot`.
+"""
+
+# Of methods that make a display.
+MAKE = f"""{_PARAMETERS}
+    Returns
+    -------
+    display : instance of this class
+        The display, plotted.
+"""
+
+PLOT = f"""{_PARAMETERS}
+    Returns
+    -------
+    display : instance of this class
+        The display itself.
+"""
+
+# Of displays with panels in the place of one axes.
+PANELS = """
+    Attributes
+    ----------
+    ax_, figure_ : matplotlib Axes and Figure
+        The axes given to :meth:`plot`, or made by it, which frame the panels.
+"""
+
+TIME = f"""
+    index : pandas Index of shape (n_timestamps,)
+        Times of the rows, increasing: dates, durations or numbers.
+    is_anomaly : ndarray of shape (n_timestamps,), dtype bool, default=None
+        Whether a row is an anomaly. If None, there is no strip.
+    threshold : float, default=None
+        Threshold in use, on the scale of the scores. If None, nothing is shaded.
+    name : object, default=None
+        Name of the series, for the title.
+{PANELS}
+    rows_ : slice
+        The rows shown.
+    truth_ax_, true_bars_ : matplotlib Axes and PolyCollection, or None
+        The strip of the true ranges, and the ranges, if any is shown.
 """
