@@ -11,13 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from skad._docs import add_parameters
 from skad._nesting import find_layer
 from skad._validation import check_array, num_samples, safe_indexing
-from skad.plotting._heatmap import (
-    CSCALES,
-    choose_rows,
-    draw_map,
-    margins_of,
-    name_rows,
-)
+from skad.plotting._heatmap import CSCALES, choose_rows, draw_map, margins_of, name_rows
 from skad.plotting._panels import Axes, TimeDisplay
 from skad.plotting._reading import (
     check_choice,
@@ -226,8 +220,9 @@ class ContributionDisplay(TimeDisplay):
             differ, time is out of order, or the series or window is not there.
         """
         import_pyplot(f"{cls.__name__}.from_predictions")
-        options = {"allow_nd": True, "input_name": "contributions"}
-        parts = check_array(contributions, dtype=np.float64, **options)
+        parts = check_array(
+            contributions, dtype=np.float64, allow_nd=True, input_name="contributions"
+        )
         if channel_names is None and hasattr(contributions, "columns"):
             channel_names = contributions.columns
         index = index_of(contributions) if index is None else index

@@ -7,11 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from skad._validation import (
-    check_consistent_length,
-    check_outlier_labels,
-    num_samples,
-)
+from skad._validation import check_consistent_length, check_outlier_labels, num_samples
 from skad.plotting._scales import check_numbers
 from skad.plotting._style import as_text, number
 from skad.series._events import find_ranges

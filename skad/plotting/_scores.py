@@ -251,10 +251,7 @@ class AnomalyScoreDisplay(TimeDisplay):
         labels = EventLabels.of(panels, self.events, self.rows_, n_names)
         in_event = self._in_event()
         self.event_ax_: Any = self._divide(
-            panels,
-            [1.0] * n_sensors + [2.0],
-            events=in_event,
-            above=labels.height / 72,
+            panels, [1.0] * n_sensors + [2.0], events=in_event, above=labels.height / 72
         )
         self._draw_sensors(panels)
         self.score_line_, self.threshold_line_ = panels.draw_errors(

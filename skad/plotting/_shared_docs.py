@@ -73,7 +73,7 @@ TIME = f"""
         Threshold in use, on the scale of the scores. If None, nothing is shaded.
     name : object, default=None
         Name of the series, for the title.
-{PANELS}
+{PANELS.rstrip()}
     rows_ : slice
         The rows shown.
     truth_ax_, true_bars_ : matplotlib Axes and PolyCollection, or None
