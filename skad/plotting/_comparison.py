@@ -11,15 +11,7 @@ from skad._docs import add_parameters
 from skad._nesting import find_layer
 from skad._validation import check_consistent_length
 from skad.plotting._panels import Axes, TimeDisplay
-from skad.plotting._reading import (
-    check_choice,
-    check_rows,
-    find_rows,
-    ranges_of,
-    read_series,
-    read_tables,
-)
-from skad.plotting._scales import YSCALES
+from skad.plotting._reading import ranges_of, read_series, read_tables
 from skad.plotting._shared_docs import MAKE, PLOT, TIME
 from skad.plotting._style import import_pyplot
 from skad.series._rows import index_of
@@ -226,10 +218,8 @@ class DetectorComparisonDisplay(TimeDisplay):
         ValueError
             If there is no row from `start` to `stop`, or scores are too large to draw.
         """
-        check_choice("yscale", yscale, YSCALES)
         index, n_detectors = self.scores.index, self.scores.shape[1]
-        check_rows(index, self.scores, "scores", self.is_anomaly)
-        self.rows_ = find_rows(index, start, stop)
+        self._choose_rows(index, start, stop, yscale, "scores", self.scores)
         panels = self._open(ax, index, 1.1 * n_detectors + 1.0)
         self._divide(panels, [1.0] * n_detectors, strip=0.06 * n_detectors)
         self._draw_scores(panels, yscale, score_kwargs, threshold_kwargs)

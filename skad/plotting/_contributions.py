@@ -16,14 +16,11 @@ from skad.plotting._panels import Axes, TimeDisplay
 from skad.plotting._reading import (
     check_choice,
     check_names,
-    check_rows,
-    find_rows,
     name_channels,
     name_window,
     read_series,
     read_window,
 )
-from skad.plotting._scales import YSCALES
 from skad.plotting._shared_docs import MAKE, PLOT, TIME
 from skad.plotting._style import import_pyplot
 from skad.series._explain import channel_names as channel_names_of
@@ -131,8 +128,6 @@ class ContributionDisplay(TimeDisplay):
         channel_names : list of str, default=None
             Names of the channels that the detector sees. If None, they are taken from
             the detector, the steps before it or the columns of `X`, else counted.
-        y : array-like of shape (n_timestamps,) or (n_windows,), default=None
-            Labels, either -1 (anomaly) and +1 (normal), or 0 (normal) and 1 (anomaly).
         window : int, default=None
             For a detector of windows, the position of the window to show. If None, the
             one with the lowest score.
@@ -152,14 +147,13 @@ class ContributionDisplay(TimeDisplay):
         if n_rows == 0:
             raise ValueError("X holds no rows; at least one is needed.")
         is_windows = detector.explain(safe_indexing(inner, [0])).ndim == 3
-        is_anomaly = None
+        shown, is_anomaly = inner, None
         if is_windows:
             if window is None:
                 window = int(np.argmin(detector.score_samples(inner)))
             is_anomaly = read_window(window, n_rows, y, series)
-        parts = detector.explain(
-            safe_indexing(inner, [window]) if is_windows else inner
-        )
+            shown = safe_indexing(inner, [window])
+        parts = detector.explain(shown)
         if channel_names is None:
             channel_names = channel_names_of(estimator, detector, X, inner, parts.shape)
         if is_windows:
@@ -202,8 +196,6 @@ class ContributionDisplay(TimeDisplay):
                 (n_windows, window_length, n_channels)
             Parts of the errors as `explain`, the function or a method, returns them,
             higher = more anomalous.
-        y_true : array-like of shape (n_timestamps,) or (n_windows,), default=None
-            Labels, either -1 (anomaly) and +1 (normal), or 0 (normal) and 1 (anomaly).
         threshold : float, default=None
             Threshold in use, `offset_`. If None, nothing is shaded.
         channel_names : list of str, default=None
@@ -299,13 +291,12 @@ class ContributionDisplay(TimeDisplay):
             If there is no row from `start` to `stop`, no such channel, or
             contributions are too large to draw.
         """
-        check_choice("yscale", yscale, YSCALES)
         check_choice("cscale", cscale, CSCALES)
-        check_rows(self.index, self.contributions, "contributions", self.is_anomaly)
-        check_names(self.channel_names, self.contributions.shape[1])
-        self.rows_ = find_rows(self.index, start, stop)
+        parts = self.contributions
+        self._choose_rows(self.index, start, stop, yscale, "contributions", parts)
+        check_names(self.channel_names, parts.shape[1])
         self.channels_, names, values = choose_rows(
-            self.contributions[self.rows_], self.channel_names, channels, max_channels
+            parts[self.rows_], self.channel_names, channels, max_channels
         )
         panels = self._open(ax, self.index, 0.19 * len(names) + 2.2)
         self._divide(panels, [1.0, 2.2], margins=margins_of(names))

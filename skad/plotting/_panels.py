@@ -4,8 +4,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from skad.plotting._reading import check_choice, check_rows, find_rows
 from skad.plotting._scales import (
     SMALLEST,
+    YSCALES,
     drawable_threshold,
     label_axis,
     leave_room,
@@ -54,16 +56,8 @@ def get_axes(ax, caller, figsize=None) -> Any:
 class Panels:
     """Panels in the place of one axes, below a strip for the legend.
 
-    The axes stay as an empty frame, so that a title set on them still shows.
-
-    Parameters
-    ----------
-    display : object
-        The display that draws, for an error message.
-    ax : matplotlib Axes or None
-        The axes to replace. If None, a new figure is made.
-    height, width : float
-        Smallest size of a new figure.
+    The axes stay as an empty frame, so that a title set on them still shows. Without
+    `ax`, a new figure is made, of at least the `height` and `width` in inches.
     """
 
     def __init__(self, display, ax, height, width=0.0):
@@ -78,22 +72,9 @@ class Panels:
     ) -> np.ndarray:
         """Make the panels, with x shared by all and y by those of a row.
 
-        Parameters
-        ----------
-        heights : list of float
-            Heights of the rows of panels, relative to each other.
-        n_columns : int
-            Number of columns.
-        above : float
-            Inches that titles need between the legend and the panels.
-        margins : tuple of float
-            Inches that labels need on the left and on the right. A constrained layout
-            finds this out by itself.
-
-        Returns
-        -------
-        panels : ndarray of shape (len(heights), n_columns)
-            The panels.
+        `heights` are relative to each other; `above` is the room in inches for titles
+        below the legend, and `margins` that for labels on the left and on the right,
+        which a constrained layout finds by itself.
         """
         height = inches(self.ax)[1]
         constrained = self._is_constrained()
@@ -203,17 +184,7 @@ class Panels:
 
 
 class TimePanels(Panels):
-    """Panels that share an axis of time.
-
-    Parameters
-    ----------
-    display, ax, height
-        As in `Panels`.
-    index : pandas Index
-        Times of all rows of the series.
-    rows : slice
-        The rows shown.
-    """
+    """Panels that share an axis of time, for some rows of a series."""
 
     def __init__(self, display, ax, height, index, rows):
         super().__init__(display, ax, height)
@@ -290,6 +261,15 @@ class TimeDisplay:
     name: Any
     rows_: slice
     axes_: Any
+
+    def _choose_rows(self, index, start, stop, yscale, name, *values) -> None:
+        """Find the rows to draw; refuse a scale, values or rows that cannot be drawn.
+
+        `name` is that of the first of the values.
+        """
+        check_choice("yscale", yscale, YSCALES)
+        check_rows(index, values[0], name, self.is_anomaly, *values[1:])
+        self.rows_ = find_rows(index, start, stop)
 
     def _open(self, ax, index, height) -> TimePanels:
         """Take or make the axes, for the rows in `rows_`."""

@@ -127,12 +127,6 @@ class ReconstructionDisplay:
         X : array-like of shape (n_windows, window_length * n_channels) or \
                 (n_windows, window_length, n_channels)
             Windows, as the estimator takes them.
-        y : array-like of shape (n_windows,), default=None
-            Labels, either -1 (anomaly) and +1 (normal), or 0 (normal) and 1 (anomaly),
-            for the titles.
-        windows : int or array-like of int, default=None
-            Positions of the windows to show. If None, the first four or, if `y` holds
-            both classes, the first two of each.
 
         Raises
         ------
@@ -185,17 +179,11 @@ class ReconstructionDisplay:
             Windows.
         reconstruction : array-like of the same shape as `X`
             Their reconstructions.
-        y : array-like of shape (n_windows,), default=None
-            Labels, either -1 (anomaly) and +1 (normal), or 0 (normal) and 1 (anomaly),
-            for the titles.
         n_channels : int, default=1
             Number of channels in a row of a 2-D `X`, time major. A 3-D `X` brings its
             own.
         scores : array-like of shape (n_windows,), default=None
             Scores of the windows, higher = more normal, for the titles.
-        windows : int or array-like of int, default=None
-            Positions of the windows to show. If None, the first four or, if `y` holds
-            both classes, the first two of each.
 
         Raises
         ------

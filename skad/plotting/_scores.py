@@ -14,14 +14,10 @@ from skad._validation import check_consistent_length
 from skad.plotting._event_labels import EventLabels, events_in
 from skad.plotting._panels import Axes, TimeDisplay
 from skad.plotting._reading import (
-    check_choice,
-    check_rows,
-    find_rows,
     pick_columns,
     ranges_of,
     read_series,
 )
-from skad.plotting._scales import YSCALES
 from skad.plotting._shared_docs import MAKE, PLOT, TIME
 from skad.plotting._style import as_text, import_pyplot, palette
 from skad.series._events import in_ranges
@@ -241,11 +237,10 @@ class AnomalyScoreDisplay(TimeDisplay):
         ValueError
             If there is no row from `start` to `stop`, or scores are too large to draw.
         """
-        check_choice("yscale", yscale, YSCALES)
         if not isinstance(n_names, Integral) or n_names < 0:
             raise ValueError(f"n_names={n_names!r}; expected an int >= 0.")
-        check_rows(self.index, self.scores, "scores", self.is_anomaly, self.sensors)
-        self.rows_ = find_rows(self.index, start, stop)
+        drawn = self.scores, self.sensors
+        self._choose_rows(self.index, start, stop, yscale, "scores", *drawn)
         n_sensors = 0 if self.sensors is None else self.sensors.shape[1]
         panels = self._open(ax, self.index, 0.7 * n_sensors + 2.8)
         labels = EventLabels.of(panels, self.events, self.rows_, n_names)

@@ -8,17 +8,22 @@ _PARAMETERS = """
         Table, as the estimator takes it. The index of a pandas table gives the time;
         in a MultiIndex, the levels before the last give the series. Rows of other
         tables are numbered.
-    y : array-like of shape (n_timestamps,), default=None
+    y : array-like of shape (n_timestamps,) or (n_windows,), default=None
         Labels, either -1 (anomaly) and +1 (normal), or 0 (normal) and 1 (anomaly).
-    y_true : array-like of shape (n_timestamps,), default=None
+    y_true : array-like of shape (n_timestamps,) or (n_windows,), default=None
         Labels, either -1 (anomaly) and +1 (normal), or 0 (normal) and 1 (anomaly).
+    beta : float, default=1.0
+        Weight of recall against precision in F-beta.
+    windows : int or array-like of int, default=None
+        Positions of the windows to show. If None, the first four or, if there are
+        labels of both classes, the first two of each.
     index : array-like of shape (n_timestamps,), default=None
         Times of the rows: dates, durations or numbers; the last level of a MultiIndex.
         If None, the index that comes with the first argument. Without an index, or if
         it holds anything else, rows are numbered.
     threshold : float, default=None
         Threshold in use, on the same scale: `offset_` for `score_samples`, 0 for
-        `decision_function`. If None, nothing is shaded.
+        `decision_function`. If None, nothing is shaded or drawn.
     channel_names : list of str, default=None
         Names of the channels. If None, they are counted.
     series : object, default=None

@@ -35,11 +35,11 @@ class ThresholdDisplay:
     """Histograms of scores, and what each threshold would make of them.
 
     Above, how the scores of normal rows and of anomalies are spread: bars are shares
-    of each class, so few anomalies are seen beside many normal rows. Below, the
-    precision, recall and F-beta that each threshold would reach on these rows, with
-    the best F-beta marked; and, where the rows have dates, how many alerts a day it
-    would raise, labels or not. A row is judged anomalous if its score is below the
-    threshold; an alert is a run of such rows.
+    of each class, so few anomalies are seen beside many normal rows. Below, if there
+    are labels of both classes, the precision, recall and F-beta that each threshold
+    would reach on these rows, with the best F-beta marked; and, where the rows have
+    dates, how many alerts a day it would raise, labels or not. A row is judged
+    anomalous if its score is below the threshold; an alert is a run of such rows.
 
     Use :meth:`from_estimator` or :meth:`from_predictions` to make a display. All
     parameters are stored as attributes.
@@ -142,12 +142,6 @@ class ThresholdDisplay:
         X : array-like
             Rows or windows to score, as the estimator takes them. If it is a pandas
             table with dates or durations as index, alerts a day are shown.
-        y : array-like of shape (n_samples,), default=None
-            Labels, either -1 (anomaly) and +1 (normal), or 0 (normal) and 1 (anomaly).
-            If None, one histogram shows all rows. There is no curve without both
-            classes.
-        beta : float, default=1.0
-            Weight of recall against precision in F-beta.
 
         Raises
         ------
@@ -187,16 +181,9 @@ class ThresholdDisplay:
         ----------
         y_true : array-like of shape (n_samples,) or None
             Labels, either -1 (anomaly) and +1 (normal), or 0 (normal) and 1 (anomaly).
-            If None, one histogram shows all rows. There is no curve without both
-            classes.
         scores : array-like of shape (n_samples,)
             Scores as `score_samples` or `decision_function` returns them, higher =
             more normal.
-        threshold : float, default=None
-            Threshold in use, on the same scale: `offset_` for `score_samples`, 0 for
-            `decision_function`. If None, none is drawn.
-        beta : float, default=1.0
-            Weight of recall against precision in F-beta.
         index : array-like of shape (n_samples,), default=None
             Times of the rows; the last level of a MultiIndex, the others give the
             series. If None, the index of `scores` or `y_true`, whichever has one first.

@@ -36,15 +36,7 @@ def find_peaks(column, y) -> np.ndarray:
 
 
 class Timeline:
-    """Where the rows shown lie on the axis, and which belong together.
-
-    Parameters
-    ----------
-    index : pandas Index
-        Times of all rows of the series.
-    rows : slice
-        The rows shown.
-    """
+    """Where the rows shown, a slice of a series, lie on the axis and belong together."""
 
     def __init__(self, index, rows):
         if _is_short(index, rows):
@@ -174,13 +166,8 @@ class Timeline:
         from matplotlib import dates as mdates
 
         # these make it find dates for every span, however few it may set
-        whole = {
-            mdates.SECONDLY: 60,
-            mdates.MINUTELY: 60,
-            mdates.HOURLY: 24,
-            mdates.DAILY: 31,
-            mdates.MONTHLY: 12,
-        }
+        whole = {mdates.SECONDLY: 60, mdates.MINUTELY: 60, mdates.HOURLY: 24}
+        whole |= {mdates.DAILY: 31, mdates.MONTHLY: 12}
         low, high = self.limits
         for n in range(n_ticks, 3 * n_ticks):
             dates = mdates.AutoDateLocator(self.index.tz, minticks=2, maxticks=n)
