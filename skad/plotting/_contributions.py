@@ -13,16 +13,10 @@ from skad._nesting import find_layer
 from skad._validation import check_array, num_samples, safe_indexing
 from skad.plotting._heatmap import CSCALES, choose_rows, draw_map, margins_of, name_rows
 from skad.plotting._panels import Axes, TimeDisplay
-from skad.plotting._reading import (
-    check_choice,
-    check_names,
-    name_channels,
-    name_window,
-    read_series,
-    read_window,
-)
+from skad.plotting._reading import check_choice, check_names, name_channels, read_series
 from skad.plotting._shared_docs import MAKE, PLOT, TIME
 from skad.plotting._style import import_pyplot
+from skad.plotting._windows import name_window, read_window
 from skad.series._explain import channel_names as channel_names_of
 from skad.series._explain import find_explainer
 from skad.series._rows import index_of
@@ -137,8 +131,7 @@ class ContributionDisplay(TimeDisplay):
         TypeError
             If there is no detector with `explain`.
         ValueError
-            If there are no rows, a series or window is not in `X`, or time is out of
-            order.
+            If there are no rows, a series or window is missing, or time is out of order.
         """
         import_pyplot(f"{cls.__name__}.from_estimator")
         threshold = find_layer(estimator, "offset_").offset_
@@ -157,9 +150,8 @@ class ContributionDisplay(TimeDisplay):
         if channel_names is None:
             channel_names = channel_names_of(estimator, detector, X, inner, parts.shape)
         if is_windows:
-            display = cls._of_window(
-                parts[0], window, is_anomaly, threshold, channel_names
-            )
+            title = name_window(window, is_anomaly, -parts.sum(), threshold)
+            display = cls._of_window(parts[0], channel_names, title)
             return display.plot(ax=ax, **kwargs)
         return cls.from_predictions(
             parts,
@@ -196,8 +188,6 @@ class ContributionDisplay(TimeDisplay):
                 (n_windows, window_length, n_channels)
             Parts of the errors as `explain`, the function or a method, returns them,
             higher = more anomalous.
-        threshold : float, default=None
-            Threshold in use, `offset_`. If None, nothing is shaded.
         channel_names : list of str, default=None
             Names of the channels. If None, the columns of `contributions`, else they
             are counted.
@@ -222,9 +212,8 @@ class ContributionDisplay(TimeDisplay):
             if window is None:
                 window = int(np.argmax(parts.sum(axis=(1, 2))))
             is_anomaly = read_window(window, len(parts), y_true, series)
-            display = cls._of_window(
-                parts[window], window, is_anomaly, threshold, channel_names
-            )
+            title = name_window(window, is_anomaly, -parts[window].sum(), threshold)
+            display = cls._of_window(parts[window], channel_names, title)
             return display.plot(ax=ax, **kwargs)
         if window is not None:
             raise ValueError(
@@ -243,14 +232,11 @@ class ContributionDisplay(TimeDisplay):
         return display.plot(ax=ax, **kwargs)
 
     @classmethod
-    def _of_window(cls, parts, window, is_anomaly, threshold, channel_names) -> Self:
-        """Display of one window, with the threshold, that of its sum, in the title."""
-        return cls(
-            contributions=parts,
-            index=pd.RangeIndex(len(parts), name="timestep"),
-            channel_names=name_channels(channel_names, parts.shape[1]),
-            name=name_window(window, is_anomaly, -parts.sum(), threshold),
-        )
+    def _of_window(cls, parts, channel_names, title) -> Self:
+        """Display of one window; the threshold, that of its sum, is in the title."""
+        index = pd.RangeIndex(len(parts), name="timestep")
+        names = name_channels(channel_names, parts.shape[1])
+        return cls(contributions=parts, index=index, channel_names=names, name=title)
 
     @property
     def scores(self) -> NDArray:
@@ -288,8 +274,7 @@ class ContributionDisplay(TimeDisplay):
         Raises
         ------
         ValueError
-            If there is no row from `start` to `stop`, no such channel, or
-            contributions are too large to draw.
+            If there are no such rows or channels, or numbers are too large to draw.
         """
         check_choice("cscale", cscale, CSCALES)
         parts = self.contributions

@@ -12,9 +12,12 @@ from skad.plotting._style import (
     palette,
     points,
     text_width,
+    threshold_style,
+    tidy,
     with_defaults,
 )
 from skad.plotting._timeline import find_peaks
+from skad.series._rows import read_index
 from skad.thresholds._cuts import alarm_counts, fbeta_curve, threshold_above
 
 # Columns into which long curves are thinned: more than a screen or a page shows.
@@ -88,8 +91,9 @@ def label_curves(scores, is_anomaly, beta) -> dict[str, np.ndarray]:
     }
 
 
-def alert_curve(scores, rows) -> dict[str, np.ndarray]:
+def alert_curve(scores, index) -> dict[str, np.ndarray]:
     """Where the number of alerts a day changes, and its values; none without dates."""
+    rows = read_index(index, len(scores))
     if rows.step is None:
         return {}
     distinct = np.unique(scores)
@@ -146,6 +150,27 @@ def draw_alerts(ax, height, thresholds, alerts, threshold, kwargs) -> Any:
         place = np.searchsorted(thresholds[:-1], threshold)
         _write_beside(ax, threshold, number(alerts[place]))
     return line
+
+
+def draw_threshold(axes, threshold, kwargs) -> list[Any]:
+    """Draw the threshold in each panel; no lines without one."""
+    if threshold is None:
+        return []
+    style = threshold_style(kwargs, threshold)
+    return [ax.axvline(threshold, **style) for ax in axes]
+
+
+def label_panels(panels, axes, is_one_class) -> None:
+    """Name the axes, of which the first shows shares of all rows or of classes."""
+    first, share = axes[0], "share of rows" if is_one_class else "share of class"
+    panels.label(axes, [share, *(ax.get_ylabel() for ax in axes[1:])])
+    label_axis(first.yaxis, panels.height(first))
+    for ax in axes:
+        tidy(ax)
+    last = axes[-1]
+    last.set_xlabel("score (higher = more normal)", fontsize="small")
+    if last.get_xscale() == "symlog":
+        label_axis(last.xaxis, inches(last)[0], apart=0.6)
 
 
 def _draw_steps(ax, x, values, **style) -> Any:

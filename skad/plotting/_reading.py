@@ -9,12 +9,9 @@ import pandas as pd
 
 from skad._validation import check_consistent_length, check_outlier_labels, num_samples
 from skad.plotting._scales import check_numbers
-from skad.plotting._style import as_text, number
+from skad.plotting._style import as_text
 from skad.series._events import find_ranges
 from skad.series._rows import read_index
-
-# Windows that are shown if none are chosen.
-_N_WINDOWS = 4
 
 
 def check_choice(name, value, choices) -> None:
@@ -189,72 +186,3 @@ def pick_columns(X, columns) -> pd.DataFrame:
     if not hasattr(X, "iloc"):
         table = pd.DataFrame(np.asarray(X).reshape(num_samples(X), -1))
     return table.iloc[:, find_names(columns, table.columns, "columns")]
-
-
-def fold(X, n_channels, name) -> np.ndarray:
-    """Windows as floats of shape (n_windows, window_length, n_channels)."""
-    X = np.asarray(X, dtype=float)
-    if not isinstance(n_channels, Integral) or n_channels < 1:
-        raise ValueError(f"n_channels={n_channels!r}; expected an int >= 1.")
-    if X.ndim == 3:
-        return X
-    if X.ndim != 2 or X.shape[1] % n_channels:
-        raise ValueError(
-            f"{name} has the shape {X.shape}; expected (n_windows, window_length * "
-            f"{n_channels}) or (n_windows, window_length, n_channels)."
-        )
-    return X.reshape(len(X), X.shape[1] // n_channels, n_channels)
-
-
-def choose_windows(windows, n_windows, is_anomaly) -> np.ndarray:
-    """Positions of the windows to show."""
-    if n_windows == 0:
-        raise ValueError("X holds no windows; at least one is needed.")
-    if windows is not None:
-        return check_positions(windows, n_windows, "windows")
-    if is_anomaly is None or is_anomaly.all() or not is_anomaly.any():
-        return np.arange(min(n_windows, _N_WINDOWS))
-    first = [np.flatnonzero(is_anomaly == kind)[: _N_WINDOWS // 2] for kind in (0, 1)]
-    return np.concatenate(first)
-
-
-def check_positions(positions, n, name) -> np.ndarray:
-    """Positions as an array; refuse those that are not from 0 to n - 1."""
-    positions = np.atleast_1d(positions)
-    is_right = positions.ndim == 1 and positions.dtype.kind in "iu" and positions.size
-    if not is_right or positions.min() < 0 or positions.max() >= n:
-        raise ValueError(
-            f"{name}={positions.tolist()!r}; expected one or more positions from 0 to "
-            f"{n - 1}."
-        )
-    return positions
-
-
-def name_windows(windows, is_anomaly) -> list[str]:
-    """Titles of windows, with their labels if there are any."""
-    names = [f"window {window}" for window in windows]
-    if is_anomaly is None:
-        return names
-    kinds = ["anomaly" if is_anomaly[window] else "normal" for window in windows]
-    return [f"{name}: {kind}" for name, kind in zip(names, kinds, strict=True)]
-
-
-def read_window(window, n_windows, y, series) -> bool | None:
-    """Check the position of a window; whether it is labelled as an anomaly."""
-    if series is not None:
-        raise ValueError(
-            f"series={series!r}, but windows belong to no series; use window."
-        )
-    if not isinstance(window, Integral) or int(window) not in range(n_windows):
-        raise ValueError(
-            f"window={window!r}; expected a position from 0 to {n_windows - 1}."
-        )
-    is_anomaly = read_labels(y, n_windows)
-    return None if is_anomaly is None else bool(is_anomaly[window])
-
-
-def name_window(window, is_anomaly, score, threshold) -> str:
-    """Title of one window, with its label, score and the threshold if there are any."""
-    kind = "" if is_anomaly is None else ", anomaly" if is_anomaly else ", normal"
-    limit = "" if threshold is None else f", threshold {number(threshold)}"
-    return f"window {window}{kind}: score {number(score)}{limit}"

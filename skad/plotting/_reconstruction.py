@@ -10,25 +10,16 @@ from numpy.typing import ArrayLike, NDArray
 from skad._docs import add_parameters
 from skad._nesting import find_layer, input_of
 from skad._validation import check_consistent_length, num_samples, safe_indexing
+from skad.plotting import _windows
 from skad.plotting._panels import Axes, Panels
-from skad.plotting._reading import (
-    check_names,
-    check_positions,
-    choose_windows,
-    fold,
-    name_channels,
-    name_windows,
-    read_labels,
-)
-from skad.plotting._scales import LARGEST, drawable, label_axis
+from skad.plotting._reading import check_names, name_channels
+from skad.plotting._scales import LARGEST, label_axis
 from skad.plotting._shared_docs import MAKE, PANELS, PLOT
 from skad.plotting._style import (
-    fitting_size,
     import_pyplot,
     inches,
     number,
     palette,
-    points,
     tidy,
     with_defaults,
 )
@@ -137,9 +128,7 @@ class ReconstructionDisplay:
             If a position in `windows` is not one of `X`.
         """
         import_pyplot(f"{cls.__name__}.from_estimator")
-        n_windows = num_samples(X)
-        is_anomaly = read_labels(y, n_windows, "y")
-        positions = choose_windows(windows, n_windows, is_anomaly)
+        positions, names = _windows.choose_windows(windows, num_samples(X), y)
         X = safe_indexing(X if hasattr(X, "iloc") else np.asarray(X), positions)
         detector = find_layer(estimator, "reconstruct")
         seen = input_of(detector, estimator, X)
@@ -150,7 +139,7 @@ class ReconstructionDisplay:
             error=detector.reconstruction_errors(seen),
             scores=estimator.score_samples(X),
             is_flagged=estimator.predict(X) == -1,
-            window_names=name_windows(positions, is_anomaly),
+            window_names=names,
             channel_names=channel_names,
         )
         return display.plot(ax=ax, **kwargs)
@@ -192,17 +181,15 @@ class ReconstructionDisplay:
             is not one of `X`.
         """
         import_pyplot(f"{cls.__name__}.from_predictions")
-        signal = fold(X, n_channels, "X")
-        back = fold(reconstruction, n_channels, "reconstruction")
+        signal = _windows.fold(X, n_channels, "X")
+        back = _windows.fold(reconstruction, n_channels, "reconstruction")
         if signal.shape != back.shape:
             raise ValueError(
                 f"X has the shape {signal.shape} and reconstruction {back.shape}; "
                 "expected the same."
             )
-        is_anomaly = read_labels(y, len(signal), "y")
-        if scores is not None:
-            check_consistent_length(signal, scores)
-        positions = choose_windows(windows, len(signal), is_anomaly)
+        positions, names = _windows.choose_windows(windows, len(signal), y)
+        check_consistent_length(signal, scores)
         signal, back = signal[positions], back[positions]
         with np.errstate(over="ignore", invalid="ignore"):  # such values are gaps
             error = np.abs(signal - back)
@@ -211,7 +198,7 @@ class ReconstructionDisplay:
             reconstruction=back,
             error=error,
             scores=None if scores is None else np.asarray(scores)[positions],
-            window_names=name_windows(positions, is_anomaly),
+            window_names=names,
             channel_names=channel_names,
         )
         return display.plot(ax=ax, **kwargs)
@@ -246,18 +233,22 @@ class ReconstructionDisplay:
         n_rows, n_windows = len(self.channels_) + 1, len(self.signal)
         panels = Panels(self, ax, 1.1 * n_rows + 1.0, 2.0 * n_windows)
         self.ax_, self.figure_ = panels.ax, panels.figure
-        titles, size = self._titles()
-        n_lines = max(title.count("\n") + 1 for title in titles)
+        titles = [self._title(window) for window in range(n_windows)]
+        titles, size = _windows.fit_titles(titles, inches(self.ax_)[0])
+        above = max(title.count("\n") + 1 for title in titles) * 1.25 * size / 72
         heights = [2.5 if n_rows == 2 else 1.5] * (n_rows - 1) + [1.0]
-        self.axes_: Any = panels.divide(
-            heights, n_windows, above=n_lines * 1.25 * size / 72
-        )
+        self.axes_: Any = panels.divide(heights, n_windows, above=above)
         style = with_defaults(
             error_kwargs, color=palette().anomaly, linewidth=1.2, label="absolute error"
         )
         area = {"color": style["color"], "alpha": 0.4, "linewidth": 0}
-        self._draw_channels(signal_kwargs, reconstruction_kwargs, area)
-        self._draw_errors(style, area)
+        values = np.array([self.signal, self.reconstruction])[..., self.channels_]
+        self.signal_lines_, self.reconstruction_lines_ = _windows.draw_signals(
+            self.axes_[:-1], values, signal_kwargs, reconstruction_kwargs, area
+        )
+        self.error_lines_ = _windows.draw_mean_errors(
+            self.axes_[-1], self.error, style, area
+        )
         for ax, title in zip(self.axes_[0], titles, strict=True):
             ax.set_title(title, fontsize=size)
         self._name_axes(panels)
@@ -277,55 +268,10 @@ class ReconstructionDisplay:
         check_names(self.channel_names, self.signal.shape[2])
 
     def _choose_channels(self, channels) -> np.ndarray:
-        n_channels = self.signal.shape[2]
-        if channels is None:
-            errors = np.minimum(self.error, LARGEST).mean(axis=(0, 1))
-            largest = np.argsort(-errors, kind="stable")
-            return np.sort(largest[:_N_CHANNELS])
-        return check_positions(channels, n_channels, "channels")
-
-    def _draw_channels(self, signal_kwargs, reconstruction_kwargs, area) -> None:
-        """Draw signal and reconstruction, and shade the area between them."""
-        colours = palette()
-        signal_style = with_defaults(
-            signal_kwargs, color=colours.text, linewidth=1.2, label="signal"
-        )
-        style = with_defaults(
-            reconstruction_kwargs,
-            color=colours.normal,
-            linewidth=1.6,
-            linestyle=(0, (4, 1.2)),
-            label="reconstruction",
-        )
-        shape = len(self.channels_), len(self.signal)
-        self.signal_lines_ = np.empty(shape, dtype=object)
-        self.reconstruction_lines_ = np.empty(shape, dtype=object)
-        for row, window in np.ndindex(shape):
-            ax, channel = self.axes_[row, window], self.channels_[row]
-            signal = drawable(self.signal[window, :, channel])
-            reconstruction = drawable(self.reconstruction[window, :, channel])
-            (self.signal_lines_[row, window],) = ax.plot(signal, **signal_style)
-            (self.reconstruction_lines_[row, window],) = ax.plot(
-                reconstruction, **style
-            )
-            ax.fill_between(np.arange(len(signal)), signal, reconstruction, **area)
-
-    def _draw_errors(self, style, area) -> None:
-        self.error_lines_ = np.empty(len(self.signal), dtype=object)
-        for window, ax in enumerate(self.axes_[-1]):
-            error = drawable(self.error[window]).mean(axis=1)
-            ax.fill_between(np.arange(len(error)), 0, error, **area)
-            (self.error_lines_[window],) = ax.plot(error, **style)
-        self.axes_[-1, 0].set_ylim(bottom=0)
-
-    def _titles(self) -> tuple[list[str], float]:
-        """Titles, in more lines where the windows are narrow, and their font size."""
-        titles = [self._title(window) for window in range(len(self.signal))]
-        space = 0.95 * inches(self.ax_)[0] / len(titles)
-        if fitting_size(titles, space) < 0.8 * points("small"):
-            breaks = str.maketrans({":": "\n", ",": "\n"})
-            titles = [title.translate(breaks).replace("\n ", "\n") for title in titles]
-        return titles, fitting_size(titles, space)
+        if channels is not None:
+            return _windows.check_positions(channels, self.signal.shape[2], "channels")
+        errors = np.minimum(self.error, LARGEST).mean(axis=(0, 1))
+        return np.sort(np.argsort(-errors, kind="stable")[:_N_CHANNELS])
 
     def _title(self, window) -> str:
         names = self.window_names

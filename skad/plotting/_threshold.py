@@ -10,20 +10,13 @@ from numpy.typing import ArrayLike, NDArray
 from skad._docs import add_parameters
 from skad._nesting import find_layer
 from skad._validation import check_consistent_length
-from skad.plotting._curves import (
-    alert_curve,
-    draw_alerts,
-    draw_histograms,
-    draw_label_curves,
-    label_curves,
-    scale_scores,
-)
+from skad.plotting import _curves
 from skad.plotting._panels import Axes, Panels
 from skad.plotting._reading import check_choice, read_labels
-from skad.plotting._scales import check_numbers, drawable_threshold, label_axis
+from skad.plotting._scales import check_numbers, drawable_threshold
 from skad.plotting._shared_docs import MAKE, PANELS, PLOT
-from skad.plotting._style import import_pyplot, inches, threshold_style, tidy
-from skad.series._rows import index_of, read_index
+from skad.plotting._style import import_pyplot
+from skad.series._rows import index_of
 from skad.thresholds._cuts import check_scores, first_best, threshold_between
 
 __all__ = ["ThresholdDisplay"]
@@ -201,9 +194,8 @@ class ThresholdDisplay:
         if not isinstance(beta, Real) or not beta >= 0:
             raise ValueError(f"beta={beta!r}; expected a number >= 0.")
         is_anomaly = read_labels(y_true, len(scores))
-        curves = label_curves(scores, is_anomaly, beta)
-        if index is not None:
-            curves |= alert_curve(scores, read_index(index, len(scores)))
+        curves = _curves.label_curves(scores, is_anomaly, beta)
+        curves |= _curves.alert_curve(scores, index)
         display = cls(
             scores=scores,
             is_anomaly=is_anomaly,
@@ -268,13 +260,15 @@ class ThresholdDisplay:
         # with curves, the legend may need a second row
         self.axes_: Any = panels.divide(heights, above=0.1 * has_curves)[:, 0]
         threshold = drawable_threshold(self.threshold)
-        scale_scores(self.axes_[0], self.scores, threshold, xscale)
-        self.normal_patch_, self.anomaly_patch_ = draw_histograms(
+        _curves.scale_scores(self.axes_[0], self.scores, threshold, xscale)
+        self.normal_patch_, self.anomaly_patch_ = _curves.draw_histograms(
             self.axes_[0], self.scores, self.is_anomaly, bins
         )
         self._draw_curves(panels, threshold, curve_kwargs)
-        self._draw_threshold(threshold, threshold_kwargs)
-        self._label(panels)
+        self.threshold_lines_ = _curves.draw_threshold(
+            self.axes_, threshold, threshold_kwargs
+        )
+        _curves.label_panels(panels, self.axes_, self.is_anomaly is None)
         patches = [self.normal_patch_, self.anomaly_patch_, *self.threshold_lines_[:1]]
         lines = [self.precision_line_, self.recall_line_, self.fbeta_line_]
         self.legend_ = panels.add_legend([*patches, *lines, self.best_point_])
@@ -292,31 +286,12 @@ class ThresholdDisplay:
     def _draw_curves(self, panels, threshold, kwargs) -> None:
         curves: list[Any] = [None] * 4
         if self.fbeta is not None:
-            curves = draw_label_curves(self.axes_[1], self, kwargs)
+            curves = _curves.draw_label_curves(self.axes_[1], self, kwargs)
         self.precision_line_, self.recall_line_ = curves[:2]
         self.fbeta_line_, self.best_point_ = curves[2:]
         self.alerts_line_ = None
         if self.alerts_per_day is not None:
             ax, alerts = self.axes_[-1], self.alerts_per_day
-            self.alerts_line_ = draw_alerts(
+            self.alerts_line_ = _curves.draw_alerts(
                 ax, panels.height(ax), self.thresholds, alerts, threshold, kwargs
             )
-
-    def _draw_threshold(self, threshold, kwargs) -> None:
-        self.threshold_lines_: list[Any] = []
-        if threshold is not None:
-            style = threshold_style(kwargs, threshold)
-            self.threshold_lines_ += [
-                ax.axvline(threshold, **style) for ax in self.axes_
-            ]
-
-    def _label(self, panels) -> None:
-        ax = self.axes_[0]
-        share = "share of rows" if self.is_anomaly is None else "share of class"
-        panels.label(self.axes_, [share, *(ax.get_ylabel() for ax in self.axes_[1:])])
-        label_axis(ax.yaxis, panels.height(ax))
-        for ax in self.axes_:
-            tidy(ax)
-        ax.set_xlabel("score (higher = more normal)", fontsize="small")
-        if ax.get_xscale() == "symlog":
-            label_axis(ax.xaxis, inches(ax)[0], apart=0.6)

@@ -36,7 +36,7 @@ def find_peaks(column, y) -> np.ndarray:
 
 
 class Timeline:
-    """Where the rows shown, a slice of a series, lie on the axis and belong together."""
+    """Where the rows shown, a slice of a series, lie on the axis."""
 
     def __init__(self, index, rows):
         if _is_short(index, rows):
