@@ -131,20 +131,19 @@ class ContributionDisplay(TimeDisplay):
         TypeError
             If there is no detector with `explain`.
         ValueError
-            If there are no rows, a series or window is missing, or time is out of order.
+            If there are no rows, no such series or window, or time is out of order.
         """
         import_pyplot(f"{cls.__name__}.from_estimator")
         threshold = find_layer(estimator, "offset_").offset_
         detector, inner = find_explainer(estimator, X)
-        n_rows = num_samples(inner)
-        if n_rows == 0:
+        if num_samples(inner) == 0:
             raise ValueError("X holds no rows; at least one is needed.")
         is_windows = detector.explain(safe_indexing(inner, [0])).ndim == 3
         shown, is_anomaly = inner, None
         if is_windows:
             if window is None:
                 window = int(np.argmin(detector.score_samples(inner)))
-            is_anomaly = read_window(window, n_rows, y, series)
+            is_anomaly = read_window(window, num_samples(inner), y, series)
             shown = safe_indexing(inner, [window])
         parts = detector.explain(shown)
         if channel_names is None:

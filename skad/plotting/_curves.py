@@ -119,17 +119,10 @@ def draw_label_curves(ax, display, kwargs) -> list[Any]:
     style = with_defaults(kwargs, color=colours.text, linewidth=1.4, label=name)
     fbeta = _draw_steps(ax, x, display.fbeta, **style)
     best, highest = display.best_threshold, display.best_fbeta
-    (point,) = ax.plot(
-        best,
-        highest,
-        linestyle="none",
-        marker="o",
-        markersize=6,
-        color=colours.best,
-        clip_on=False,
-        zorder=3,
-        label=f"best {name} {highest:.2f} at {number(best)}",
-    )
+    label = f"best {name} {highest:.2f} at {number(best)}"
+    dot = {"linestyle": "none", "marker": "o", "markersize": 6, "zorder": 3}
+    dot |= {"color": colours.best, "clip_on": False, "label": label}
+    (point,) = ax.plot(best, highest, **dot)
     ax.set(ylim=(-0.05, 1.08), ylabel=f"precision,\nrecall, {name}")
     return [precision, recall, fbeta, point]
 

@@ -64,12 +64,7 @@ class _Label(NamedTuple):
 class EventLabels:
     """Names above events, in levels, so that no name and no pole crosses another.
 
-    Parameters
-    ----------
-    width, height : float
-        Size of the picture in points.
-    n_names : int
-        Number of sensors of an event, each in a line of its own.
+    The size of the picture is in points; each of the `n_names` of an event has a line.
     """
 
     def __init__(self, width: float, height: float, n_names: int):
@@ -135,19 +130,10 @@ class EventLabels:
 
     def _draw_one(self, ax, label) -> Any:
         height, colour = 3 + label.level * self._level_height, palette().text
-        foot = {
-            "xy": (label.pole / self.width, 1),
-            "xycoords": "axes fraction",
-            "textcoords": "offset points",
-            "color": colour,
-        }
-        pole = {
-            "arrowstyle": "-",
-            "color": colour,
-            "linewidth": 0.6,
-            "shrinkA": 0,
-            "shrinkB": 0,
-        }
+        foot = {"xy": (label.pole / self.width, 1), "xycoords": "axes fraction"}
+        foot |= {"textcoords": "offset points", "color": colour}
+        pole = {"arrowstyle": "-", "color": colour, "linewidth": 0.6}
+        pole |= {"shrinkA": 0, "shrinkB": 0}
         ax.annotate("", xytext=(0, height), arrowprops=pole, **foot)
         return ax.annotate(
             label.text,
@@ -172,8 +158,6 @@ def _name_sensors(event, n_names) -> str:
     for place in range(1, n_names + 1):
         if f"sensor_{place}" in event:
             share = event[f"share_{place}"]
-            percent = (
-                "" if not np.isfinite(share) else f" {number(round(100 * share))} %"
-            )
+            percent = f" {number(round(100 * share))} %" if np.isfinite(share) else ""
             lines.append(as_text(event[f"sensor_{place}"]) + percent)
     return "\n".join(lines)

@@ -198,16 +198,10 @@ class TrainingHistoryDisplay:
         self.ax_ = get_axes(ax, f"{type(self).__name__}.plot")
         self.figure_ = self.ax_.figure
         colours = palette()
-        self.train_line_ = self._draw_line(
-            self.train_loss, train_kwargs, color=colours.normal, label="training"
-        )
-        self.valid_line_ = self._draw_line(
-            self.valid_loss,
-            valid_kwargs,
-            color=colours.anomaly,
-            linestyle="--",
-            label="validation",
-        )
+        solid = {"color": colours.normal, "label": "training"}
+        self.train_line_ = self._draw_line(self.train_loss, train_kwargs, **solid)
+        dashed = {"color": colours.anomaly, "linestyle": "--", "label": "validation"}
+        self.valid_line_ = self._draw_line(self.valid_loss, valid_kwargs, **dashed)
         self._mark_best(colours.best)
         self._finish(yscale)
         return self
@@ -247,17 +241,13 @@ class TrainingHistoryDisplay:
         if self.best_epoch is None:
             return
         losses = self.train_loss if self.valid_loss is None else self.valid_loss
-        self.best_line_ = self.ax_.axvline(
-            self.best_epoch, color=colour, linestyle=":", linewidth=1.2, zorder=1.5
-        )
+        best = self.best_epoch
+        loss = drawable(losses)[np.flatnonzero(self.epochs == best)[0]]
+        dots = {"color": colour, "linestyle": ":", "linewidth": 1.2, "zorder": 1.5}
+        self.best_line_ = self.ax_.axvline(best, **dots)
+        point = {"color": colour, "linestyle": "none", "marker": "o", "markersize": 7}
         (self.best_point_,) = self.ax_.plot(
-            self.best_epoch,
-            drawable(losses)[np.flatnonzero(self.epochs == self.best_epoch)[0]],
-            linestyle="none",
-            marker="o",
-            markersize=7,
-            color=colour,
-            label=f"best epoch ({self.best_epoch})",
+            best, loss, label=f"best epoch ({best})", **point
         )
 
     def _finish(self, yscale) -> None:

@@ -286,7 +286,10 @@ class TimeDisplay:
         rows belong to an event; `above` and `margins` are as in `Panels.divide`.
         Returns the strip of the events, or None.
         """
-        shown = [self._is_any_shown(flags) for flags in (events, self.is_anomaly)]
+        shown = [
+            flags is not None and bool(flags[self.rows_].any())
+            for flags in (events, self.is_anomaly)
+        ]
         grid = panels.divide(
             [strip] * sum(shown) + heights,
             above=above + (_TITLE if self.name is not None else 0.0),
@@ -306,9 +309,6 @@ class TimeDisplay:
             self._set_title(grid[0], 6 + 72 * above)
         panels.time.set_axis(grid[-1])
         return event_ax
-
-    def _is_any_shown(self, flags) -> bool:
-        return flags is not None and bool(flags[self.rows_].any())
 
     def _set_title(self, ax, pad) -> None:
         """Write the name of the series above the panels, so many points away."""
