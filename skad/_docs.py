@@ -34,10 +34,10 @@ def inherit_sections(cls, base) -> None:
 
 
 def add_parameters(shared: str) -> Callable[[F], F]:
-    """Decorate a function: add shared entries to the parameters in its docstring.
+    """Decorate a function or dataclass: add shared entries to its parameters.
 
-    An entry that the function writes itself stays as it is. Sections with a title in
-    the shared text, such as "Raises", come before what the function writes there.
+    An entry that is written there already stays as it is. Sections with a title in the
+    shared text, such as "Raises", come before what is written there.
     """
     titled = _sections(shared)
     described = _entries(titled.pop(""))

@@ -12,7 +12,7 @@ from skad._nesting import find_layer
 from skad._validation import check_consistent_length
 from skad.plotting._panels import Axes, TimeDisplay
 from skad.plotting._reading import ranges_of, read_series, read_tables
-from skad.plotting._shared_docs import MAKE, PLOT, TIME
+from skad.plotting._shared_docs import MAKE, PLOT_TIME, TIME
 from skad.plotting._style import import_pyplot
 from skad.series._rows import index_of
 from skad.thresholds._cuts import check_scores
@@ -193,7 +193,7 @@ class DetectorComparisonDisplay(TimeDisplay):
         """First and last time of every labelled range: a table, or None."""
         return ranges_of(self.scores.index, self.is_anomaly)
 
-    @add_parameters(PLOT)
+    @add_parameters(PLOT_TIME)
     def plot(
         self,
         ax: Axes | None = None,
@@ -204,20 +204,7 @@ class DetectorComparisonDisplay(TimeDisplay):
         score_kwargs: dict | None = None,
         threshold_kwargs: dict | None = None,
     ) -> Self:
-        """Draw the display.
-
-        Parameters
-        ----------
-        yscale : {"auto", "linear", "log", "symlog"}, default="auto"
-            Scale of the errors. "auto" is linear, unless the farthest error of a
-            detector is more than 10 times the median one. Then it is logarithmic or, if
-            some are negative, logarithmic on both sides of a linear middle ("symlog").
-
-        Raises
-        ------
-        ValueError
-            If there is no row from `start` to `stop`, or scores are too large to draw.
-        """
+        """Draw the display, with a scale for each detector if `yscale` is "auto"."""
         index, n_detectors = self.scores.index, self.scores.shape[1]
         self._choose_rows(index, start, stop, yscale, "scores", self.scores)
         panels = self._open(ax, index, 1.1 * n_detectors + 1.0)

@@ -38,7 +38,7 @@ class ReconstructionDisplay:
     Windows are side by side, with a panel for each channel and, at the bottom, one for
     the absolute error, the mean over all channels. In the panels of the channels, the
     area between signal and reconstruction is shaded. Missing and infinite values are
-    left out.
+    left out. Labels are written in the titles.
 
     Use :meth:`from_estimator` or :meth:`from_predictions` to make a display. All
     parameters are stored as attributes.

@@ -18,7 +18,7 @@ from skad.plotting._reading import (
     ranges_of,
     read_series,
 )
-from skad.plotting._shared_docs import MAKE, PLOT, TIME
+from skad.plotting._shared_docs import MAKE, PLOT_TIME, TIME
 from skad.plotting._style import as_text, import_pyplot, palette
 from skad.series._events import in_ranges
 from skad.series._rows import index_of
@@ -165,9 +165,6 @@ class AnomalyScoreDisplay(TimeDisplay):
 
         Parameters
         ----------
-        scores : array-like of shape (n_timestamps,)
-            Scores as `score_samples` or `decision_function` returns them, higher =
-            more normal.
         sensors : array-like of shape (n_timestamps, n_sensors), default=None
             Readings to draw above the scores.
         events : DataFrame of shape (n_events, n_columns), default=None
@@ -213,7 +210,7 @@ class AnomalyScoreDisplay(TimeDisplay):
         """First and last time of every labelled range: a table, or None."""
         return ranges_of(self.index, self.is_anomaly)
 
-    @add_parameters(PLOT)
+    @add_parameters(PLOT_TIME)
     def plot(
         self,
         ax: Axes | None = None,
@@ -231,11 +228,6 @@ class AnomalyScoreDisplay(TimeDisplay):
         ----------
         n_names : int, default=1
             Number of sensors to name for each event, as far as its table has them.
-
-        Raises
-        ------
-        ValueError
-            If there is no row from `start` to `stop`, or scores are too large to draw.
         """
         if not isinstance(n_names, Integral) or n_names < 0:
             raise ValueError(f"n_names={n_names!r}; expected an int >= 0.")

@@ -8,9 +8,12 @@ _PARAMETERS = """
         Table, as the estimator takes it. The index of a pandas table gives the time;
         in a MultiIndex, the levels before the last give the series. Rows of other
         tables are numbered.
-    y : array-like of shape (n_timestamps,) or (n_windows,), default=None
+    scores : array-like of shape (n_samples,)
+        Scores as `score_samples` or `decision_function` returns them, higher = more
+        normal.
+    y : array-like of shape (n_samples,), default=None
         Labels, either -1 (anomaly) and +1 (normal), or 0 (normal) and 1 (anomaly).
-    y_true : array-like of shape (n_timestamps,) or (n_windows,), default=None
+    y_true : array-like of shape (n_samples,), default=None
         Labels, either -1 (anomaly) and +1 (normal), or 0 (normal) and 1 (anomaly).
     beta : float, default=1.0
         Weight of recall against precision in F-beta.
@@ -59,6 +62,14 @@ PLOT = f"""{_PARAMETERS}
     -------
     display : instance of this class
         The display itself.
+"""
+
+PLOT_TIME = f"""{PLOT.rstrip()}
+
+    Raises
+    ------
+    ValueError
+        If there is no row from `start` to `stop`, or scores are too large to draw.
 """
 
 # Of displays with panels in the place of one axes.

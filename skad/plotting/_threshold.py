@@ -174,9 +174,6 @@ class ThresholdDisplay:
         ----------
         y_true : array-like of shape (n_samples,) or None
             Labels, either -1 (anomaly) and +1 (normal), or 0 (normal) and 1 (anomaly).
-        scores : array-like of shape (n_samples,)
-            Scores as `score_samples` or `decision_function` returns them, higher =
-            more normal.
         index : array-like of shape (n_samples,), default=None
             Times of the rows; the last level of a MultiIndex, the others give the
             series. If None, the index of `scores` or `y_true`, whichever has one first.
