@@ -1,5 +1,7 @@
 """Scores of several detectors on one series, below each other."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
@@ -201,8 +203,8 @@ class DetectorComparisonDisplay(TimeDisplay):
         start: object = None,
         stop: object = None,
         yscale: str = "auto",
-        score_kwargs: dict | None = None,
-        threshold_kwargs: dict | None = None,
+        score_kwargs: dict[str, Any] | None = None,
+        threshold_kwargs: dict[str, Any] | None = None,
     ) -> Self:
         """Draw the display, with a scale for each detector if `yscale` is "auto"."""
         index, n_detectors = self.scores.index, self.scores.shape[1]

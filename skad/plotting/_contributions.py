@@ -1,5 +1,7 @@
 """Sensors by time: where the errors come from."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
@@ -253,8 +255,8 @@ class ContributionDisplay(TimeDisplay):
         channels: str | int | Sequence[str | int] | None = None,
         yscale: str = "auto",
         cscale: str = "auto",
-        score_kwargs: dict | None = None,
-        threshold_kwargs: dict | None = None,
+        score_kwargs: dict[str, Any] | None = None,
+        threshold_kwargs: dict[str, Any] | None = None,
     ) -> Self:
         """Draw the display.
 

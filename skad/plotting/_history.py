@@ -1,5 +1,7 @@
 """Training and validation loss over the epochs."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Integral
@@ -170,8 +172,8 @@ class TrainingHistoryDisplay:
         ax: Axes | None = None,
         *,
         yscale: str = "auto",
-        train_kwargs: dict | None = None,
-        valid_kwargs: dict | None = None,
+        train_kwargs: dict[str, Any] | None = None,
+        valid_kwargs: dict[str, Any] | None = None,
     ) -> Self:
         """Draw the display.
 

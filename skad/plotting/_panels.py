@@ -1,5 +1,7 @@
 """Panels in the place of one axes: layout, labels, legend, and errors and ranges."""
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np

@@ -1,5 +1,7 @@
 """Windows beside their reconstructions."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
@@ -209,9 +211,9 @@ class ReconstructionDisplay:
         ax: Axes | None = None,
         *,
         channels: ArrayLike | None = None,
-        signal_kwargs: dict | None = None,
-        reconstruction_kwargs: dict | None = None,
-        error_kwargs: dict | None = None,
+        signal_kwargs: dict[str, Any] | None = None,
+        reconstruction_kwargs: dict[str, Any] | None = None,
+        error_kwargs: dict[str, Any] | None = None,
     ) -> Self:
         """Draw the display.
 

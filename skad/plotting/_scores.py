@@ -1,5 +1,7 @@
 """Scores over time, with the events in them."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from numbers import Integral
 from typing import Any, Self
@@ -219,8 +221,8 @@ class AnomalyScoreDisplay(TimeDisplay):
         stop: object = None,
         yscale: str = "auto",
         n_names: int = 1,
-        score_kwargs: dict | None = None,
-        threshold_kwargs: dict | None = None,
+        score_kwargs: dict[str, Any] | None = None,
+        threshold_kwargs: dict[str, Any] | None = None,
     ) -> Self:
         """Draw the display.
 

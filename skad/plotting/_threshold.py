@@ -1,5 +1,7 @@
 """Scores of normal rows and anomalies, and what each threshold would make of them."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any, Self
@@ -224,8 +226,8 @@ class ThresholdDisplay:
         *,
         bins: int = 40,
         xscale: str = "auto",
-        threshold_kwargs: dict | None = None,
-        curve_kwargs: dict | None = None,
+        threshold_kwargs: dict[str, Any] | None = None,
+        curve_kwargs: dict[str, Any] | None = None,
     ) -> Self:
         """Draw the display.
 
