@@ -13,7 +13,11 @@ def with_one_epoch(estimator):
     return clone(estimator).set_params(**epochs)
 
 
-CHECKED = {name: with_one_epoch(estimator) for name, estimator in ESTIMATORS.items()}
+CHECKED = {
+    # One unit without a linear path has the same output for all rows after one epoch.
+    name: estimator if name == "lstm-plain" else with_one_epoch(estimator)
+    for name, estimator in ESTIMATORS.items()
+}
 
 
 def expected_failures(estimator):
