@@ -1,4 +1,7 @@
-"""Floors under the quality on real beats; the figures are in benchmarks/."""
+"""Floors under the quality on real beats; the figures are in benchmarks/.
+
+Nets learn from every second or fourth beat, which is faster and not easier.
+"""
 
 import numpy as np
 import pandas as pd
@@ -40,7 +43,7 @@ def test_beats__linear_reference(real_beats):
 @pytest.mark.slow
 def test_beats__default_conv(real_beats):
     X_train, X, y = real_beats
-    detector = ConvAutoencoder(random_state=0).fit(X_train)
+    detector = ConvAutoencoder(random_state=0).fit(X_train[::4])
     assert roc_auc_score(y > 0, -detector.score_samples(X)) >= 0.90
 
 
@@ -54,7 +57,7 @@ def test_beats__best_setting_on_the_half_that_chose_nothing(real_beats, data_fol
         lr=3e-3,
         error_model=HybridErrors(1, standardize=False),
         random_state=0,
-    ).fit(X_train)
+    ).fit(X_train[::2])
     scores = -detector.score_samples(X[~chose])
     assert roc_auc_score(y[~chose] > 0, scores) >= 0.94
 
@@ -62,7 +65,7 @@ def test_beats__best_setting_on_the_half_that_chose_nothing(real_beats, data_fol
 @pytest.mark.slow
 def test_beats__default_mlp_is_ahead_of_the_reference(real_beats):
     X_train, X, y = real_beats
-    detector = MLPAutoencoder(random_state=0).fit(X_train)
+    detector = MLPAutoencoder(random_state=0).fit(X_train[::2])
     assert roc_auc_score(y > 0, -detector.score_samples(X)) >= 0.92
     # What it was not trained on is flagged no more often than it says, by a factor 2.
     assert np.mean(detector.predict(X_train) == -1) < 0.02
