@@ -10,8 +10,8 @@ beats from records that were not trained on. With --data FOLDER these are real o
 (normal_train.csv.gz and dev_valid.csv.gz), else synthetic.
 
 Peers run in processes of their own virtual environments, which benchmarks/make_peers.sh
-makes in a folder. ``--short`` measures small, without peers, and fails where a figure
-misses its goal by more than half of it twice in a row: machines are noisy.
+makes in a folder. ``--short`` measures small, without peers: CI shows so that all of it
+runs. No figure fails it, as machines differ and are shared.
 
 Run: python benchmarks/speed.py [--data FOLDER] [--peers FOLDER] [--short]
          [--rounds N] [--epochs N] [--only NAME ...]
@@ -44,7 +44,6 @@ from skad import (
 from skad.series._aggregate import aggregate_timesteps
 
 HERE = Path(__file__).parent
-GROSS = 1.5
 PEERS = {
     "pyod": "pyod",
     "dtaianomaly": "dtaianomaly",
@@ -94,14 +93,12 @@ class Row:
         ratios = [ours / theirs for ours, theirs in pairs]
         return cls(name, ratios, goal, tuple(np.median(pairs, axis=0)), note)
 
-    def misses(self, allowance=1.0):
-        """Whether the median misses the goal, stretched by a factor."""
+    def misses(self):
+        """Whether the median misses the goal."""
         if self.goal is None:
             return False
         median = np.median(self.figures)
-        if self.at_least:
-            return median * allowance < self.goal
-        return median > self.goal * allowance
+        return median < self.goal if self.at_least else median > self.goal
 
     def __str__(self):
         figures = self.figures
@@ -406,13 +403,9 @@ def write_windows(settings):
 
 
 def measure(name, settings):
-    """Print the rows of a section; returns those that miss their goals grossly."""
-    gross = []
+    """Print the rows of a section."""
     for row in SECTIONS[name](settings):
         print(row, flush=True)
-        if row.misses(GROSS):
-            gross.append(row)
-    return gross
 
 
 def print_head(settings):
@@ -437,7 +430,7 @@ def _pins(name):
 
 
 def main():
-    """Print the table; with --short, exit with 1 on a gross loss."""
+    """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, help="folder of real beats")
     parser.add_argument("--peers", type=Path, help="folder of make_peers.sh")
@@ -459,17 +452,10 @@ def main():
         )
         write_windows(settings)
         print_head(settings)
-        lost = [name for name in sections if measure(name, settings)]
-        if not args.short:
-            if not args.peers:
-                print("without peers: make them with benchmarks/make_peers.sh FOLDER")
-            return
-        if lost:
-            print("\nonce more, for what misses its goal by half of it:")
-        gross = [row for name in lost for row in measure(name, settings)]
-    if gross:
-        names = "; ".join(row.name for row in gross)
-        sys.exit(f"\nslower than {GROSS} x the goal: {names}")
+        for name in sections:
+            measure(name, settings)
+        if not args.short and not args.peers:
+            print("without peers: make them with benchmarks/make_peers.sh FOLDER")
 
 
 if __name__ == "__main__":
