@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from importlib.metadata import version
 from typing import Any
@@ -124,13 +126,18 @@ def inner_explains(detector) -> bool:
 class MetaDetector(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator):
     """Base of detectors around another detector, `estimator`."""
 
-    def _fit_inner(self, context, task_name, detector, X, y=None) -> Any:
-        """Fit an inner detector, which inherits our scikit-learn callbacks."""
+    @contextmanager
+    def _fit_task(self, context, task_name, detector, X, y=None) -> Iterator[None]:
+        """Surround the fit of an inner detector, which inherits our callbacks."""
         task = context.subcontext(task_name=task_name)
         with task.propagate_callback_context(detector):
             task.call_on_fit_task_begin(estimator=self, X=X, y=y)
-            detector.fit(X, y)
+            yield
             task.call_on_fit_task_end(estimator=self, X=X, y=y)
+
+    def _fit_inner(self, context, task_name, detector, X, y=None) -> Any:
+        with self._fit_task(context, task_name, detector, X, y):
+            detector.fit(X, y)
         return detector
 
     def _fit_clone(self, X, y) -> None:

@@ -175,5 +175,5 @@ def test_autoencoders__are_dataclasses_with_keywords_by_keyword(name):
 @pytest.mark.parametrize("name", [*NETS, "LinearAutoencoder"])
 def test_class_attributes__are_not_listed_as_fitted_ones(name):
     """Defaults of a dataclass are class attributes, which numpydoc would list."""
-    listed = {n for a in ClassDoc(CLASSES[name])["Attributes"] for n in [a.name]}
+    listed = {a.name for a in ClassDoc(CLASSES[name])["Attributes"]}
     assert not listed & set(inspect.signature(CLASSES[name]).parameters)

@@ -63,8 +63,8 @@ class HeldOutThreshold:
         if not np.isfinite(scores).all():
             raise ValueError(
                 f"{np.count_nonzero(~np.isfinite(scores))} of {len(scores)} scores are "
-                "not finite: the training has diverged. Use a smaller lr, set "
-                "max_grad_norm, or scale the data first, e.g. with StandardScaler."
+                "not finite. Scale the data first, e.g. with StandardScaler; if a net "
+                "was trained, it has diverged: use a smaller lr, or set max_grad_norm."
             )
         rule = QuantileThreshold() if auto else QuantileThreshold(self.contamination)
         self.offset_ = rule.fit(scores).threshold_

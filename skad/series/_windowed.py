@@ -290,15 +290,13 @@ class WindowedDetector(HeldOutThreshold, ThresholdMixin, MetaDetector):
         return self._score_table(windows.table, windows.rows.bounds)[windows.judged]
 
     def _call_inner(self, method, X, *others) -> None:
-        """Have the detector inside learn from windows; it inherits our callbacks."""
-        task = self._callback_fit_ctx.subcontext(task_name="fit-estimator")
+        """Have the detector inside learn from windows."""
+        inner, context = self.estimator_, self._callback_fit_ctx
         with (
             config_context(assume_finite=True),
-            task.propagate_callback_context(self.estimator_),
+            self._fit_task(context, "fit-estimator", inner, X),
         ):
-            task.call_on_fit_task_begin(estimator=self, X=X, y=None)
-            getattr(self.estimator_, method)(X, *others)
-            task.call_on_fit_task_end(estimator=self, X=X, y=None)
+            getattr(inner, method)(X, *others)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
