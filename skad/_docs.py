@@ -1,11 +1,10 @@
 """Sections of docstrings that classes or functions share, written once."""
 
-import ast
 import re
 from collections.abc import Callable
 from dataclasses import Field
 from inspect import cleandoc, signature
-from typing import TypeVar
+from typing import Any, TypeVar
 
 F = TypeVar("F", bound=Callable)
 
@@ -16,20 +15,25 @@ _BROKEN_LINE = re.compile(r"(?<=\S) {2,}")  # by a backslash in the source
 _DEFAULT = re.compile(r"default=(.*)$")
 
 
-def inherit_sections(cls, base) -> None:
-    """Append the parameters and attributes of a base to the docstring of a class.
+def inherit_sections(cls, root) -> None:
+    """Append parameters and attributes of the base of a class to its docstring.
 
-    An entry that the class writes itself stays as it is. Defaults become those of the
-    class.
+    The base is the nearest one below `root` that has a docstring. An entry that the
+    class writes itself stays as it is. Inherited defaults become those of the class.
     """
-    if not cls.__doc__:
+    bases = (b for b in cls.__mro__[1:] if issubclass(b, root) and b.__doc__)
+    base = next(bases, None)  # none under python -OO
+    if base is None or not cls.__doc__:
         return
     sections, shared = _sections(cls.__doc__), _sections(base.__doc__)
     for title in ("Parameters", "Attributes"):
         own = _entries(sections.get(title, ""))
-        inherited = _entries(shared[title])
-        merged = own | {n: e for n, e in inherited.items() if n not in own}
-        sections[title] = "\n".join(_with_default(e, n, cls) for n, e in merged.items())
+        inherited = {
+            name: _with_default(entry, name, cls, base)
+            for name, entry in _entries(shared.get(title, "")).items()
+            if name not in own
+        }
+        sections[title] = "\n".join((own | inherited).values())
     _rewrite(cls, sections)
 
 
@@ -96,16 +100,19 @@ def _first_name(names) -> str:
     return names.split(",")[0].lstrip("*")
 
 
-def _with_default(entry, name, cls) -> str:
-    """Write the default of a class into the entry of a parameter."""
+def _with_default(entry, name, cls, base) -> str:
+    """Write the default of a class into an entry of its base, where they differ."""
+    default, inherited = _default_of(cls, name), _default_of(base, name)
+    if repr(default) == repr(inherited):
+        return entry
+    written = f'"{default}"' if isinstance(default, str) else repr(default)
     header, *text = entry.split("\n")
-    if match := _DEFAULT.search(header):
-        default = getattr(cls, name)
-        default = default.default if isinstance(default, Field) else default
-        if ast.literal_eval(match[1]) != default:
-            written = f'"{default}"' if isinstance(default, str) else repr(default)
-            header = f"{header[: match.start(1)]}{written}"
-    return "\n".join([header, *text])
+    return "\n".join([_DEFAULT.sub(lambda _: f"default={written}", header), *text])
+
+
+def _default_of(cls, name) -> Any:
+    default = getattr(cls, name, None)
+    return default.default if isinstance(default, Field) else default
 
 
 def _section(title, body) -> str:

@@ -112,8 +112,7 @@ class BaseAutoencoder(
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
-        base = next(b for b in cls.__bases__ if issubclass(b, BaseAutoencoder))
-        inherit_sections(cls, base)
+        inherit_sections(cls, BaseAutoencoder)
 
     # What a subclass writes, beside `_learn` of `HeldOutThreshold` --------------------
 

@@ -28,6 +28,7 @@ class ThresholdRule(BaseEstimator):
     A subclass writes `_find`, and sets ``needs_labels = True`` if it reads labels.
     """
 
+    _parameter_constraints: ClassVar[dict] = {}
     needs_labels: ClassVar[bool] = False
 
     def __init_subclass__(cls, **kwargs):
