@@ -37,10 +37,13 @@ REFITTED = ("windowed-net", "tuned-sigma-net")
 @pytest.mark.parametrize("name", old_models.models())
 def test_old_pipelines__fitted_anew_answer_alike(name):
     model = old_models.fit_one(name)
+    said = old_models.answers(name, model)
     if name not in REFITTED:
-        assert_answers_as_before(name, model)
+        # training carries the roundings of a processor on
+        del said["label"]
+        stored = {k: v for k, v in STORED[name].items() if k != "label"}
+        assert old_models.compare(said, stored) < 5e-3
     else:
-        said = old_models.answers(name, model)
         for asked in ("decision", "score"):
             assert np.corrcoef(said[asked], STORED[name][asked])[0, 1] > 0.95
 
@@ -52,8 +55,12 @@ def test_threshold_before_a_refit__is_that_of_before():
 
 
 def test_generators__make_what_they_made():
-    lines = (old_models.FOLDER / "digests.txt").read_text().split("\n")[:-1]
-    assert dict(line.split() for line in lines) == old_models.digests()
+    with np.load(old_models.FOLDER / "generated.npz") as file:
+        stored = dict(file)
+    made = old_models.generated()
+    assert made.keys() == stored.keys()
+    for name, values in stored.items():
+        np.testing.assert_allclose(made[name], values, rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize("old", MOVED)
