@@ -31,6 +31,7 @@ from .metrics._report import DetectionReport as DetectionReport
 from .metrics._report import detection_report as detection_report
 from .metrics._scorers import make_outlier_scorer as make_outlier_scorer
 from .persistence._onnx import to_onnx as to_onnx
+from .persistence._save_load import audit as audit
 from .persistence._save_load import load as load
 from .persistence._save_load import save as save
 from .plotting._comparison import DetectorComparisonDisplay as DetectorComparisonDisplay

@@ -20,9 +20,11 @@ from sklearn.utils import check_random_state as sklearn_check_random_state
 from sklearn.utils import gen_batches, metaestimators
 from sklearn.utils._param_validation import (
     HasMethods,
+    Hidden,
     Interval,
     InvalidParameterError,
     StrOptions,
+    validate_parameter_constraints,
 )
 from sklearn.utils.validation import _check_feature_names_in as feature_names_in
 from sklearn.utils.validation import _num_samples as num_samples
@@ -35,6 +37,7 @@ from sklearn.utils.validation import validate_data as sklearn_validate_data
 
 __all__ = [
     "HasMethods",
+    "Hidden",
     "Interval",
     "InvalidParameterError",
     "StrOptions",
@@ -52,6 +55,7 @@ __all__ = [
     "num_samples",
     "safe_indexing",
     "validate_data",
+    "validate_parameter_constraints",
     "warn",
     "with_callbacks",
 ]

@@ -4,6 +4,7 @@ Set SKAD_FUZZ_EXAMPLES to run that many cases a test, with fresh random numbers.
 """
 
 import gzip
+import json
 import tracemalloc
 from contextlib import suppress
 
@@ -751,7 +752,8 @@ def test_load_of_damaged_files(name, damage, models):
 def test_load_of_damaged_arrays_under_a_right_checksum(name, damage, models):
     """What a forged model says is not promised, only that Python lives on."""
     path = models / "damaged.skad"
-    header, view = _files.unpack((models / name).read_bytes(), name)
+    header, view = _files.read_file(models / name)
+    header = json.loads(header)
     damaged = (damage(bytes(view)) + bytes(len(view)))[: len(view)]
     path.write_bytes(b"".join(map(bytes, _files.pack(header, [memoryview(damaged)]))))
     X = np.random.default_rng(0).normal(size=(5, 4))

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 # Booleans, numbers, text, times and bytes; neither objects nor nested types.
-_DTYPE = re.compile(r"[<>|][biufcSUVmM]\d+(\[\d*[a-zA-Z]+\])?")
+_DTYPE = re.compile(r"[<>|][biufcSUVmM]\d{1,9}(\[\d{0,9}[a-zA-Z]{1,3}\])?")
+_MAX_FIELDS = 256
 
 
 def describe_dtype(dtype: np.dtype) -> str | list:
@@ -16,7 +17,7 @@ def describe_dtype(dtype: np.dtype) -> str | list:
     return described
 
 
-def read_dtype(described: str | list) -> np.dtype:
+def read_dtype(described: Any) -> np.dtype:
     """Make the dtype of a description."""
     _check(described)
     fields: Any = described
@@ -29,14 +30,21 @@ def read_dtype(described: str | list) -> np.dtype:
 
 
 def _check(described):
-    fields = described if isinstance(described, list) else [["", described]]
+    is_list = isinstance(described, list)
+    fields = described if is_list else [["", described]]
+    if len(fields) > _MAX_FIELDS:
+        raise ValueError(
+            f"Model files do not hold arrays of {len(fields)} fields; up to "
+            f"{_MAX_FIELDS} can be kept."
+        )
     if not all(
-        len(field) == 2
+        isinstance(field, list | tuple)
+        and len(field) == 2
         and all(isinstance(text, str) for text in field)
         and _DTYPE.fullmatch(field[1])
         for field in fields
     ):
         raise ValueError(
-            f"Model files do not hold arrays of dtype {described}, only booleans, "
-            "numbers, text of fixed length, bytes and times."
+            f"Model files do not hold arrays of dtype {str(described)[:80]}, only "
+            "booleans, numbers, text of fixed length, bytes and times."
         )

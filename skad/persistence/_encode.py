@@ -1,4 +1,4 @@
-"""Objects to JSON and arrays. Each tag is read by its namesake in `_decode`."""
+"""Objects to JSON and arrays. Each tag is read by its namesake in `_read`."""
 
 import copyreg
 import math
@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from skad.persistence._dtypes import describe_dtype
-from skad.persistence._names import NET, name_of, opens_pickles
+from skad.persistence._dtypes import describe_dtype, read_dtype
+from skad.persistence._names import NET, name_of
 
 # State that is not saved: scikit-learn's callbacks belong to a run, and the versions
 # are in the header of the file.
@@ -55,6 +55,15 @@ class Encoder:
             return {"device": str(value)}
         return self._encode_object(value)
 
+    def views(self) -> list[np.ndarray]:
+        """View the arrays in their buffers, as a reader of the file will."""
+        return [
+            np.ndarray(shape, read_dtype(dtype), buffer, order=order)
+            for (dtype, shape, order), buffer in zip(
+                self.arrays, self.buffers, strict=True
+            )
+        ]
+
     def _encode_object(self, value):
         if id(value) in self._objects_seen:
             return {"same": self._objects_seen[id(value)][0]}
@@ -71,8 +80,8 @@ class Encoder:
 
     def _encode_state(self, name, state):
         kept = {key: value for key, value in state.items() if key not in _LEFT_OUT}
-        if opens_pickles(name, kept):
-            kept["memory"] = None
+        if name.startswith("sklearn.") and "memory" in kept:
+            kept["memory"] = None  # a folder of pickles, on one machine
         if name == NET:  # loading changes their order
             kept["params"] = dict(sorted(kept["params"].items()))
         return self._encode_pairs(kept)

@@ -1,101 +1,161 @@
-"""The names in a model file, and the table of what may be built from them.
+"""The names in a model file, and the one table of what they may stand for.
 
-A name is looked up in the tables below; nothing is imported because a file names it. In
-files, public classes go by their public names, and private ones by a name given here,
-so that they can move within their packages.
+A name is looked up in the table, exactly; nothing is imported because a file names it,
+and no rule lets in more than what is written here. In files, public classes go by their
+public names, and private ones by a name given here, so that they can move within their
+packages.
+
+What joins the table must be harmless with any attributes and, as a value, with any
+arguments that are data.
 """
 
-import importlib
-import inspect
 import pkgutil
 from collections.abc import Callable, Iterable
 from typing import Any
 
-import numpy as np
 from sklearn import metrics
-from sklearn.base import BaseEstimator
 from sklearn.utils.metadata_routing import MetadataRequest
 
-# How a file uses a name: as the class of an object, or as a value itself.
-OBJECT, ITSELF = "object", "itself"
+# How a file uses a name: as the class of an object, as a value (a function that only
+# computes, or the type of a number), or as one part of a net.
+OBJECT = "the class of an object"
+VALUE = "a function or type that may be a value"
+MODULE, CRITERION = "a module of an autoencoder", "a criterion of a net"
+ITERATOR, DATASET = "an iterator of a net", "a dataset of a net"
+OPTIMIZER = "an optimizer"
 
 # The net of a detector: the one class that needs torch, and that is checked for itself.
 NET = "skad.ReconstructionNet"
-
-
-def _is_subclass(thing, base) -> bool:
-    return inspect.isclass(thing) and issubclass(thing, base)
-
-
-def _is_estimator(thing) -> bool:
-    return _is_subclass(thing, BaseEstimator)
-
-
-def _is_computation(thing) -> bool:
-    """Whether this is a function of skad that only computes."""
-    modules = ("skad.metrics.", "skad.series._events", "skad.series._explain")
-    return inspect.isfunction(thing) and thing.__module__.startswith(modules)
-
-
-def _is_optimizer(thing) -> bool:
-    import torch
-
-    return _is_subclass(thing, torch.optim.Optimizer)
-
-
-def _is_ufunc_or_scalar_type(thing) -> bool:
-    return _is_subclass(thing, np.generic) or isinstance(thing, np.ufunc)
-
-
-def _is_parameter_type(thing) -> bool:
-    """Whether estimators take this type as a parameter, such as ``dtype=float``."""
-    return inspect.isclass(thing) and thing in (bool, int, float, str, object)
+IMPUTER_TAIL = "skad.ImputerTail"
 
 
 def _place(cls):
     return f"{cls.__module__}:{cls.__name__}"
 
 
-# Modules of scikit-learn with steps around a detector.
-_MODULES_OF_STEPS = (
-    *("compose", "covariance", "decomposition", "ensemble", "feature_selection"),
-    *("frozen", "impute", "kernel_approximation", "linear_model", "mixture"),
-    *("neighbors", "pipeline", "preprocessing", "random_projection", "svm", "tree"),
-)
-
-# What may be built of what is public: use -> module -> which of its exports. Of
-# scikit-learn these are steps, splitters and metrics. It has functions that download
-# and read files, too; none of them is here.
-_PUBLIC: dict[str, dict[str, Callable[[Any], bool]]] = {
+# use -> module -> its public names
+_PUBLIC: dict[str, dict[str, str]] = {
     OBJECT: {
-        "skad": _is_estimator,
-        **{f"sklearn.{module}": _is_estimator for module in _MODULES_OF_STEPS},
-        "sklearn.model_selection": inspect.isclass,
+        "skad": """
+            AlertBudgetThreshold Autoencoder ConformalThreshold ConvAutoencoder
+            CostThreshold DetectorClassifier EncDecAD FBetaThreshold
+            FixedThresholdDetector HybridErrors IQRThreshold LSTMAutoencoder
+            LinearAutoencoder MADThreshold MLPAutoencoder MahalanobisErrors
+            MeanAbsoluteErrors MeanSquaredErrors POTThreshold PrecisionFloorThreshold
+            QuantileThreshold SigmaThreshold SlidingWindow StandardizedErrors
+            TimeSeriesImputer TunedThresholdDetector WindowedDetector""",
+        "sklearn.compose": "ColumnTransformer TransformedTargetRegressor",
+        "sklearn.covariance": """
+            EllipticEnvelope EmpiricalCovariance GraphicalLasso GraphicalLassoCV
+            LedoitWolf MinCovDet OAS ShrunkCovariance""",
+        "sklearn.decomposition": """
+            DictionaryLearning FactorAnalysis FastICA IncrementalPCA KernelPCA
+            LatentDirichletAllocation MiniBatchDictionaryLearning MiniBatchNMF
+            MiniBatchSparsePCA NMF PCA SparseCoder SparsePCA TruncatedSVD""",
+        "sklearn.ensemble": """
+            AdaBoostClassifier AdaBoostRegressor BaggingClassifier BaggingRegressor
+            ExtraTreesClassifier ExtraTreesRegressor GradientBoostingClassifier
+            GradientBoostingRegressor HistGradientBoostingClassifier
+            HistGradientBoostingRegressor IsolationForest RandomForestClassifier
+            RandomForestRegressor RandomTreesEmbedding StackingClassifier
+            StackingRegressor VotingClassifier VotingRegressor""",
+        "sklearn.feature_selection": """
+            GenericUnivariateSelect RFE RFECV SelectFdr SelectFpr SelectFromModel
+            SelectFwe SelectKBest SelectPercentile SequentialFeatureSelector
+            VarianceThreshold""",
+        "sklearn.frozen": "FrozenEstimator",
+        "sklearn.impute": "KNNImputer MissingIndicator SimpleImputer IterativeImputer",
+        "sklearn.kernel_approximation": """
+            AdditiveChi2Sampler Nystroem PolynomialCountSketch RBFSampler
+            SkewedChi2Sampler""",
+        "sklearn.linear_model": """
+            ARDRegression BayesianRidge ElasticNet ElasticNetCV GammaRegressor
+            HuberRegressor Lars LarsCV Lasso LassoCV LassoLars LassoLarsCV LassoLarsIC
+            LinearRegression LogisticRegression LogisticRegressionCV
+            MultiTaskElasticNet MultiTaskElasticNetCV MultiTaskLasso MultiTaskLassoCV
+            OrthogonalMatchingPursuit OrthogonalMatchingPursuitCV
+            PassiveAggressiveClassifier PassiveAggressiveRegressor Perceptron
+            PoissonRegressor QuantileRegressor RANSACRegressor Ridge RidgeCV
+            RidgeClassifier RidgeClassifierCV SGDClassifier SGDOneClassSVM SGDRegressor
+            TheilSenRegressor TweedieRegressor""",
+        "sklearn.mixture": "BayesianGaussianMixture GaussianMixture",
+        "sklearn.model_selection": """
+            FixedThresholdClassifier GridSearchCV GroupKFold GroupShuffleSplit
+            HalvingGridSearchCV HalvingRandomSearchCV KFold LeaveOneGroupOut
+            LeaveOneOut LeavePGroupsOut LeavePOut PredefinedSplit RandomizedSearchCV
+            RepeatedKFold RepeatedStratifiedKFold ShuffleSplit StratifiedGroupKFold
+            StratifiedKFold StratifiedShuffleSplit TimeSeriesSplit
+            TunedThresholdClassifierCV""",
+        "sklearn.neighbors": """
+            KNeighborsClassifier KNeighborsRegressor KNeighborsTransformer
+            KernelDensity LocalOutlierFactor NearestCentroid NearestNeighbors
+            NeighborhoodComponentsAnalysis RadiusNeighborsClassifier
+            RadiusNeighborsRegressor RadiusNeighborsTransformer""",
+        "sklearn.pipeline": "FeatureUnion Pipeline",
+        "sklearn.preprocessing": """
+            Binarizer FunctionTransformer KBinsDiscretizer KernelCenterer
+            LabelBinarizer LabelEncoder MaxAbsScaler MinMaxScaler MultiLabelBinarizer
+            Normalizer OneHotEncoder OrdinalEncoder PolynomialFeatures
+            PowerTransformer QuantileTransformer RobustScaler SplineTransformer
+            StandardScaler TargetEncoder""",
+        "sklearn.random_projection": "GaussianRandomProjection SparseRandomProjection",
+        "sklearn.svm": "LinearSVC LinearSVR NuSVC NuSVR OneClassSVM SVC SVR",
+        "sklearn.tree": """
+            DecisionTreeClassifier DecisionTreeRegressor ExtraTreeClassifier
+            ExtraTreeRegressor""",
     },
-    ITSELF: {
-        "skad": _is_computation,
-        "sklearn.feature_selection": inspect.isfunction,
-        "sklearn.metrics": inspect.isfunction,
-        "torch.optim": _is_optimizer,
-        "numpy": _is_ufunc_or_scalar_type,
-        "builtins": _is_parameter_type,
+    VALUE: {
+        "skad": """
+            detection_delay detection_report event_fbeta_score event_precision_score
+            event_recall_score false_alarms_per_day point_adjusted_fbeta_score""",
+        "sklearn.feature_selection": """
+            chi2 f_classif f_regression mutual_info_classif mutual_info_regression
+            r_regression""",
+        "sklearn.metrics": """
+            accuracy_score average_precision_score balanced_accuracy_score
+            brier_score_loss class_likelihood_ratios cohen_kappa_score
+            confusion_matrix d2_absolute_error_score d2_pinball_score
+            d2_tweedie_score det_curve euclidean_distances explained_variance_score
+            f1_score fbeta_score hamming_loss hinge_loss jaccard_score log_loss
+            matthews_corrcoef max_error mean_absolute_error
+            mean_absolute_percentage_error mean_gamma_deviance mean_pinball_loss
+            mean_poisson_deviance mean_squared_error mean_squared_log_error
+            mean_tweedie_deviance median_absolute_error nan_euclidean_distances
+            precision_recall_curve precision_recall_fscore_support precision_score
+            r2_score recall_score roc_auc_score roc_curve root_mean_squared_error
+            root_mean_squared_log_error top_k_accuracy_score zero_one_loss""",
+        "numpy": """
+            absolute add arccos arccosh arcsin arcsinh arctan arctan2 arctanh cbrt ceil
+            conjugate copysign cos cosh deg2rad degrees divide equal exp exp2 expm1
+            fabs float_power floor floor_divide fmax fmin fmod greater greater_equal
+            heaviside hypot isfinite isinf isnan less less_equal log log10 log1p log2
+            logaddexp logaddexp2 logical_and logical_not logical_or logical_xor maximum
+            minimum multiply negative nextafter not_equal positive power rad2deg
+            radians reciprocal remainder rint sign signbit sin sinh spacing sqrt square
+            subtract tan tanh trunc
+            bool bool_ bytes_ complex64 complex128 datetime64 float16 float32 float64
+            int8 int16 int32 int64 longdouble object_ str_ timedelta64 uint8 uint16
+            uint32 uint64""",
+        "builtins": "bool int float str object",
+    },
+    OPTIMIZER: {
+        "torch.optim": """
+            ASGD Adadelta Adafactor Adagrad Adam AdamW Adamax LBFGS NAdam RAdam RMSprop
+            Rprop SGD SparseAdam""",
     },
 }
 
-# What may be built of what is private: use -> name in files -> where it is.
+# use -> name in files -> where it is
 _PRIVATE: dict[str, dict[str, str]] = {
     OBJECT: {
         NET: "skad.training._net:ReconstructionNet",
-        "skad.ImputerTail": "skad.series._imputer:_Tail",
+        IMPUTER_TAIL: "skad.series._imputer:_Tail",
         "skad.OutlierMetric": "skad.metrics._scorers:_OutlierMetric",
         "sklearn.Scorer": _place(type(metrics.make_scorer(metrics.accuracy_score))),
         "sklearn.MetadataRequest": _place(MetadataRequest),
         "sklearn.MethodMetadataRequest": _place(type(MetadataRequest("").fit)),
     },
-    ITSELF: {
-        "skad.BatchIterator": "skad.training._batches:BatchIterator",
-        "skad.ReconstructionLoss": "skad.training._losses:ReconstructionLoss",
-        "skad.Dataset": "skorch.dataset:Dataset",
+    MODULE: {
         "skad.MLPModule": "skad.detectors._mlp:MLPModule",
         "skad.MLPWithLinearPath": "skad.detectors._mlp:mlp_with_linear_path",
         "skad.ConvModule": "skad.detectors._conv:ConvModule",
@@ -103,10 +163,23 @@ _PRIVATE: dict[str, dict[str, str]] = {
         "skad.LSTMModule": "skad.detectors._lstm:LSTMModule",
         "skad.LSTMWithLinearPath": "skad.detectors._lstm:lstm_with_linear_path",
     },
+    CRITERION: {"skad.ReconstructionLoss": "skad.training._losses:ReconstructionLoss"},
+    ITERATOR: {"skad.BatchIterator": "skad.training._batches:BatchIterator"},
+    DATASET: {"skad.Dataset": "skorch.dataset:Dataset"},
 }
+
+# use -> name -> "module:attribute". All that a file may name.
+_TABLE: dict[str, dict[str, str]] = {use: {} for use in (*_PRIVATE, *_PUBLIC)}
+for _use, _modules in _PUBLIC.items():
+    for _module, _names in _modules.items():
+        _TABLE[_use] |= {f"{_module}.{n}": f"{_module}:{n}" for n in _names.split()}
+for _use, _places in _PRIVATE.items():
+    _TABLE[_use] |= _places
+
 _PRIVATE_NAMES = {
     place: name for names in _PRIVATE.values() for name, place in names.items()
 }
+PRIVATE_OBJECTS = frozenset(_PRIVATE[OBJECT])
 
 # What is built only if it is trusted: compiled code of scikit-learn reads the arrays of
 # these fitted models without checks, and beyond their ends if a file is crafted. Trees
@@ -129,31 +202,18 @@ UNCHECKED = {
 }
 
 
-def is_estimator_of_skad(name: str) -> bool:
-    """Whether an allowed name of an object is that of a public estimator of skad."""
-    return name.rpartition(".")[0] == "skad" and name not in _PRIVATE[OBJECT]
-
-
-def opens_pickles(name: str, state: dict) -> bool:
-    """Whether an object has a `memory`: a folder of pickles, which `fit` would open."""
-    return name.startswith("sklearn.") and state.get("memory") is not None
-
-
 def _find(name, use) -> Any:
-    """Find what the tables allow under a name, None for nothing."""
-    if name in _PRIVATE[use]:
-        return pkgutil.resolve_name(_PRIVATE[use][name])
-    home, _, attribute = name.rpartition(".")
-    is_allowed = _PUBLIC[use].get(home)
-    if is_allowed is None:
+    """Find what the table has under a name, None for nothing.
+
+    A version of a library may lack what another one has.
+    """
+    place = _TABLE[use].get(name)
+    if place is None:
         return None
-    module = importlib.import_module(home)
-    # numpy's `__all__` lists modules, too, which getattr would import.
-    has_all = home.startswith(("skad", "sklearn."))
-    if attribute not in (module.__all__ if has_all else vars(module)):
+    try:
+        return pkgutil.resolve_name(place)
+    except (ImportError, AttributeError):
         return None
-    found = getattr(module, attribute)
-    return found if is_allowed(found) else None
 
 
 def name_of(thing: Any) -> str:
@@ -164,7 +224,7 @@ def name_of(thing: Any) -> str:
     if place in _PRIVATE_NAMES:
         return _PRIVATE_NAMES[place]
     name = f"{_public_module(module)}.{attribute}"
-    if any(_find(name, use) is thing for use in (OBJECT, ITSELF)):
+    if any(_find(name, use) is thing for use in _PUBLIC):
         return name
     return _importable_name(thing)
 
@@ -193,7 +253,7 @@ def _importable_name(thing) -> str:
 
 
 class Names:
-    """The names that a file may use: those of the tables, and the trusted ones.
+    """The names that a file may use: those of the table, and the trusted ones.
 
     `trusted` holds names, or the classes and functions themselves.
     """
@@ -212,15 +272,28 @@ class Names:
         """Whether the reader of the file trusts this name."""
         return name in self._trusted
 
-    def allows(self, name: str, use: str) -> bool:
-        """Whether a file may use a name in this way."""
-        is_safe = name not in UNCHECKED and _find(name, use) is not None
-        return is_safe or self.is_trusted(name)
+    def knows(self, name: str) -> bool:
+        """Whether a name may be used at all."""
+        return self.is_trusted(name) or any(
+            self.look_up(name, use) is not None for use in _TABLE
+        )
 
     def look_up(self, name: str, use: str) -> Any:
-        """Find what an allowed name stands for."""
-        found = _find(name, use)
+        """Find what a name stands for in this use, None if it may not be used so."""
+        found = None if name in UNCHECKED else _find(name, use)
         if found is not None or not self.is_trusted(name):
             return found
-        item = self._trusted[name]
-        return pkgutil.resolve_name(item) if isinstance(item, str) else item
+        item = self._trusted.get(name, name)
+        if not isinstance(item, str):
+            return item
+        # Names of the table are no places; what they stand for is imported as it.
+        place = next((t[name] for t in _TABLE.values() if name in t), name)
+        return pkgutil.resolve_name(place)
+
+
+class OwnNames(Names):
+    """The names of a file that is being made here: what it holds is at hand."""
+
+    def is_trusted(self, name: str) -> bool:
+        """All are that the table lacks."""
+        return name in UNCHECKED or not any(name in t for t in _TABLE.values())

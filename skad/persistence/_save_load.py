@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+from sklearn.base import BaseEstimator
+
 from skad._base import current_versions, warn_of_other_versions
-from skad.persistence._decode import Decoder, read_arrays, used_names
+from skad.persistence._build import Builder
 from skad.persistence._encode import Encoder
-from skad.persistence._files import pack, unpack, write_atomically
-from skad.persistence._names import NET, OBJECT, UNCHECKED, Names
+from skad.persistence._files import check_target, pack, read_file, write_atomically
+from skad.persistence._header import Budget, parse, view_arrays
+from skad.persistence._names import NET, UNCHECKED, Names, OwnNames
+from skad.persistence._plans import Plan, plans_in
+from skad.persistence._read import Reader, used_names
 
 
 def save(estimator: Any, path: str | PathLike[str]) -> Path:
@@ -64,26 +71,42 @@ def save(estimator: Any, path: str | PathLike[str]) -> Path:
     >>> bool((again.score_samples(X) == detector.score_samples(X)).all())
     True
     """
+    path = Path(path)
+    check_target(path)
     encoder = Encoder()
     try:
         encoded = encoder.encode(estimator)
+        header = {
+            "versions": current_versions(),
+            "arrays": encoder.arrays,
+            "estimator": encoded,
+        }
+        parts = pack(header, encoder.buffers)
+        _check_opens(bytes(parts[2]), encoder.views())
     except RecursionError as error:
         raise ValueError(
             f"This {type(estimator).__name__} cannot be saved: a list, tuple or dict "
             "in it holds itself, or it is too deeply nested."
         ) from error
-    header = {
-        "versions": current_versions(),
-        "arrays": encoder.arrays,
-        "estimator": encoded,
-    }
-    path = Path(path)
-    write_atomically(path, pack(header, encoder.buffers))
+    write_atomically(path, parts)
     return path
 
 
+def _check_opens(text, arrays):
+    """Refuse to write what `load` would refuse to read."""
+    try:
+        budget = Budget(len(text) + sum(array.nbytes for array in arrays))
+        *_, encoded = _parts_of(parse(text, budget))
+        Reader(arrays, OwnNames(), budget).read(encoded)
+    except Exception as error:
+        raise ValueError(f"It cannot be saved: {_sentence(error)}") from error
+
+
 def load(
-    path: str | PathLike[str], *, trusted: Iterable[str | Callable[..., Any]] = ()
+    path: str | PathLike[str],
+    *,
+    trusted: Iterable[str | Callable[..., Any]] = (),
+    max_bytes: int | None = None,
 ) -> Any:
     """Load an estimator from a file of `save`, without running code from the file.
 
@@ -96,6 +119,9 @@ def load(
         module of an `Autoencoder`: the classes and functions themselves, or their full
         names ("my_package.MyModule"), which are then imported. The file decides with
         which arguments they are called.
+    max_bytes : int or None, default=None
+        Refuse a larger file before it is read. None for any size: opening takes up to
+        four times the memory of the file, and 64 MB.
 
     Returns
     -------
@@ -107,8 +133,8 @@ def load(
     ------
     ValueError
         If this is not a model file, or one that is cut short, altered, of a newer
-        format, or with types that are neither known nor `trusted`. Nothing has been
-        built then.
+        format, larger than `max_bytes`, or with types, parameters or sizes that are
+        neither known nor `trusted`. Nothing has been built then.
     OSError
         If the file does not exist or cannot be read.
 
@@ -120,6 +146,7 @@ def load(
     See Also
     --------
     save : Writes the file.
+    audit : Lists what is in the file, without building it.
 
     Notes
     -----
@@ -138,32 +165,140 @@ def load(
     ...     load(save(SigmaThreshold(k=4.0), Path(folder) / "rule.skad"))
     SigmaThreshold(k=4.0)
     """
-    names = Names(trusted)
-    header, view = unpack(Path(path).read_bytes(), f"{path}")
+    versions, plan = _open(path, Names(trusted), max_bytes)
     try:
-        versions, encoded = dict(header["versions"]), header["estimator"]
-        used = set(used_names(encoded))
-        _check_names(used, names, path)
-        arrays = read_arrays(header["arrays"], view)
-        estimator = Decoder(arrays, names).decode(encoded)
+        estimator = Builder().build(plan)
     except Exception as error:
-        raise ValueError(f"{path} cannot be opened: {error}") from error
-    if (NET, OBJECT) not in used:
-        versions.pop("torch", None)
+        raise ValueError(f"{path} cannot be opened: {_sentence(error)}") from error
     warn_of_other_versions(versions, f"{path}")
     return estimator
 
 
-def _check_names(used, names, path):
+def audit(
+    path: str | PathLike[str],
+    *,
+    trusted: Iterable[str | Callable[..., Any]] = (),
+    max_bytes: int | None = None,
+) -> pd.DataFrame:
+    """List what a model file would build, without building it.
+
+    Parameters
+    ----------
+    path : str or Path
+        File to read.
+    trusted : list of str, class or function, default=()
+        As in `load`.
+    max_bytes : int or None, default=None
+        As in `load`.
+
+    Returns
+    -------
+    contents : DataFrame of shape (n_objects, 3)
+        One row for each object, from the outside in. `place`: where it stands, such as
+        "steps[1][1].estimator"; "" is the estimator itself. `type`: its class, by the
+        name that `trusted` takes. `parameters`: a dict of what it was told, where an
+        object shows as the name of its class.
+
+    Raises
+    ------
+    ValueError
+        If `load` would refuse the file, with the same message.
+    OSError
+        If the file does not exist or cannot be read.
+
+    See Also
+    --------
+    load : Builds it.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from skad import LinearAutoencoder, audit, save
+    >>> pipeline = make_pipeline(StandardScaler(), LinearAutoencoder(3))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     contents = audit(save(pipeline, Path(folder) / "model.skad"))
+    >>> print(contents[["place", "type"]].to_string(index=False))
+          place                                type
+                          sklearn.pipeline.Pipeline
+    steps[0][1] sklearn.preprocessing.StandardScaler
+    steps[1][1]               skad.LinearAutoencoder
+    >>> contents["parameters"][2]["latent_dim"]
+    3
+    """
+    _, plan = _open(path, Names(trusted), max_bytes)
+    rows = [(place, p.name, _parameters(p)) for place, p in plans_in(plan)]
+    return pd.DataFrame(rows, columns=["place", "type", "parameters"])
+
+
+def _open(path, names, max_bytes):
+    """Read and check a file; returns its versions and the plan of what is in it."""
+    header, data = read_file(Path(path), max_bytes)
+    try:
+        return _read(header, data, names)
+    except Exception as error:
+        raise ValueError(f"{path} cannot be opened: {_sentence(error)}") from error
+
+
+def _read(text, data, names):
+    budget = Budget(len(text) + len(data))
+    versions, described, encoded = _parts_of(parse(text, budget))
+    _check_names(used_names(encoded), names)
+    arrays = view_arrays(described, data, budget)
+    plan = Reader(arrays, names, budget).read(encoded)
+    if not any(p.name == NET for _, p in plans_in(plan)):
+        versions.pop("torch", None)
+    return versions, plan
+
+
+def _parts_of(header):
+    parts = dict(header) if isinstance(header, tuple) else {}
+    if parts.keys() != {"versions", "arrays", "estimator"}:
+        raise ValueError(f"its header has the parts {sorted(parts)[:6]}")
+    versions = parts["versions"]
+    texts = [text for pair in versions for text in pair] if versions else []
+    if not isinstance(versions, tuple) or not all(isinstance(t, str) for t in texts):
+        raise ValueError("its versions are no texts")
+    return dict(versions), parts["arrays"], parts["estimator"]
+
+
+def _check_names(used, known):
     """Refuse a file with a name that is not allowed, before anything is built."""
-    unknown = sorted({name for name, use in used if not names.allows(name, use)})
-    if not unknown:
+    names = sorted(name for name in used if not known.knows(name))
+    if not names:
         return
     reason = "a file could make them run code"
-    if not UNCHECKED.isdisjoint(unknown):
+    if not UNCHECKED.isdisjoint(names):
         reason += ", or crash Python with fitted arrays that are not valid"
+    more = f" and {len(names) - 20} more" if len(names) > 20 else ""
     raise ValueError(
-        f"it holds {', '.join(unknown)}, not known to be harmless: {reason}. Nothing "
-        "in it has been built. If you trust its author as you would the author of a "
-        f"program, allow them: skad.load({str(path)!r}, trusted={unknown})."
+        f"it holds {', '.join(names[:20])}{more}, not known to be harmless here: "
+        f"{reason}. Nothing in it has been built. If you trust its author as you would "
+        f"the author of a program, allow them: skad.load(..., trusted={names[:20]})"
     )
+
+
+def _sentence(error):
+    return f"{error}".rstrip(".") + "."
+
+
+def _parameters(plan):
+    """Show the parameters of an object: plain values, and names of classes."""
+    if not issubclass(plan.cls, BaseEstimator):
+        return {}
+    accepted = inspect.signature(plan.cls).parameters
+    return {
+        name: _shown(value) for name, value in plan.state.items() if name in accepted
+    }
+
+
+def _shown(value):
+    if isinstance(value, Plan):
+        return value.name
+    if isinstance(value, list | tuple):
+        return type(value)(_shown(item) for item in value)
+    if isinstance(value, dict):
+        return {key: _shown(item) for key, item in value.items()}
+    return value
