@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from skad._products import multiply_rows
 from skad._validation import Interval
 from skad.detectors._base import BaseAutoencoder
 from skad.detectors._checks import warn_if_not_narrower
@@ -85,6 +86,6 @@ class LinearAutoencoder(BaseAutoencoder):
     def _reconstruct_block(self, block):
         flat = block.reshape(len(block), -1)
         deviation = np.subtract(flat, self.mean_, dtype=np.float64)
-        codes = deviation @ self.components_.T
-        reconstruction = self.mean_ + codes @ self.components_
+        codes = multiply_rows(deviation, self.components_.T)
+        reconstruction = self.mean_ + multiply_rows(codes, self.components_)
         return reconstruction.reshape(block.shape), codes

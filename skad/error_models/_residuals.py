@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.linalg import eigh
 from sklearn.covariance import LedoitWolf, ShrunkCovariance
 
+from skad._products import multiply_rows
 from skad._validation import Interval, StrOptions, fit_context, warn
 from skad.error_models._base import BaseErrorModel, Codes, Errors
 
@@ -207,7 +208,7 @@ class MahalanobisErrors(BaseErrorModel):
     def contributions(self, residuals: NDArray, codes: Codes = None) -> Errors:
         """Terms d (Sigma^-1 d) of the squared distance; see `BaseErrorModel`."""
         deviation = np.abs(residuals).reshape(-1, len(self.location_)) - self.location_
-        shares = (deviation @ self.precision_) * deviation
+        shares = multiply_rows(deviation, self.precision_) * deviation
         return shares.reshape(residuals.shape)
 
 

@@ -1,0 +1,68 @@
+"""A row's score does not depend on its place, with kernels of several processors."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from skad import _products
+
+# Kernels of OpenBLAS, and what a processor needs for them.
+KERNELS = {"SkylakeX": "avx512vl", "Haswell": "avx2", "Nehalem": "sse4_2"}
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_scores__do_not_depend_on_the_place_of_a_row(kernel):
+    cpu = Path("/proc/cpuinfo")
+    if not cpu.exists() or KERNELS[kernel] not in cpu.read_text():
+        pytest.skip(f"this processor cannot run {kernel}")
+    run = subprocess.run(
+        [sys.executable, str(Path(__file__).parent / "place_of_rows.py")],
+        env=os.environ | {"OPENBLAS_CORETYPE": kernel},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
+def products(rows, matrix):
+    forms = (_products._as_it_stands, _products._turned, _products._one_by_one)
+    return [form(rows, matrix) for form in forms]
+
+
+@given(
+    st.integers(0, 70), st.integers(1, 40), st.integers(1, 40), st.sampled_from("CF")
+)
+@settings(max_examples=50)
+def test_every_form__is_the_product(n_rows, n, m, order):
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(n_rows, n))
+    matrix = np.asarray(rng.normal(size=(n, m)), order=order)
+    expected = np.array([[sum(row * column) for column in matrix.T] for row in rows])
+    for product in [*products(rows, matrix), _products.multiply_rows(rows, matrix)]:
+        assert product.flags.c_contiguous
+        np.testing.assert_allclose(
+            product, expected.reshape(n_rows, m), rtol=1e-9, atol=1e-9
+        )
+
+
+def test_form_that_is_uneven__is_not_taken(monkeypatch):
+    """The next one is, and the last one has nothing that could be uneven."""
+
+    def uneven(rows, matrix):
+        return rows @ matrix + np.arange(len(rows))[:, None]
+
+    monkeypatch.setattr(_products, "_as_it_stands", uneven)
+    _products._form_for.cache_clear()
+    assert _products._form_for(64, 5, 3, True) is _products._turned
+    monkeypatch.setattr(_products, "_turned", uneven)
+    _products._form_for.cache_clear()
+    assert _products._form_for(64, 5, 3, True) is _products._one_by_one
+    monkeypatch.undo()
+    _products._form_for.cache_clear()
