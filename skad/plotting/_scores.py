@@ -15,11 +15,7 @@ from skad._nesting import find_layer
 from skad._validation import check_consistent_length
 from skad.plotting._event_labels import EventLabels, events_in
 from skad.plotting._panels import Axes, TimeDisplay
-from skad.plotting._reading import (
-    pick_columns,
-    ranges_of,
-    read_series,
-)
+from skad.plotting._reading import pick_columns, ranges_of, read_series
 from skad.plotting._shared_docs import MAKE, PLOT_TIME, TIME
 from skad.plotting._style import as_text, import_pyplot, palette
 from skad.series._events import in_ranges
