@@ -20,8 +20,6 @@ from skad.plotting._scales import drawable, label_axis
 from skad.plotting._shared_docs import MAKE, PLOT
 from skad.plotting._style import import_pyplot, inches, palette, tidy, with_defaults
 
-__all__ = ["TrainingHistoryDisplay"]
-
 # Highest over lowest loss from which a linear axis would show a drop and a flat line.
 _STEEP = 20.0
 

@@ -297,8 +297,9 @@ class TimeDisplay:
         panels.time.set_axis(grid[-1])
         return event_ax
 
-    def _finish(self, panels, threshold_line, flagged_bars) -> Self:
-        """Explain lines and bars in a legend."""
-        handles = [threshold_line, flagged_bars, self.true_bars_]
-        self.legend_ = panels.add_legend(handles)
+    def _finish(self, panels, threshold_lines, flagged_bars) -> Self:
+        """Explain the first line and the first bars that are there in a legend."""
+        drawn = (threshold_lines, flagged_bars, [self.true_bars_])
+        firsts = [next((a for a in kind if a is not None), None) for kind in drawn]
+        self.legend_ = panels.add_legend(firsts)
         return self

@@ -18,8 +18,6 @@ from skad.plotting._reading import check_names, name_channels
 from skad.plotting._scales import LARGEST, label_axis
 from skad.plotting._shared_docs import MAKE, PANELS, PLOT
 
-__all__ = ["ReconstructionDisplay"]
-
 # Channels that are shown if none are chosen.
 _N_CHANNELS = 6
 

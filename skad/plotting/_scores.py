@@ -22,8 +22,6 @@ from skad.series._events import in_ranges
 from skad.series._rows import index_of
 from skad.thresholds._cuts import check_scores
 
-__all__ = ["AnomalyScoreDisplay"]
-
 
 @add_parameters(TIME)
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -180,16 +178,13 @@ class AnomalyScoreDisplay(TimeDisplay):
         scores = check_scores(scores)
         readings = None if sensors is None else pd.DataFrame(sensors)
         check_consistent_length(scores, readings)
-        one = read_series(index, len(scores), series, y_true)
-        rows = one.rows
+        rows, shown = read_series(index, len(scores), series, y_true)
         display = cls(
             scores=scores[rows],
-            index=one.index,
-            is_anomaly=one.is_anomaly,
             threshold=None if threshold is None else float(threshold),
             sensors=None if readings is None else readings.iloc[rows],
             events=None if events is None else events_in(events, rows, len(scores)),
-            name=one.name,
+            **shown,
         )
         return display.plot(ax=ax, **kwargs)
 
@@ -254,8 +249,7 @@ class AnomalyScoreDisplay(TimeDisplay):
         self.event_labels_ = []
         if self.event_ax_ is not None:
             self.event_labels_ = labels.draw(self.event_ax_)
-        flagged_bars = self.flagged_bars_[-1] if self.flagged_bars_ else None
-        return self._finish(panels, self.threshold_line_, flagged_bars)
+        return self._finish(panels, [self.threshold_line_], self.flagged_bars_)
 
     def _in_event(self) -> np.ndarray | None:
         """Whether rows are of an event; None without events."""

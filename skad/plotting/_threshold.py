@@ -21,8 +21,6 @@ from skad.plotting._style import import_pyplot
 from skad.series._rows import index_of
 from skad.thresholds._cuts import check_scores, first_best, threshold_between
 
-__all__ = ["ThresholdDisplay"]
-
 
 @add_parameters(PANELS)
 @dataclass(eq=False, repr=False, kw_only=True)
