@@ -169,14 +169,15 @@ def make_sensors(
     faults = _faults.plan_faults(n_timestamps, first, kinds, for_plan)
     sensors = make_machine(n_sensors)
     readings = simulate(sensors, minutes, step, faults, for_operation, for_noise)
-    dead = _dead_columns(n_sensors) if dead_sensors else []
+    # the empty and the mostly missing sensor, as in the pump table
+    dead = [n_sensors * 15 // 52, n_sensors * 50 // 52] if dead_sensors else []
     live = np.setdiff1d(np.arange(n_sensors), dead)
     affected = _faults.spoil(readings, faults, live, sensors.noise, for_faults)
 
     values = _in_units(readings, sensors)
     _lose_values(values, missing_fraction, for_gaps)
     if dead_sensors:
-        _lose_dead_sensors(values, for_gaps)
+        _lose_dead_sensors(values, dead, for_gaps)
     X = pd.DataFrame(values, index, [f"sensor_{i:02d}" for i in range(n_sensors)])
     y, status = _faults.label(index, faults)
     extra = [status] if return_status else []
@@ -231,15 +232,9 @@ def _lose_values(values, fraction, rng):
             values[max(start, 0) : stop, column] = np.nan
 
 
-def _dead_columns(n_sensors) -> list[int]:
-    """Find the empty and the mostly missing sensor, as in the pump table."""
-    return [n_sensors * 15 // 52, n_sensors * 50 // 52]
-
-
-def _lose_dead_sensors(values, rng):
+def _lose_dead_sensors(values, dead, rng):
     """Lose all readings of one sensor, and those of another for 60 % of the time."""
-    n, n_sensors = values.shape
-    empty, sparse = _dead_columns(n_sensors)
+    n, (empty, sparse) = len(values), dead
     values[:, empty] = np.nan
     period = max(10, min(n // 10, 1000))
     phase = (np.arange(n) + rng.randint(period)) % period

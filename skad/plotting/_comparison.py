@@ -173,12 +173,11 @@ class DetectorComparisonDisplay(TimeDisplay):
         n_rows = len(next(iter(columns.values())))
         rows, shown = read_series(index, n_rows, series, y_true)
         columns = {key: values[rows] for key, values in columns.items()}
-        display = cls(
+        return cls(
             scores=pd.DataFrame(columns, index=shown.pop("index")),
             thresholds={name: float(value) for name, value in thresholds.items()},
             **shown,
-        )
-        return display.plot(ax=ax, **kwargs)
+        ).plot(ax=ax, **kwargs)
 
     @property
     def is_flagged(self) -> pd.DataFrame | None:

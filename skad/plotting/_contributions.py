@@ -220,13 +220,12 @@ class ContributionDisplay(TimeDisplay):
                 "table; use start and stop."
             )
         rows, shown = read_series(index, len(parts), series, y_true)
-        display = cls(
+        return cls(
             contributions=parts[rows],
             channel_names=name_channels(channel_names, parts.shape[1]),
             threshold=None if threshold is None else float(threshold),
             **shown,
-        )
-        return display.plot(ax=ax, **kwargs)
+        ).plot(ax=ax, **kwargs)
 
     @classmethod
     def _of_window(cls, parts, channel_names, title) -> Self:

@@ -156,13 +156,12 @@ class TrainingHistoryDisplay:
             best_epoch = None
             if valid_loss is not None:
                 best_epoch = int(epochs[np.nanargmin(valid_loss)])
-        display = cls(
+        return cls(
             epochs=epochs,
             train_loss=history["train_loss"].to_numpy(dtype=float),
             valid_loss=valid_loss,
             best_epoch=best_epoch,
-        )
-        return display.plot(ax=ax, **kwargs)
+        ).plot(ax=ax, **kwargs)
 
     @add_parameters(PLOT)
     def plot(

@@ -125,7 +125,7 @@ class ReconstructionDisplay:
         detector = find_layer(estimator, "reconstruct")
         seen = input_of(detector, estimator, X)
         shape = (len(positions), detector.window_length_, detector.n_channels_)
-        display = cls(
+        return cls(
             signal=np.asarray(seen, float).reshape(shape),
             reconstruction=np.asarray(detector.reconstruct(seen), float).reshape(shape),
             error=detector.reconstruction_errors(seen),
@@ -133,8 +133,7 @@ class ReconstructionDisplay:
             is_flagged=estimator.predict(X) == -1,
             window_names=names,
             channel_names=channel_names,
-        )
-        return display.plot(ax=ax, **kwargs)
+        ).plot(ax=ax, **kwargs)
 
     @classmethod
     @add_parameters(MAKE)
@@ -185,15 +184,14 @@ class ReconstructionDisplay:
         signal, back = signal[positions], back[positions]
         with np.errstate(over="ignore", invalid="ignore"):  # such values are gaps
             error = np.abs(signal - back)
-        display = cls(
+        return cls(
             signal=signal,
             reconstruction=back,
             error=error,
             scores=None if scores is None else np.asarray(scores)[positions],
             window_names=names,
             channel_names=channel_names,
-        )
-        return display.plot(ax=ax, **kwargs)
+        ).plot(ax=ax, **kwargs)
 
     @add_parameters(PLOT)
     def plot(

@@ -117,9 +117,6 @@ class AnomalyScoreDisplay(TimeDisplay):
         columns : str, int or list of these, default=None
             Columns of `X` to draw above the scores, by name or position, as they are
             in `X`: neither imputed nor scaled.
-        events : DataFrame of shape (n_events, n_columns), default=None
-            Events in the rows of `X`, as `find_events` returns them, to shade instead
-            of the rows below the threshold.
 
         Raises
         ------
@@ -163,9 +160,6 @@ class AnomalyScoreDisplay(TimeDisplay):
         ----------
         sensors : array-like of shape (n_timestamps, n_sensors), default=None
             Readings to draw above the scores.
-        events : DataFrame of shape (n_events, n_columns), default=None
-            Events in these rows, as `find_events` returns them, to shade instead of the
-            rows below the threshold.
 
         Raises
         ------
@@ -179,14 +173,13 @@ class AnomalyScoreDisplay(TimeDisplay):
         readings = None if sensors is None else pd.DataFrame(sensors)
         check_consistent_length(scores, readings)
         rows, shown = read_series(index, len(scores), series, y_true)
-        display = cls(
+        return cls(
             scores=scores[rows],
             threshold=None if threshold is None else float(threshold),
             sensors=None if readings is None else readings.iloc[rows],
             events=None if events is None else events_in(events, rows, len(scores)),
             **shown,
-        )
-        return display.plot(ax=ax, **kwargs)
+        ).plot(ax=ax, **kwargs)
 
     @property
     def is_flagged(self) -> NDArray | None:
