@@ -262,10 +262,7 @@ class AnomalyScoreDisplay(TimeDisplay):
 
     def _mark(self, panels, flags, label) -> None:
         """Shade events or flagged rows in all panels, and fill the strip of events."""
-        self.flagged_bars_ = []
-        if flags is None:
-            return
-        flags = flags[self.rows_]
+        flags = None if flags is None else flags[self.rows_]
         bars = [panels.shade(ax, flags, label) for ax in self.axes_]
         self.flagged_bars_ = [bar for bar in bars if bar is not None]
         if self.event_ax_ is not None:
