@@ -197,12 +197,6 @@ def make_rhythm(y, patients, rng) -> Rhythm:
     return rhythm._replace(rr=rhythm.rr.clip(40, 300))
 
 
-def _bell(x, rise, fall):
-    """Bell curve of height 1 at x = 0 with a separate width for each side."""
-    width = np.where(x < 0, rise[:, np.newaxis], fall[:, np.newaxis])
-    return np.exp(-0.5 * np.square(x / width))
-
-
 def _add_beat(signal, at, weights, stretch, patients, rng):
     """Add to each row of `signal` a beat with its R peak at sample `at`."""
     n, n_timepoints = signal.shape
@@ -219,7 +213,9 @@ def _add_beat(signal, at, weights, stretch, patients, rng):
             if wave == _T:
                 # T comes later at a slow pulse.
                 peak, rise = peak * stretch[rows], rise * stretch[rows]
-            bell = _bell(time - (at[rows] + peak)[:, np.newaxis], rise, fall)
+            x = time - (at[rows] + peak)[:, np.newaxis]
+            width = np.where(x < 0, rise[:, np.newaxis], fall[:, np.newaxis])
+            bell = np.exp(-0.5 * np.square(x / width))  # of height 1
             signal[rows] += (weights[rows, form] * height)[:, np.newaxis] * bell
 
 
