@@ -17,40 +17,36 @@ _ST, _T = 4, 5  # rows of a form
 # deviation). In the paced form, Q is the spike of the pacemaker.
 _FORMS = np.array(
     [
-        [  # sinus
-            [0.12, -160, 25, 25],
-            [-0.08, -27, 8, 8],
-            [1.0, 0, 11, 11],
-            [-0.22, 28, 10, 12],
-            [0.0, 130, 70, 70],
-            [0.25, 283, 67, 42],
-        ],
-        [  # atrial: P upside down and close, QRS a little wider, T lower
-            [-0.07, -110, 25, 25],
-            [-0.08, -27, 8, 8],
-            [0.95, 0, 13, 13],
-            [-0.26, 30, 12, 15],
-            [0.0, 130, 70, 70],
-            [0.17, 275, 67, 42],
-        ],
-        [  # ventricular: no P, wide QRS, T against the QRS
-            [0.0, -160, 25, 25],
-            [-0.1, -65, 22, 22],
-            [1.1, 0, 30, 30],
-            [-0.45, 110, 40, 55],
-            [0.0, 130, 70, 70],
-            [-0.3, 290, 80, 65],
-        ],
-        [  # paced: no P, a spike before the wide QRS
-            [0.0, -160, 25, 25],
-            [0.7, -75, 5, 5],
-            [0.9, -8, 28, 34],
-            [-0.5, 85, 33, 42],
-            [0.0, 130, 70, 70],
-            [0.35, 310, 85, 70],
-        ],
+        # sinus
+        [0.12, -160, 25, 25],
+        [-0.08, -27, 8, 8],
+        [1.0, 0, 11, 11],
+        [-0.22, 28, 10, 12],
+        [0.0, 130, 70, 70],
+        [0.25, 283, 67, 42],
+        # atrial: P upside down and close, QRS a little wider, T lower
+        [-0.07, -110, 25, 25],
+        [-0.08, -27, 8, 8],
+        [0.95, 0, 13, 13],
+        [-0.26, 30, 12, 15],
+        [0.0, 130, 70, 70],
+        [0.17, 275, 67, 42],
+        # ventricular: no P, wide QRS, T against the QRS
+        [0.0, -160, 25, 25],
+        [-0.1, -65, 22, 22],
+        [1.1, 0, 30, 30],
+        [-0.45, 110, 40, 55],
+        [0.0, 130, 70, 70],
+        [-0.3, 290, 80, 65],
+        # paced: no P, a spike before the wide QRS
+        [0.0, -160, 25, 25],
+        [0.7, -75, 5, 5],
+        [0.9, -8, 28, 34],
+        [-0.5, 85, 33, 42],
+        [0.0, 130, 70, 70],
+        [0.35, 310, 85, 70],
     ]
-)
+).reshape(4, 6, 4)
 
 # How far the heights differ from patient to patient (standard deviation of their
 # logarithm). The atrial form has no row: it varies with the patient's sinus form.
@@ -201,12 +197,6 @@ def make_rhythm(y, patients, rng) -> Rhythm:
     return rhythm._replace(rr=rhythm.rr.clip(40, 300))
 
 
-def _bell(x, rise, fall):
-    """Bell curve of height 1 at x = 0 with a separate width for each side."""
-    width = np.where(x < 0, rise[:, np.newaxis], fall[:, np.newaxis])
-    return np.exp(-0.5 * np.square(x / width))
-
-
 def _add_beat(signal, at, weights, stretch, patients, rng):
     """Add to each row of `signal` a beat with its R peak at sample `at`."""
     n, n_timepoints = signal.shape
@@ -223,7 +213,9 @@ def _add_beat(signal, at, weights, stretch, patients, rng):
             if wave == _T:
                 # T comes later at a slow pulse.
                 peak, rise = peak * stretch[rows], rise * stretch[rows]
-            bell = _bell(time - (at[rows] + peak)[:, np.newaxis], rise, fall)
+            x = time - (at[rows] + peak)[:, np.newaxis]
+            width = np.where(x < 0, rise[:, np.newaxis], fall[:, np.newaxis])
+            bell = np.exp(-0.5 * np.square(x / width))  # of height 1
             signal[rows] += (weights[rows, form] * height)[:, np.newaxis] * bell
 
 

@@ -9,14 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import gen_batches
 
 from skad._validation import InvalidParameterError, check_random_state
-from skad.datasets._ecg import (
-    KINDS,
-    N_TIMEPOINTS,
-    make_patients,
-    make_rhythm,
-    pick,
-    record,
-)
+from skad.datasets import _ecg
 from skad.datasets._files import check_count
 
 
@@ -142,21 +135,23 @@ def make_heartbeats(
             "n_normal=0 and n_anomalies=0; expected at least one beat in all."
         )
     rng = check_random_state(random_state)
-    y = np.repeat(np.arange(len(KINDS)), counts)
+    y = np.repeat(np.arange(len(_ecg.KINDS)), counts)
     patient = rng.randint(n_patients, size=len(y))
-    patients = make_patients(n_patients)
-    rhythm = make_rhythm(y, pick(patients, patient), rng)
+    patients = _ecg.make_patients(n_patients)
+    rhythm = _ecg.make_rhythm(y, _ecg.pick(patients, patient), rng)
     order = rng.permutation(len(y))
-    y, patient, rhythm = y[order], patient[order], pick(rhythm, order)
-    X = np.empty((len(y), N_TIMEPOINTS))
+    y, patient, rhythm = y[order], patient[order], _ecg.pick(rhythm, order)
+    X = np.empty((len(y), _ecg.N_TIMEPOINTS))
     for rows in gen_batches(len(y), 1024):
-        X[rows] = record(pick(patients, patient[rows]), pick(rhythm, rows), rng)
+        X[rows] = _ecg.record(
+            _ecg.pick(patients, patient[rows]), _ecg.pick(rhythm, rows), rng
+        )
     return (X, y, patient) if return_patients else (X, y)
 
 
 def _count_kinds(n_anomalies) -> list[int]:
     """Return the number of beats of each abnormal kind."""
-    n_kinds = len(KINDS) - 1
+    n_kinds = len(_ecg.KINDS) - 1
     if np.ndim(n_anomalies) == 0:
         check_count("n_anomalies", n_anomalies, 0)
         return [len(range(kind, n_anomalies, n_kinds)) for kind in range(n_kinds)]

@@ -11,14 +11,7 @@ import numpy as np
 import pandas as pd
 
 from skad._validation import InvalidParameterError, check_random_state
-from skad.datasets._faults import (
-    check_room,
-    choose_kinds,
-    label,
-    list_faults,
-    plan_faults,
-    spoil,
-)
+from skad.datasets import _faults
 from skad.datasets._files import check_count
 from skad.datasets._machine import make_machine, simulate
 
@@ -164,30 +157,31 @@ def make_sensors(
     check_count("n_timestamps", n_timestamps, 1)
     check_count("n_sensors", n_sensors, 3 if dead_sensors else 1)
     _check_shares(normal_fraction=normal_fraction, missing_fraction=missing_fraction)
-    kinds = choose_kinds(n_faults, fault_kinds)
+    kinds = _faults.choose_kinds(n_faults, fault_kinds)
     first = int(np.ceil(normal_fraction * n_timestamps))
-    check_room(n_timestamps - first, kinds)
+    _faults.check_room(n_timestamps - first, kinds)
     index, minutes, step = _make_time(start, freq, n_timestamps)
 
     # A generator for each purpose: other gaps leave everything else as it is.
     seeds = check_random_state(random_state).randint(2**31, size=5)
     generators = map(np.random.RandomState, seeds)
     for_plan, for_operation, for_noise, for_faults, for_gaps = generators
-    faults = plan_faults(n_timestamps, first, kinds, for_plan)
+    faults = _faults.plan_faults(n_timestamps, first, kinds, for_plan)
     sensors = make_machine(n_sensors)
     readings = simulate(sensors, minutes, step, faults, for_operation, for_noise)
-    dead = _dead_columns(n_sensors) if dead_sensors else []
+    # the empty and the mostly missing sensor, as in the pump table
+    dead = [n_sensors * 15 // 52, n_sensors * 50 // 52] if dead_sensors else []
     live = np.setdiff1d(np.arange(n_sensors), dead)
-    affected = spoil(readings, faults, live, sensors.noise, for_faults)
+    affected = _faults.spoil(readings, faults, live, sensors.noise, for_faults)
 
     values = _in_units(readings, sensors)
     _lose_values(values, missing_fraction, for_gaps)
     if dead_sensors:
-        _lose_dead_sensors(values, for_gaps)
+        _lose_dead_sensors(values, dead, for_gaps)
     X = pd.DataFrame(values, index, [f"sensor_{i:02d}" for i in range(n_sensors)])
-    y, status = label(index, faults)
+    y, status = _faults.label(index, faults)
     extra = [status] if return_status else []
-    extra += [list_faults(X, faults, affected)] if return_faults else []
+    extra += [_faults.list_faults(X, faults, affected)] if return_faults else []
     return X, y, *extra
 
 
@@ -238,15 +232,9 @@ def _lose_values(values, fraction, rng):
             values[max(start, 0) : stop, column] = np.nan
 
 
-def _dead_columns(n_sensors) -> list[int]:
-    """Find the empty and the mostly missing sensor, as in the pump table."""
-    return [n_sensors * 15 // 52, n_sensors * 50 // 52]
-
-
-def _lose_dead_sensors(values, rng):
+def _lose_dead_sensors(values, dead, rng):
     """Lose all readings of one sensor, and those of another for 60 % of the time."""
-    n, n_sensors = values.shape
-    empty, sparse = _dead_columns(n_sensors)
+    n, (empty, sparse) = len(values), dead
     values[:, empty] = np.nan
     period = max(10, min(n // 10, 1000))
     phase = (np.arange(n) + rng.randint(period)) % period

@@ -249,18 +249,15 @@ class LSTMAutoencoder(BaseNeuralAutoencoder):
     }
 
     def _architecture(self, windows):
-        if self.linear_path:
-            return self._architecture_with_linear_path(windows)
-        params = {
-            "latent_dim": int(self.hidden_dim),
-            "teacher_forcing": self.teacher_forcing,
-            "reverse": self.reverse,
-            "feedback": self.feedback,
-            "output_activation": self.output_activation,
-        }
-        return LSTMModule, params, None
-
-    def _architecture_with_linear_path(self, windows):
+        if not self.linear_path:
+            params = {
+                "latent_dim": int(self.hidden_dim),
+                "teacher_forcing": self.teacher_forcing,
+                "reverse": self.reverse,
+                "feedback": self.feedback,
+                "output_activation": self.output_activation,
+            }
+            return LSTMModule, params, None
         if self.teacher_forcing or self.output_activation != "identity":
             raise ValueError(
                 f"teacher_forcing={self.teacher_forcing} and output_activation="

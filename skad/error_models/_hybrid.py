@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import KW_ONLY, dataclass
 from numbers import Integral, Real
 from typing import ClassVar, Self
 
@@ -15,6 +16,7 @@ from skad.error_models._base import BaseErrorModel, Codes, Errors
 from skad.error_models._residuals import MeanSquaredErrors, StandardizedErrors
 
 
+@dataclass(eq=False, repr=False)
 class HybridErrors(BaseErrorModel):
     """Error of the residuals plus distance to the nearest training codes ("hybrid").
 
@@ -70,6 +72,12 @@ class HybridErrors(BaseErrorModel):
     (50,)
     """
 
+    n_neighbors: int = 1
+    _: KW_ONLY
+    standardize: bool = True
+    floor: float = 0.01
+    max_codes: int = 5000
+
     _parameter_constraints: ClassVar = {
         "n_neighbors": [Interval(Integral, 1, None, closed="left")],
         "standardize": ["boolean"],
@@ -77,19 +85,6 @@ class HybridErrors(BaseErrorModel):
         "max_codes": [Interval(Integral, 2, None, closed="left")],
     }
     uses_codes = True
-
-    def __init__(
-        self,
-        n_neighbors: int = 1,
-        *,
-        standardize: bool = True,
-        floor: float = 0.01,
-        max_codes: int = 5000,
-    ):
-        self.n_neighbors = n_neighbors
-        self.standardize = standardize
-        self.floor = floor
-        self.max_codes = max_codes
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import KW_ONLY, dataclass
 from numbers import Real
 from typing import ClassVar, Literal, Self
 
@@ -115,6 +116,7 @@ class StandardizedErrors(BaseErrorModel):
         return np.square(residuals) / (self.scale_ * residuals.shape[2])
 
 
+@dataclass(eq=False, repr=False)
 class MahalanobisErrors(BaseErrorModel):
     """Mahalanobis distance of the error vectors from those of normal windows.
 
@@ -167,19 +169,14 @@ class MahalanobisErrors(BaseErrorModel):
     (50,)
     """
 
+    vector: Literal["timestep", "window"] = "timestep"
+    _: KW_ONLY
+    shrinkage: Literal["ledoit-wolf"] | float = "ledoit-wolf"
+
     _parameter_constraints: ClassVar = {
         "vector": [StrOptions({"timestep", "window"})],
         "shrinkage": [StrOptions({"ledoit-wolf"}), Interval(Real, 0, 1, closed="both")],
     }
-
-    def __init__(
-        self,
-        vector: Literal["timestep", "window"] = "timestep",
-        *,
-        shrinkage: Literal["ledoit-wolf"] | float = "ledoit-wolf",
-    ):
-        self.vector = vector
-        self.shrinkage = shrinkage
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(

@@ -9,13 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from sklearn.metrics import (
-    accuracy_score,
-    confusion_matrix,
-    fbeta_score,
-    precision_score,
-    recall_score,
-)
+from sklearn import metrics
 
 from skad._validation import check_consistent_length, check_outlier_labels, column_or_1d
 
@@ -203,10 +197,10 @@ def detection_report(
         raise ValueError(f"beta={beta!r}; expected a number >= 0.")
 
     truth, judged = is_anomaly.astype(int), is_flagged.astype(int)
-    counts = confusion_matrix(truth, judged, labels=[0, 1]).ravel()
+    counts = metrics.confusion_matrix(truth, judged, labels=[0, 1]).ravel()
     n_passed, n_false_alarms, n_missed, n_detected = map(int, counts)
     nan = np.nan  # where there is nothing to count
-    recall = recall_score(truth, judged, zero_division=nan)
+    recall = metrics.recall_score(truth, judged, zero_division=nan)
     return DetectionReport(
         n_samples=len(truth),
         n_normals=n_passed + n_false_alarms,
@@ -216,12 +210,14 @@ def detection_report(
         n_false_alarms=n_false_alarms,
         n_passed=n_passed,
         # recall with the classes swapped, so that the positive label is always there
-        accuracy_normals=float(recall_score(1 - truth, 1 - judged, zero_division=nan)),
+        accuracy_normals=float(
+            metrics.recall_score(1 - truth, 1 - judged, zero_division=nan)
+        ),
         accuracy_anomalies=float(recall),
-        accuracy=float(accuracy_score(truth, judged)),
-        precision=float(precision_score(truth, judged, zero_division=nan)),
+        accuracy=float(metrics.accuracy_score(truth, judged)),
+        precision=float(metrics.precision_score(truth, judged, zero_division=nan)),
         recall=float(recall),
-        fbeta=float(fbeta_score(truth, judged, beta=beta, zero_division=nan)),
+        fbeta=float(metrics.fbeta_score(truth, judged, beta=beta, zero_division=nan)),
         beta=float(beta),
         by_class=_by_class(class_labels, is_anomaly, is_flagged),
     )

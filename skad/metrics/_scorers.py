@@ -6,27 +6,11 @@ import inspect
 from collections.abc import Callable
 from typing import Any, Literal
 
-from sklearn.metrics import (
-    accuracy_score,
-    average_precision_score,
-    balanced_accuracy_score,
-    f1_score,
-    fbeta_score,
-    make_scorer,
-    matthews_corrcoef,
-    precision_score,
-    recall_score,
-    roc_auc_score,
-)
+from sklearn import metrics
+from sklearn.metrics import make_scorer
 
 from skad._validation import check_outlier_labels, column_or_1d
-from skad.metrics._event_scores import (
-    detection_delay,
-    event_fbeta_score,
-    event_precision_score,
-    event_recall_score,
-    false_alarms_per_day,
-)
+from skad.metrics import _event_scores as events
 from skad.series._rows import index_of
 
 # In a search an undefined metric counts as the worst value: nan would take the
@@ -35,22 +19,22 @@ _WORST = {"zero_division": 0.0}
 
 # name: (function, what it reads, changed defaults)
 _METRICS: dict[str, tuple[Any, str, dict[str, Any]]] = {
-    "accuracy": (accuracy_score, "predict", {}),
-    "average_precision": (average_precision_score, "score", {}),
-    "balanced_accuracy": (balanced_accuracy_score, "predict", {}),
-    "event_f1": (event_fbeta_score, "predict", _WORST),
-    "event_fbeta": (event_fbeta_score, "predict", {"beta": 1.0, **_WORST}),
-    "event_precision": (event_precision_score, "predict", _WORST),
-    "event_recall": (event_recall_score, "predict", _WORST),
-    "f1": (f1_score, "predict", _WORST),
-    "fbeta": (fbeta_score, "predict", {"beta": 1.0, **_WORST}),
-    "matthews_corrcoef": (matthews_corrcoef, "predict", {}),
-    "precision": (precision_score, "predict", _WORST),
-    "recall": (recall_score, "predict", _WORST),
-    "roc_auc": (roc_auc_score, "score", {}),
+    "accuracy": (metrics.accuracy_score, "predict", {}),
+    "average_precision": (metrics.average_precision_score, "score", {}),
+    "balanced_accuracy": (metrics.balanced_accuracy_score, "predict", {}),
+    "event_f1": (events.event_fbeta_score, "predict", _WORST),
+    "event_fbeta": (events.event_fbeta_score, "predict", {"beta": 1.0, **_WORST}),
+    "event_precision": (events.event_precision_score, "predict", _WORST),
+    "event_recall": (events.event_recall_score, "predict", _WORST),
+    "f1": (metrics.f1_score, "predict", _WORST),
+    "fbeta": (metrics.fbeta_score, "predict", {"beta": 1.0, **_WORST}),
+    "matthews_corrcoef": (metrics.matthews_corrcoef, "predict", {}),
+    "precision": (metrics.precision_score, "predict", _WORST),
+    "recall": (metrics.recall_score, "predict", _WORST),
+    "roc_auc": (metrics.roc_auc_score, "score", {}),
 }
 
-_LOWER_IS_BETTER = (detection_delay, false_alarms_per_day)
+_LOWER_IS_BETTER = (events.detection_delay, events.false_alarms_per_day)
 
 # The plain string is refused by make_scorer, a list is not.
 _RESPONSE_METHODS = {

@@ -19,8 +19,6 @@ from skad.plotting._style import import_pyplot
 from skad.series._rows import index_of
 from skad.thresholds._cuts import check_scores
 
-__all__ = ["DetectorComparisonDisplay"]
-
 
 @add_parameters(TIME)
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -173,15 +171,13 @@ class DetectorComparisonDisplay(TimeDisplay):
         columns = {key: check_scores(values) for key, values in tables.items()}
         check_consistent_length(*columns.values())
         n_rows = len(next(iter(columns.values())))
-        one = read_series(index, n_rows, series, y_true)
-        shown = {key: values[one.rows] for key, values in columns.items()}
-        display = cls(
-            scores=pd.DataFrame(shown, index=one.index),
-            is_anomaly=one.is_anomaly,
+        rows, shown = read_series(index, n_rows, series, y_true)
+        columns = {key: values[rows] for key, values in columns.items()}
+        return cls(
+            scores=pd.DataFrame(columns, index=shown.pop("index")),
             thresholds={name: float(value) for name, value in thresholds.items()},
-            name=one.name,
-        )
-        return display.plot(ax=ax, **kwargs)
+            **shown,
+        ).plot(ax=ax, **kwargs)
 
     @property
     def is_flagged(self) -> pd.DataFrame | None:
@@ -212,11 +208,7 @@ class DetectorComparisonDisplay(TimeDisplay):
         panels = self._open(ax, index, 1.1 * n_detectors + 1.0)
         self._divide(panels, [1.0] * n_detectors, strip=0.06 * n_detectors)
         self._draw_scores(panels, yscale, score_kwargs, threshold_kwargs)
-        threshold_lines = (line for line in self.threshold_lines_ if line is not None)
-        flagged_bars = (bars for bars in self.flagged_bars_ if bars is not None)
-        return self._finish(
-            panels, next(threshold_lines, None), next(flagged_bars, None)
-        )
+        return self._finish(panels, self.threshold_lines_, self.flagged_bars_)
 
     def _draw_scores(self, panels, yscale, kwargs, threshold_kwargs) -> None:
         self.score_lines_: list[Any] = []

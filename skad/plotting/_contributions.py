@@ -23,8 +23,6 @@ from skad.series._explain import channel_names as channel_names_of
 from skad.series._explain import find_explainer
 from skad.series._rows import index_of
 
-__all__ = ["ContributionDisplay"]
-
 
 @add_parameters(TIME)
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -221,16 +219,13 @@ class ContributionDisplay(TimeDisplay):
                 f"window={window!r}, but the contributions are those of the rows of a "
                 "table; use start and stop."
             )
-        one = read_series(index, len(parts), series, y_true)
-        display = cls(
-            contributions=parts[one.rows],
-            index=one.index,
+        rows, shown = read_series(index, len(parts), series, y_true)
+        return cls(
+            contributions=parts[rows],
             channel_names=name_channels(channel_names, parts.shape[1]),
-            is_anomaly=one.is_anomaly,
             threshold=None if threshold is None else float(threshold),
-            name=one.name,
-        )
-        return display.plot(ax=ax, **kwargs)
+            **shown,
+        ).plot(ax=ax, **kwargs)
 
     @classmethod
     def _of_window(cls, parts, channel_names, title) -> Self:
@@ -296,4 +291,4 @@ class ContributionDisplay(TimeDisplay):
         self.flagged_bars_ = panels.shade(error_ax, is_flagged)
         self.mesh_, self.colorbar_ = draw_map(map_ax, panels.time, values, cscale)
         name_rows(map_ax, names, panels.height(map_ax))
-        return self._finish(panels, self.threshold_line_, self.flagged_bars_)
+        return self._finish(panels, [self.threshold_line_], [self.flagged_bars_])

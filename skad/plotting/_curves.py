@@ -4,18 +4,8 @@ from typing import Any
 
 import numpy as np
 
+from skad.plotting import _style
 from skad.plotting._scales import is_heavy_tailed, label_axis, linear_middle, spread
-from skad.plotting._style import (
-    inches,
-    number,
-    outline,
-    palette,
-    points,
-    text_width,
-    threshold_style,
-    tidy,
-    with_defaults,
-)
 from skad.plotting._timeline import find_peaks
 from skad.series._rows import read_index
 from skad.thresholds._cuts import alarm_counts, fbeta_curve, threshold_above
@@ -38,7 +28,7 @@ def scale_scores(ax, scores, threshold, xscale) -> None:
 
 def draw_histograms(ax, scores, is_anomaly, bins) -> tuple[Any, Any]:
     """Draw the shares of normal rows and of anomalies, or of all rows and None."""
-    edges, colours = _bin_edges(ax, scores, bins), palette()
+    edges, colours = _bin_edges(ax, scores, bins), _style.palette()
     if is_anomaly is None:
         return _draw_shares(ax, scores, edges, colours.normal, "all rows"), None
     return (
@@ -111,15 +101,15 @@ def alert_curve(scores, index) -> dict[str, np.ndarray]:
 
 def draw_label_curves(ax, display, kwargs) -> list[Any]:
     """Draw precision, recall, F-beta and the best F-beta of a display."""
-    colours, x, name = palette(), display.thresholds, f"F{display.beta:g}"
+    colours, x, name = _style.palette(), display.thresholds, f"F{display.beta:g}"
     dashes = {"label": "precision", "color": colours.precision, "linestyle": "-."}
     precision = _draw_steps(ax, x, display.precision, linewidth=1.4, **dashes)
     dots = {"label": "recall", "color": colours.recall, "linestyle": ":"}
     recall = _draw_steps(ax, x, display.recall, linewidth=1.4, **dots)
-    style = with_defaults(kwargs, color=colours.text, linewidth=1.4, label=name)
+    style = _style.with_defaults(kwargs, color=colours.text, linewidth=1.4, label=name)
     fbeta = _draw_steps(ax, x, display.fbeta, **style)
     best, highest = display.best_threshold, display.best_fbeta
-    label = f"best {name} {highest:.2f} at {number(best)}"
+    label = f"best {name} {highest:.2f} at {_style.number(best)}"
     dot = {"linestyle": "none", "marker": "o", "markersize": 6, "zorder": 3}
     dot |= {"color": colours.best, "clip_on": False, "label": label}
     (point,) = ax.plot(best, highest, **dot)
@@ -132,7 +122,7 @@ def draw_alerts(ax, height, thresholds, alerts, threshold, kwargs) -> Any:
 
     `height` is that of the panel in inches.
     """
-    style = with_defaults(kwargs, color=palette().text, linewidth=1.4)
+    style = _style.with_defaults(kwargs, color=_style.palette().text, linewidth=1.4)
     line = _draw_steps(ax, thresholds, alerts, **style)
     if alerts.max() > 0:
         ax.set_yscale("log", nonpositive="clip")
@@ -141,7 +131,7 @@ def draw_alerts(ax, height, thresholds, alerts, threshold, kwargs) -> Any:
     ax.set_ylabel("alerts\na day")
     if threshold is not None:
         place = np.searchsorted(thresholds[:-1], threshold)
-        _write_beside(ax, threshold, number(alerts[place]))
+        _write_beside(ax, threshold, _style.number(alerts[place]))
     return line
 
 
@@ -149,7 +139,7 @@ def draw_threshold(axes, threshold, kwargs) -> list[Any]:
     """Draw the threshold in each panel; no lines without one."""
     if threshold is None:
         return []
-    style = threshold_style(kwargs, threshold)
+    style = _style.threshold_style(kwargs, threshold)
     return [ax.axvline(threshold, **style) for ax in axes]
 
 
@@ -159,11 +149,11 @@ def label_panels(panels, axes, is_one_class) -> None:
     panels.label(axes, [share, *(ax.get_ylabel() for ax in axes[1:])])
     label_axis(first.yaxis, panels.height(first))
     for ax in axes:
-        tidy(ax)
+        _style.tidy(ax)
     last = axes[-1]
     last.set_xlabel("score (higher = more normal)", fontsize="small")
     if last.get_xscale() == "symlog":
-        label_axis(last.xaxis, inches(last)[0], apart=0.6)
+        label_axis(last.xaxis, _style.inches(last)[0], apart=0.6)
 
 
 def _draw_steps(ax, x, values, **style) -> Any:
@@ -186,8 +176,8 @@ def _write_beside(ax, x, text) -> None:
     low, here, high = ax.xaxis.get_transform().transform(
         np.array([ax.get_xlim()[0], x, ax.get_xlim()[1]])
     )
-    room = 72 * inches(ax)[0] * (here - low) / (high - low)
-    is_left = room > text_width(text, points("small")) + 8
+    room = 72 * _style.inches(ax)[0] * (here - low) / (high - low)
+    is_left = room > _style.text_width(text, _style.points("small")) + 8
     ax.annotate(
         text,
         xy=(x, 1),
@@ -197,5 +187,5 @@ def _write_beside(ax, x, text) -> None:
         ha="right" if is_left else "left",
         va="top",
         fontsize="small",
-        path_effects=[outline(ax)],
+        path_effects=[_style.outline(ax)],
     )

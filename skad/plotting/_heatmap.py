@@ -60,7 +60,10 @@ def choose_rows(
 
 
 def draw_map(ax, time: Timeline, values, cscale) -> tuple[Any, Any]:
-    """Draw contributions, one row for each column of values; mesh and colour bar."""
+    """Draw contributions, one row for each column of values; mesh and colour bar.
+
+    The bar, with the values of the colours, is on the right of the map.
+    """
     n_names = values.shape[1]
     edges, grid = time.cells(values, _N_CELLS)
     norm, ticks = _choose_norm(values, cscale)
@@ -79,19 +82,15 @@ def draw_map(ax, time: Timeline, values, cscale) -> tuple[Any, Any]:
     # gaps are neither 0 nor anything else
     ax.patch.set(hatch="////", edgecolor=(palette().text, 0.3), linewidth=0)
     is_cut = drawn[~np.isnan(grid)].min() > values.min()
-    return mesh, _add_colorbar(ax, mesh, ticks, "min" if is_cut else "neither")
-
-
-def _add_colorbar(ax, mesh, ticks, extend) -> Any:
-    """Colours and their values, on the right of the map."""
     bar_ax = ax.inset_axes([1.015, 0, 0.022, 1])
+    extend = "min" if is_cut else "neither"
     colorbar = ax.figure.colorbar(mesh, cax=bar_ax, extend=extend)
     colorbar.set_ticks(ticks, labels=[number(tick) for tick in ticks])
     colorbar.minorticks_off()
     colorbar.outline.set_visible(False)
     bar_ax.tick_params(labelsize="x-small", length=2)
     bar_ax.set_ylabel("contribution to error", fontsize="x-small")
-    return colorbar
+    return mesh, colorbar
 
 
 def name_rows(ax, names, height) -> None:

@@ -20,8 +20,6 @@ from skad.plotting._scales import drawable, label_axis
 from skad.plotting._shared_docs import MAKE, PLOT
 from skad.plotting._style import import_pyplot, inches, palette, tidy, with_defaults
 
-__all__ = ["TrainingHistoryDisplay"]
-
 # Highest over lowest loss from which a linear axis would show a drop and a flat line.
 _STEEP = 20.0
 
@@ -158,13 +156,12 @@ class TrainingHistoryDisplay:
             best_epoch = None
             if valid_loss is not None:
                 best_epoch = int(epochs[np.nanargmin(valid_loss)])
-        display = cls(
+        return cls(
             epochs=epochs,
             train_loss=history["train_loss"].to_numpy(dtype=float),
             valid_loss=valid_loss,
             best_epoch=best_epoch,
-        )
-        return display.plot(ax=ax, **kwargs)
+        ).plot(ax=ax, **kwargs)
 
     @add_parameters(PLOT)
     def plot(
@@ -196,7 +193,12 @@ class TrainingHistoryDisplay:
         check_choice("yscale", yscale, ("auto", "linear", "log"))
         check_consistent_length(self.epochs, self.train_loss, self.valid_loss)
         yscale = self._choose_scale(yscale)
-        self._check_best()
+        best, epochs = self.best_epoch, self.epochs
+        if best is not None and not (isinstance(best, Integral) and best in epochs):
+            raise ValueError(
+                f"best_epoch={best!r}; expected an epoch of the history, which goes "
+                f"from {epochs[0]} to {epochs[-1]}."
+            )
         self.ax_ = get_axes(ax, f"{type(self).__name__}.plot")
         self.figure_ = self.ax_.figure
         colours = palette()
@@ -217,18 +219,9 @@ class TrainingHistoryDisplay:
             raise ValueError("No loss is finite; at least one is needed.")
         if yscale == "log" and losses.min() <= 0:
             raise ValueError("yscale='log' needs losses above 0; use 'linear'.")
-        if yscale != "auto":
-            return yscale
-        is_steep = losses.max() > _STEEP * losses.min() > 0
-        return "log" if is_steep else "linear"
-
-    def _check_best(self) -> None:
-        best, epochs = self.best_epoch, self.epochs
-        if best is not None and not (isinstance(best, Integral) and best in epochs):
-            raise ValueError(
-                f"best_epoch={best!r}; expected an epoch of the history, which goes "
-                f"from {epochs[0]} to {epochs[-1]}."
-            )
+        if yscale == "auto":
+            yscale = "log" if losses.max() > _STEEP * losses.min() > 0 else "linear"
+        return yscale
 
     def _draw_line(self, losses, kwargs, **style) -> Any:
         if losses is None:

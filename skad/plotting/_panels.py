@@ -6,27 +6,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from skad.plotting import _scales, _style
 from skad.plotting._reading import check_choice, check_rows, find_rows
-from skad.plotting._scales import (
-    SMALLEST,
-    YSCALES,
-    drawable_threshold,
-    label_axis,
-    leave_room,
-    scale_errors,
-)
-from skad.plotting._style import (
-    fitting_size,
-    import_pyplot,
-    inches,
-    outline,
-    palette,
-    points,
-    text_width,
-    threshold_style,
-    tidy,
-    with_defaults,
-)
 from skad.plotting._timeline import Timeline
 
 if TYPE_CHECKING:
@@ -47,7 +28,7 @@ _KEPT = 0.75
 
 def get_axes(ax, caller, figsize=None) -> Any:
     """Return the axes given, or those of a new figure."""
-    plt = import_pyplot(caller)
+    plt = _style.import_pyplot(caller)
     if ax is None:
         _, ax = plt.subplots(figsize=figsize, layout="constrained")
     if not hasattr(ax, "get_subplotspec"):
@@ -64,8 +45,8 @@ class Panels:
 
     def __init__(self, display, ax, height, width=0.0):
         caller = f"{type(display).__name__}.plot"
-        usual_width, usual_height = import_pyplot(caller).rcParams["figure.figsize"]
-        size = max(usual_width, width), max(usual_height, height)
+        usual = _style.import_pyplot(caller).rcParams["figure.figsize"]
+        size = max(usual[0], width), max(usual[1], height)
         self.ax = get_axes(ax, caller, size)
         self.figure = self.ax.figure
 
@@ -78,7 +59,7 @@ class Panels:
         below the legend, and `margins` that for labels on the left and on the right,
         which a constrained layout finds by itself.
         """
-        height = inches(self.ax)[1]
+        height = _style.inches(self.ax)[1]
         constrained = self._is_constrained()
         self._kept = _KEPT - above / height if constrained else 1.0
         strip = 0.01 if constrained else min((_LEGEND + above) / height, 0.5)
@@ -113,7 +94,7 @@ class Panels:
             )[0]
         if not any(margins) or self._is_constrained():
             return place
-        width = inches(self.ax)[0]
+        width = _style.inches(self.ax)[0]
         left, right = (min(margin / width, 0.4) for margin in margins)
         ratios = [left, 1 - left - right, right]
         return place.subgridspec(1, 3, width_ratios=ratios, wspace=0)[1]
@@ -126,22 +107,22 @@ class Panels:
 
     def height(self, ax) -> float:
         """Inches that a panel will be high once the figure is laid out."""
-        return self._kept * inches(ax)[1]
+        return self._kept * _style.inches(ax)[1]
 
     def label(self, axes, texts) -> None:
         """Write a text beside each panel, small enough for its height."""
         for ax, text in zip(axes, texts, strict=True):
             # a little of the space between the panels is free, too
-            size = fitting_size([text], 1.1 * self.height(ax))
+            size = _style.fitting_size([text], 1.1 * self.height(ax))
             ax.set_ylabel(text, fontsize=size)
         self.figure.align_ylabels(list(axes))
 
     def name_inside(self, ax, name) -> None:
         """Write a name into a panel, above what is drawn."""
         height = 72 * self.height(ax)
-        size = fitting_size([name], 0.9 * inches(ax)[0])
+        size = _style.fitting_size([name], 0.9 * _style.inches(ax)[0])
         size = min(size, 0.22 * height)
-        leave_room(ax, (1.4 * size + 3) / height)
+        _scales.leave_room(ax, (1.4 * size + 3) / height)
         ax.annotate(
             name,
             xy=(0, 1),
@@ -150,7 +131,7 @@ class Panels:
             textcoords="offset points",
             va="top",
             fontsize=size,
-            path_effects=[outline(ax)],
+            path_effects=[_style.outline(ax)],
         )
 
     def add_legend(self, handles) -> Any:
@@ -158,12 +139,12 @@ class Panels:
         handles = [handle for handle in handles if handle is not None]
         if not handles:
             return None
-        size = points("small")
-        space = 72 * inches(self._legend_ax)[0]
+        size = _style.points("small")
+        space = 72 * _style.inches(self._legend_ax)[0]
         if self._is_constrained():
             # the layout will widen the axes, but for the numbers and names beside them
             space = 1.29 * space - 36
-        widths = [text_width(handle.get_label(), size) for handle in handles]
+        widths = [_style.text_width(handle.get_label(), size) for handle in handles]
         for n_rows in (1, 2, 3):
             # columns are filled from above
             starts = range(0, len(widths), n_rows)
@@ -196,36 +177,37 @@ class TimePanels(Panels):
         self, ax, scores, threshold, yscale, kwargs=None, threshold_kwargs=None
     ) -> tuple[Any, Any]:
         """Draw errors, which are minus scores, and threshold; return the lines."""
-        errors = np.where(np.abs(scores) < SMALLEST, 0.0, -scores)
-        style = with_defaults(
+        errors = np.where(np.abs(scores) < _scales.SMALLEST, 0.0, -scores)
+        style = _style.with_defaults(
             kwargs,
-            color=palette().normal,
+            color=_style.palette().normal,
             linewidth=1.2 if len(errors) < 2000 else 0.8,
             label="error",
         )
         (line,) = ax.plot(*self.time.line(errors), **style)
-        threshold = drawable_threshold(threshold)
+        threshold = _scales.drawable_threshold(threshold)
         level = None if threshold is None else 0.0 - threshold
-        scale_errors(ax, errors, level, yscale, self.height(ax))
-        tidy(ax)
+        _scales.scale_errors(ax, errors, level, yscale, self.height(ax))
+        _style.tidy(ax)
         if level is None:
             return line, None
-        return line, ax.axhline(level, **threshold_style(threshold_kwargs, level))
+        style = _style.threshold_style(threshold_kwargs, level)
+        return line, ax.axhline(level, **style)
 
     def draw_readings(self, ax, values) -> Any:
         """Draw the readings of a sensor; return the line."""
-        style = {"color": palette().text, "linewidth": 0.9}
+        style = {"color": _style.palette().text, "linewidth": 0.9}
         (line,) = ax.plot(*self.time.line(values), **style)
-        tidy(ax)
+        _style.tidy(ax)
         ax.margins(y=0.1)
-        label_axis(ax.yaxis, self.height(ax))
+        _scales.label_axis(ax.yaxis, self.height(ax))
         return line
 
     def shade(self, ax, flags, label="flagged") -> Any:
         """Shade the ranges of flags behind the lines; None if there are none."""
         if flags is None:
             return None
-        style = {"facecolor": palette().shade, "zorder": 0.8}
+        style = {"facecolor": _style.palette().shade, "zorder": 0.8}
         return self._draw_bars(ax, flags, label, style)
 
     def fill_strip(self, ax, flags, colour, label) -> Any:
@@ -269,7 +251,7 @@ class TimeDisplay:
 
         `name` is that of the first of the values.
         """
-        check_choice("yscale", yscale, YSCALES)
+        check_choice("yscale", yscale, _scales.YSCALES)
         check_rows(index, values[0], name, self.is_anomaly, *values[1:])
         self.rows_ = find_rows(index, start, stop)
 
@@ -305,22 +287,19 @@ class TimeDisplay:
         if self.truth_ax_ is not None:
             flags = self.is_anomaly[self.rows_]
             self.true_bars_ = panels.fill_strip(
-                self.truth_ax_, flags, palette().text, "labelled"
+                self.truth_ax_, flags, _style.palette().text, "labelled"
             )
         if self.name is not None:
-            self._set_title(grid[0], 6 + 72 * above)
+            names = self.name if isinstance(self.name, tuple) else [self.name]
+            title = ", ".join(map(str, names))
+            size = _style.fitting_size([title], 0.9 * _style.inches(grid[0])[0])
+            grid[0].set_title(title, fontsize=size, pad=6 + 72 * above)
         panels.time.set_axis(grid[-1])
         return event_ax
 
-    def _set_title(self, ax, pad) -> None:
-        """Write the name of the series above the panels, so many points away."""
-        name = self.name
-        title = ", ".join(map(str, name)) if isinstance(name, tuple) else str(name)
-        size = fitting_size([title], 0.9 * inches(ax)[0])
-        ax.set_title(title, fontsize=size, pad=pad)
-
-    def _finish(self, panels, threshold_line, flagged_bars) -> Self:
-        """Explain lines and bars in a legend."""
-        handles = [threshold_line, flagged_bars, self.true_bars_]
-        self.legend_ = panels.add_legend(handles)
+    def _finish(self, panels, threshold_lines, flagged_bars) -> Self:
+        """Explain the first line and the first bars that are there in a legend."""
+        drawn = (threshold_lines, flagged_bars, [self.true_bars_])
+        firsts = [next((a for a in kind if a is not None), None) for kind in drawn]
+        self.legend_ = panels.add_legend(firsts)
         return self

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from numbers import Integral, Real
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -29,17 +29,11 @@ def read_labels(y, n_rows, name="y_true") -> np.ndarray | None:
     return is_anomaly
 
 
-class OneSeries(NamedTuple):
-    """One series of a table: positions, times, labels and name of its rows."""
+def read_series(index, n_rows, series, y) -> tuple[Any, dict[str, Any]]:
+    """Find the rows of one series; rows without times are numbered.
 
-    rows: Any
-    index: pd.Index
-    is_anomaly: np.ndarray | None
-    name: object
-
-
-def read_series(index, n_rows, series, y) -> OneSeries:
-    """Find the rows of one series; rows without times are numbered."""
+    Returns their positions, and their times, labels and name as displays keep them.
+    """
     is_anomaly = read_labels(y, n_rows)
     table = read_index(index, n_rows)
     rows: Any = slice(None)
@@ -50,12 +44,11 @@ def read_series(index, n_rows, series, y) -> OneSeries:
         raise ValueError(f"series={series!r}, but the index names no series.")
     labels: Any = table.time if table.has_dates else table.labels
     time = labels[rows]
-    return OneSeries(
-        rows=rows,
-        index=time if _is_time(time) else pd.RangeIndex(len(time)),
-        is_anomaly=None if is_anomaly is None else is_anomaly[rows],
-        name=name,
-    )
+    return rows, {
+        "index": time if _is_time(time) else pd.RangeIndex(len(time)),
+        "is_anomaly": None if is_anomaly is None else is_anomaly[rows],
+        "name": name,
+    }
 
 
 def _find_series(names, series) -> tuple[np.ndarray, Any]:

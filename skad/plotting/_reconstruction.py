@@ -12,21 +12,11 @@ from numpy.typing import ArrayLike, NDArray
 from skad._docs import add_parameters
 from skad._nesting import find_layer, input_of
 from skad._validation import check_consistent_length, num_samples, safe_indexing
-from skad.plotting import _windows
+from skad.plotting import _style, _windows
 from skad.plotting._panels import Axes, Panels
 from skad.plotting._reading import check_names, name_channels
 from skad.plotting._scales import LARGEST, label_axis
 from skad.plotting._shared_docs import MAKE, PANELS, PLOT
-from skad.plotting._style import (
-    import_pyplot,
-    inches,
-    number,
-    palette,
-    tidy,
-    with_defaults,
-)
-
-__all__ = ["ReconstructionDisplay"]
 
 # Channels that are shown if none are chosen.
 _N_CHANNELS = 6
@@ -129,13 +119,13 @@ class ReconstructionDisplay:
         ValueError
             If a position in `windows` is not one of `X`.
         """
-        import_pyplot(f"{cls.__name__}.from_estimator")
+        _style.import_pyplot(f"{cls.__name__}.from_estimator")
         positions, names = _windows.choose_windows(windows, num_samples(X), y)
         X = safe_indexing(X if hasattr(X, "iloc") else np.asarray(X), positions)
         detector = find_layer(estimator, "reconstruct")
         seen = input_of(detector, estimator, X)
         shape = (len(positions), detector.window_length_, detector.n_channels_)
-        display = cls(
+        return cls(
             signal=np.asarray(seen, float).reshape(shape),
             reconstruction=np.asarray(detector.reconstruct(seen), float).reshape(shape),
             error=detector.reconstruction_errors(seen),
@@ -143,8 +133,7 @@ class ReconstructionDisplay:
             is_flagged=estimator.predict(X) == -1,
             window_names=names,
             channel_names=channel_names,
-        )
-        return display.plot(ax=ax, **kwargs)
+        ).plot(ax=ax, **kwargs)
 
     @classmethod
     @add_parameters(MAKE)
@@ -182,7 +171,7 @@ class ReconstructionDisplay:
             If shapes differ or do not fold into channels, or a position in `windows`
             is not one of `X`.
         """
-        import_pyplot(f"{cls.__name__}.from_predictions")
+        _style.import_pyplot(f"{cls.__name__}.from_predictions")
         signal = _windows.fold(X, n_channels, "X")
         back = _windows.fold(reconstruction, n_channels, "reconstruction")
         if signal.shape != back.shape:
@@ -195,15 +184,14 @@ class ReconstructionDisplay:
         signal, back = signal[positions], back[positions]
         with np.errstate(over="ignore", invalid="ignore"):  # such values are gaps
             error = np.abs(signal - back)
-        display = cls(
+        return cls(
             signal=signal,
             reconstruction=back,
             error=error,
             scores=None if scores is None else np.asarray(scores)[positions],
             window_names=names,
             channel_names=channel_names,
-        )
-        return display.plot(ax=ax, **kwargs)
+        ).plot(ax=ax, **kwargs)
 
     @add_parameters(PLOT)
     def plot(
@@ -236,13 +224,12 @@ class ReconstructionDisplay:
         panels = Panels(self, ax, 1.1 * n_rows + 1.0, 2.0 * n_windows)
         self.ax_, self.figure_ = panels.ax, panels.figure
         titles = [self._title(window) for window in range(n_windows)]
-        titles, size = _windows.fit_titles(titles, inches(self.ax_)[0])
+        titles, size = _windows.fit_titles(titles, _style.inches(self.ax_)[0])
         above = max(title.count("\n") + 1 for title in titles) * 1.25 * size / 72
         heights = [2.5 if n_rows == 2 else 1.5] * (n_rows - 1) + [1.0]
         self.axes_: Any = panels.divide(heights, n_windows, above=above)
-        style = with_defaults(
-            error_kwargs, color=palette().anomaly, linewidth=1.2, label="absolute error"
-        )
+        solid = {"color": _style.palette().anomaly, "linewidth": 1.2}
+        style = _style.with_defaults(error_kwargs, label="absolute error", **solid)
         area = {"color": style["color"], "alpha": 0.4, "linewidth": 0}
         values = np.array([self.signal, self.reconstruction])[..., self.channels_]
         self.signal_lines_, self.reconstruction_lines_ = _windows.draw_signals(
@@ -280,14 +267,14 @@ class ReconstructionDisplay:
         title = f"window {window}" if names is None else names[window]
         if self.scores is None:
             return title
-        title += f"\nscore {number(self.scores[window])}"
+        title += f"\nscore {_style.number(self.scores[window])}"
         if self.is_flagged is not None:
             title += ", flagged" if self.is_flagged[window] else ", passed"
         return title
 
     def _name_axes(self, panels) -> None:
         for ax in self.axes_.flat:
-            tidy(ax)
+            _style.tidy(ax)
             label_axis(ax.yaxis, panels.height(ax))
         for ax in self.axes_[-1]:
             ax.set_xlabel("timestep", fontsize="small")

@@ -15,18 +15,12 @@ from skad._nesting import find_layer
 from skad._validation import check_consistent_length
 from skad.plotting._event_labels import EventLabels, events_in
 from skad.plotting._panels import Axes, TimeDisplay
-from skad.plotting._reading import (
-    pick_columns,
-    ranges_of,
-    read_series,
-)
+from skad.plotting._reading import pick_columns, ranges_of, read_series
 from skad.plotting._shared_docs import MAKE, PLOT_TIME, TIME
 from skad.plotting._style import as_text, import_pyplot, palette
 from skad.series._events import in_ranges
 from skad.series._rows import index_of
 from skad.thresholds._cuts import check_scores
-
-__all__ = ["AnomalyScoreDisplay"]
 
 
 @add_parameters(TIME)
@@ -123,9 +117,6 @@ class AnomalyScoreDisplay(TimeDisplay):
         columns : str, int or list of these, default=None
             Columns of `X` to draw above the scores, by name or position, as they are
             in `X`: neither imputed nor scaled.
-        events : DataFrame of shape (n_events, n_columns), default=None
-            Events in the rows of `X`, as `find_events` returns them, to shade instead
-            of the rows below the threshold.
 
         Raises
         ------
@@ -169,9 +160,6 @@ class AnomalyScoreDisplay(TimeDisplay):
         ----------
         sensors : array-like of shape (n_timestamps, n_sensors), default=None
             Readings to draw above the scores.
-        events : DataFrame of shape (n_events, n_columns), default=None
-            Events in these rows, as `find_events` returns them, to shade instead of the
-            rows below the threshold.
 
         Raises
         ------
@@ -184,18 +172,14 @@ class AnomalyScoreDisplay(TimeDisplay):
         scores = check_scores(scores)
         readings = None if sensors is None else pd.DataFrame(sensors)
         check_consistent_length(scores, readings)
-        one = read_series(index, len(scores), series, y_true)
-        rows = one.rows
-        display = cls(
+        rows, shown = read_series(index, len(scores), series, y_true)
+        return cls(
             scores=scores[rows],
-            index=one.index,
-            is_anomaly=one.is_anomaly,
             threshold=None if threshold is None else float(threshold),
             sensors=None if readings is None else readings.iloc[rows],
             events=None if events is None else events_in(events, rows, len(scores)),
-            name=one.name,
-        )
-        return display.plot(ax=ax, **kwargs)
+            **shown,
+        ).plot(ax=ax, **kwargs)
 
     @property
     def is_flagged(self) -> NDArray | None:
@@ -258,8 +242,7 @@ class AnomalyScoreDisplay(TimeDisplay):
         self.event_labels_ = []
         if self.event_ax_ is not None:
             self.event_labels_ = labels.draw(self.event_ax_)
-        flagged_bars = self.flagged_bars_[-1] if self.flagged_bars_ else None
-        return self._finish(panels, self.threshold_line_, flagged_bars)
+        return self._finish(panels, [self.threshold_line_], self.flagged_bars_)
 
     def _in_event(self) -> np.ndarray | None:
         """Whether rows are of an event; None without events."""
@@ -279,10 +262,7 @@ class AnomalyScoreDisplay(TimeDisplay):
 
     def _mark(self, panels, flags, label) -> None:
         """Shade events or flagged rows in all panels, and fill the strip of events."""
-        self.flagged_bars_ = []
-        if flags is None:
-            return
-        flags = flags[self.rows_]
+        flags = None if flags is None else flags[self.rows_]
         bars = [panels.shade(ax, flags, label) for ax in self.axes_]
         self.flagged_bars_ = [bar for bar in bars if bar is not None]
         if self.event_ax_ is not None:

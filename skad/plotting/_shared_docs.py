@@ -27,6 +27,9 @@ _PARAMETERS = """
     threshold : float, default=None
         Threshold in use, on the same scale: `offset_` for `score_samples`, 0 for
         `decision_function`. If None, nothing is shaded or drawn.
+    events : DataFrame of shape (n_events, n_columns), default=None
+        Events in the rows given, as `find_events` returns them, to shade instead of
+        the rows below the threshold.
     channel_names : list of str, default=None
         Names of the channels. If None, they are counted.
     series : object, default=None

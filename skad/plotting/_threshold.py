@@ -21,8 +21,6 @@ from skad.plotting._style import import_pyplot
 from skad.series._rows import index_of
 from skad.thresholds._cuts import check_scores, first_best, threshold_between
 
-__all__ = ["ThresholdDisplay"]
-
 
 @add_parameters(PANELS)
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -195,14 +193,13 @@ class ThresholdDisplay:
         is_anomaly = read_labels(y_true, len(scores))
         curves = _curves.label_curves(scores, is_anomaly, beta)
         curves |= _curves.alert_curve(scores, index)
-        display = cls(
+        return cls(
             scores=scores,
             is_anomaly=is_anomaly,
             threshold=None if threshold is None else float(threshold),
             beta=beta,
             **curves,
-        )
-        return display.plot(ax=ax, **kwargs)
+        ).plot(ax=ax, **kwargs)
 
     @property
     def best_threshold(self) -> float | None:

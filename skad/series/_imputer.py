@@ -239,7 +239,16 @@ class TimeSeriesImputer(VersionedMixin, TransformerMixin, BaseEstimator):
         values = validate_data(
             self, X, reset=reset, dtype=kinds, ensure_all_finite=False
         )
-        _check_not_infinite(values, getattr(self, "feature_names_in_", None))
+        infinite = np.isinf(values)
+        if infinite.any():
+            row, column = np.argwhere(infinite)[0]
+            names = getattr(self, "feature_names_in_", None)
+            name = column if names is None else repr(str(names[column]))
+            raise ValueError(
+                f"Input X contains infinity in row {row}, column {name}; "
+                f"{infinite.sum()} such values in {infinite.any(axis=1).sum()} of "
+                f"{len(values)} rows. Set them to NaN to have them filled."
+            )
         return values
 
     def _learn_statistics(self, values):
@@ -357,15 +366,3 @@ def _by_series(rows, bounds):
     if rows.series is None:
         return {None: bounds[-1]}
     return dict(zip(rows.series[bounds[:, 0]], bounds, strict=True))
-
-
-def _check_not_infinite(values, names):
-    infinite = np.isinf(values)
-    if infinite.any():
-        row, column = np.argwhere(infinite)[0]
-        name = column if names is None else repr(str(names[column]))
-        raise ValueError(
-            f"Input X contains infinity in row {row}, column {name}; {infinite.sum()} "
-            f"such values in {infinite.any(axis=1).sum()} of {len(values)} rows. Set "
-            "them to NaN to have them filled."
-        )

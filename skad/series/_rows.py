@@ -144,22 +144,13 @@ def read_rows(
 
     The index of a pandas object tells the time (DatetimeIndex, TimedeltaIndex,
     PeriodIndex or numbers; the last level of a MultiIndex) and the series (the levels
-    before). Other tables are one series without gaps. Raises ValueError if a time is
-    missing or infinite, or `max_gap` does not fit the index.
+    before), to which `series` adds. Other tables are one series without gaps. Raises
+    ValueError if a time is missing or infinite, or `max_gap` does not fit the index.
 
-    Parameters
-    ----------
-    X : array-like of shape (n_rows, n_channels) or Index of shape (n_rows,)
-        Table, or its index.
-    series : array-like of shape (n_rows,) or None, default=None
-        Series that each row belongs to, in addition to those of the index.
-    max_gap : number, timedelta-like or None, default=None
-        A longer step in time is a border. If `learn`, it is what the user has given;
-        None: 5 times the median step. Else it is `Rows.max_gap` of earlier rows.
-    learn : bool, default=True
-        Whether `max_gap` is to be checked, or learnt where it is None.
-    warns : bool, default=False
-        Whether to warn of an index that is no time, or of a `max_gap` without effect.
+    A step in time longer than `max_gap` is a border. If `learn`, it is what the user
+    has given, and is checked, or learnt where it is None: 5 times the median step. Else
+    it is `Rows.max_gap` of earlier rows. `warns` is whether to warn of an index that is
+    no time, or of a `max_gap` without effect.
     """
     index = X if isinstance(X, pd.Index) else index_of(X)
     labels, names = _split_levels(index, num_samples(X))

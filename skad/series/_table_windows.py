@@ -51,16 +51,13 @@ class TableWindows:
                 "without early stopping."
             )
             return self, None
+        starts = np.sort(np.concatenate(tails))
+        last = starts + self.window_length - 1
+        judged = self.judged & in_ranges(starts, last, len(self.table))
         return (
             replace(self, starts=np.sort(np.concatenate(train))),
-            self._only(np.sort(np.concatenate(tails))),
+            replace(self, starts=starts, judged=judged),
         )
-
-    def _only(self, starts) -> "TableWindows":
-        """Keep some of the windows, and judge the rows that they cover."""
-        last = starts + self.window_length - 1
-        is_covered = in_ranges(starts, last, len(self.table))
-        return replace(self, starts=starts, judged=self.judged & is_covered)
 
 
 def warn_of_short_segments(bounds, window_length, consequence) -> None:

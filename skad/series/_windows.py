@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from numbers import Integral
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
@@ -259,14 +259,11 @@ class SlidingWindow(VersionedMixin, TransformerMixin, BaseEstimator):
         options = {"ensure_all_finite": False, "dtype": "numeric"}
         table = validate_data(self, X, reset=False, **options)
         bounds = read_rows(X, max_gap=self.max_gap_, learn=False).bounds
-        segments = (self._padded(table[first:stop]) for first, stop in bounds)
+        mode: Any = "edge" if self.pad == "edge" else "constant"
+        before = [(self.window_length - 1, 0), (0, 0)]
+        segments = (np.pad(table[first:stop], before, mode) for first, stop in bounds)
         parts = [windows_view(rows, self.window_length) for rows in segments]
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
-
-    def _padded(self, rows):
-        """Put window_length - 1 rows before the first one."""
-        first = rows[:1] if self.pad == "edge" else np.zeros_like(rows[:1])
-        return np.concatenate([np.repeat(first, self.window_length - 1, axis=0), rows])
 
     def get_feature_names_out(
         self, input_features: ArrayLike | None = None

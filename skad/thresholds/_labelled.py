@@ -8,13 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from skad._validation import Interval, warn
-from skad.thresholds._cuts import (
-    alarm_counts,
-    fbeta_curve,
-    first_best,
-    threshold_above,
-    threshold_between,
-)
+from skad.thresholds import _cuts
 from skad.thresholds._rule import POSITIVE, ThresholdRule
 
 
@@ -66,10 +60,10 @@ class FBetaThreshold(ThresholdRule):
         self.beta = beta
 
     def _find(self, scores, is_anomaly):
-        thresholds, fbeta = fbeta_curve(scores, is_anomaly, self.beta)
-        best = first_best(fbeta)
+        thresholds, fbeta = _cuts.fbeta_curve(scores, is_anomaly, self.beta)
+        best = _cuts.first_best(fbeta)
         self.best_score_ = float(fbeta[best])
-        return threshold_between(thresholds[best - 1], thresholds[best])
+        return _cuts.threshold_between(thresholds[best - 1], thresholds[best])
 
 
 class PrecisionFloorThreshold(ThresholdRule):
@@ -123,7 +117,7 @@ class PrecisionFloorThreshold(ThresholdRule):
         self.min_precision = min_precision
 
     def _find(self, scores, is_anomaly):
-        distinct, n_flagged, n_detected = alarm_counts(scores, is_anomaly)
+        distinct, n_flagged, n_detected = _cuts.alarm_counts(scores, is_anomaly)
         precision = n_detected / n_flagged
         is_allowed = precision >= self.min_precision
         if not is_allowed.any():
@@ -135,7 +129,7 @@ class PrecisionFloorThreshold(ThresholdRule):
         best = int(np.argmax(np.where(is_allowed, n_detected, -1)))
         self.precision_ = float(precision[best])
         self.recall_ = float(n_detected[best] / is_anomaly.sum())
-        return threshold_above(distinct, best)
+        return _cuts.threshold_above(distinct, best)
 
 
 class CostThreshold(ThresholdRule):
@@ -193,11 +187,11 @@ class CostThreshold(ThresholdRule):
         self.miss_cost = miss_cost
 
     def _find(self, scores, is_anomaly):
-        distinct, n_flagged, n_detected = alarm_counts(scores, is_anomaly)
+        distinct, n_flagged, n_detected = _cuts.alarm_counts(scores, is_anomaly)
         n_false = np.append(0, n_flagged - n_detected)
         n_missed = is_anomaly.sum() - np.append(0, n_detected)
         costs = self.false_alarm_cost * n_false + self.miss_cost * n_missed
         # the lowest of the cheapest: costs equal but for rounding
         best = int(np.argmax(costs <= costs.min() * (1 + 1e-12)))
         self.best_cost_ = float(costs[best])
-        return threshold_above(distinct, best - 1)
+        return _cuts.threshold_above(distinct, best - 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import KW_ONLY, dataclass
 from numbers import Integral, Real
 from typing import Any, ClassVar, Literal, Self
 
@@ -43,6 +44,7 @@ def _rule_has_p_values(tuner):
     return hasattr(rule, "p_values")
 
 
+@dataclass(eq=False, repr=False)
 class TunedThresholdDetector(ThresholdMixin, MetaDetector):
     """Outlier detector with a threshold that a rule finds on validation data.
 
@@ -128,6 +130,13 @@ class TunedThresholdDetector(ThresholdMixin, MetaDetector):
     (5,)
     """
 
+    estimator: Any
+    rule: Any = None
+    _: KW_ONLY
+    cv: Any = None
+    refit: bool = True
+    random_state: int | np.random.RandomState | None = None
+
     _parameter_constraints: ClassVar[dict] = {
         "estimator": [HasMethods(["fit", "score_samples"])],
         "rule": [HasMethods(["fit", "get_params"]), None],
@@ -142,21 +151,6 @@ class TunedThresholdDetector(ThresholdMixin, MetaDetector):
         "refit": ["boolean"],
         "random_state": ["random_state"],
     }
-
-    def __init__(
-        self,
-        estimator: Any,
-        rule: Any = None,
-        *,
-        cv: Any = None,
-        refit: bool = True,
-        random_state: int | np.random.RandomState | None = None,
-    ):
-        self.estimator = estimator
-        self.rule = rule
-        self.cv = cv
-        self.refit = refit
-        self.random_state = random_state
 
     @all_or_nothing
     @with_callbacks
