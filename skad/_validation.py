@@ -40,6 +40,7 @@ __all__ = [
     "StrOptions",
     "all_or_nothing",
     "available_if",
+    "ceil_of_share",
     "check_array",
     "check_consistent_length",
     "check_finite",
@@ -49,6 +50,7 @@ __all__ = [
     "column_or_1d",
     "feature_names_in",
     "fit_context",
+    "floor_of_share",
     "num_samples",
     "safe_indexing",
     "validate_data",
@@ -124,6 +126,22 @@ def check_outlier_labels(y, *, both_classes=False, name="y") -> np.ndarray:
             "rows; at least one of each is needed."
         )
     return is_anomaly
+
+
+def floor_of_share(share, n) -> int:
+    """Count the whole items in a share of n: 29 in 0.29 of 100.
+
+    Shares are compared, not multiplied: the product falls short of 29, and 0.07 * 100
+    exceeds 7.
+    """
+    nearest = round(float(share) * n)
+    return nearest if nearest == 0 or nearest / n <= share else nearest - 1
+
+
+def ceil_of_share(share, n) -> int:
+    """Count the items that a share of n takes, begun ones too: 7 for 0.07 of 100."""
+    nearest = round(float(share) * n)
+    return nearest if n == 0 or nearest / n >= share else nearest + 1
 
 
 def check_finite(X, feature_names=None, name="X") -> None:

@@ -10,7 +10,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from skad._validation import InvalidParameterError, check_random_state
+from skad._validation import (
+    InvalidParameterError,
+    ceil_of_share,
+    check_random_state,
+)
 from skad.datasets._faults import (
     check_room,
     choose_kinds,
@@ -165,7 +169,7 @@ def make_sensors(
     check_count("n_sensors", n_sensors, 3 if dead_sensors else 1)
     _check_shares(normal_fraction=normal_fraction, missing_fraction=missing_fraction)
     kinds = choose_kinds(n_faults, fault_kinds)
-    first = int(np.ceil(normal_fraction * n_timestamps))
+    first = ceil_of_share(normal_fraction, n_timestamps)
     check_room(n_timestamps - first, kinds)
     index, minutes, step = _make_time(start, freq, n_timestamps)
 
