@@ -30,6 +30,7 @@ from skad import (
     MahalanobisErrors,
     MLPAutoencoder,
     StandardizedErrors,
+    WindowedDetector,
 )
 
 TRAINED = {name: d for name, d in AUTOENCODERS.items() if "linear" not in name}
@@ -628,3 +629,19 @@ def test_pipeline__sets_output_to_pandas():
     pipeline = make_pipeline(StandardScaler(), MLPAutoencoder((8,), 2, **FAST))
     codes = pipeline.set_output(transform="pandas").fit(X).transform(X)
     assert list(codes) == ["mlpautoencoder0", "mlpautoencoder1"]
+
+
+@pytest.mark.parametrize("model", ["mse", "mae", "std", "mahalanobis", "hybrid"])
+def test_a_wave_that_goes_flat__is_found_by_hybrid_alone(model):
+    """As the docstring of error_model says."""
+    rng = np.random.default_rng(0)
+    wave = np.sin(np.arange(4000) / 7)[:, None] + 0.05 * rng.normal(size=(4000, 1))
+    new = wave[3000:].copy()
+    new[400:600] = 0
+    detector = WindowedDetector(LinearAutoencoder(error_model=model), 40)
+    scores = detector.fit(wave[:3000]).score_samples(new)
+    flat, others = scores[450:550], np.delete(scores, slice(350, 650))
+    if model == "hybrid":
+        assert flat.max() < others.min()
+    else:
+        assert flat.min() > others.max()

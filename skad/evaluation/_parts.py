@@ -10,7 +10,12 @@ from numpy.lib.array_utils import byte_bounds
 from numpy.lib.stride_tricks import sliding_window_view
 from sklearn.utils import gen_batches
 
-from skad._validation import check_consistent_length, column_or_1d, num_samples
+from skad._validation import (
+    check_consistent_length,
+    column_or_1d,
+    native,
+    num_samples,
+)
 from skad.evaluation._near import Prints, are_near, count_near, project_rows
 from skad.series._rows import read_rows
 
@@ -34,6 +39,8 @@ class Part:
     groups: Any = None  # patient, machine or series of each row
 
     def __post_init__(self):
+        if isinstance(self.X, pd.DataFrame | pd.Series):  # arrays show their memory
+            object.__setattr__(self, "X", native(self.X))
         check_consistent_length(self.X, self.y, self.groups)
         if not len(self):
             raise ValueError(f"X_{self.name} holds no rows; at least one is needed.")

@@ -21,6 +21,7 @@ from skad._validation import (
     check_is_fitted,
     feature_names_in,
     fit_context,
+    native,
     validate_data,
     warn,
 )
@@ -240,7 +241,7 @@ class TimeSeriesImputer(VersionedMixin, TransformerMixin, BaseEstimator):
             self, X, reset=reset, dtype=kinds, ensure_all_finite=False
         )
         _check_not_infinite(values, getattr(self, "feature_names_in_", None))
-        return values
+        return native(values)
 
     def _learn_statistics(self, values):
         if self.fallback in ("median", "mean"):
