@@ -72,8 +72,8 @@ class BaseAutoencoder(
             default="mse"
         How residuals become errors: `MeanSquaredErrors`, `MeanAbsoluteErrors`,
         `StandardizedErrors`, `MahalanobisErrors`, `HybridErrors`, or an object with
-        their methods. A wave that goes flat at its mean is the most normal of all for
-        the first four; "hybrid" finds it. Fitted on the held-out windows; on the
+        their methods. A wave that goes flat at its mean passes for normal with the
+        first four; "hybrid" finds it. Fitted on the held-out windows; on the
         training windows if none are held out or the detector has ``refit=True``.
     contamination : "auto" or float, default="auto"
         Where the threshold lies. "auto": 1 % of the scores of the held-out windows, one
