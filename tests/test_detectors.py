@@ -635,9 +635,10 @@ def test_pipeline__sets_output_to_pandas():
 def test_a_wave_that_goes_flat__is_found_by_hybrid_alone(model):
     """As the docstring of error_model says."""
     rng = np.random.default_rng(0)
-    wave = np.sin(np.arange(4000) / 7)[:, None] + 0.05 * rng.normal(size=(4000, 1))
+    noise = 0.05 * rng.normal(size=(4000, 1))
+    wave = np.sin(np.arange(4000) / 7)[:, None] + noise
     new = wave[3000:].copy()
-    new[400:600] = 0
+    new[400:600] = noise[3400:3600]
     detector = WindowedDetector(LinearAutoencoder(error_model=model), 40)
     labels = detector.fit(wave[:3000]).predict(new)[450:550]
-    assert (labels == (-1 if model == "hybrid" else 1)).all()
+    assert (labels == -1).mean() == (model == "hybrid")

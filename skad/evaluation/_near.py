@@ -127,10 +127,11 @@ def count_near(one, other) -> int:
     if n_many <= _YARDSTICK + 1:
         return 0
     is_equal = np.isin(few.hashes[_evenly(n_few)], many.hashes, kind="sort")
-    found = np.where(is_equal, 1.0, _ratios(KDTree(many.points), few.points))
-    parts = [part.points for part in (few, many) if len(part.points) > _YARDSTICK + 1]
-    usual = [_ratios(KDTree(points), points, n_own=1) for points in parts]
-    for ratio in _RATIOS[: 1 if _is_curve(many.points) else None]:
+    tree = KDTree(many.points)
+    found = np.where(is_equal, 1.0, _ratios(tree, few.points))
+    trees = [tree, KDTree(few.points)] if n_few > _YARDSTICK + 1 else [tree]
+    usual = [_ratios(own, own.data, n_own=1) for own in trees]
+    for ratio in _RATIOS[: 1 if _is_curve(tree) else None]:
         n_found = int((found < ratio).sum())
         expected = max(float((own < ratio).mean()) for own in usual)
         expected = max(expected, 1 / n_many)  # that none was seen says little
@@ -141,14 +142,14 @@ def count_near(one, other) -> int:
     return 0
 
 
-def _is_curve(points) -> bool:
+def _is_curve(tree) -> bool:
     """Whether points lie on a line, such as windows of a wave without noise.
 
     Such a wave comes back as near as it likes. The dimension is that of Levina and
     Bickel (2004), from up to 20 neighbours.
     """
-    rows = points[_evenly(len(points))]
-    distances = KDTree(points).query(rows, k=min(21, len(points)))[0][:, 2:]
+    rows = tree.data[_evenly(tree.n)]
+    distances = tree.query(rows, k=min(21, tree.n))[0][:, 2:]
     distances = distances[distances[:, 0] > _NOTHING]
     if not len(distances):
         return True
