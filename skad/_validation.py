@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import operator
 import os
 import sys
 import warnings
@@ -11,10 +12,11 @@ from typing import Any, TypeVar, cast
 
 import joblib
 import numpy as np
+import pandas as pd
 import sklearn
 from sklearn import callback, get_config
 from sklearn.base import _fit_context as sklearn_fit_context
-from sklearn.utils import _safe_indexing as safe_indexing
+from sklearn.utils import _safe_indexing as sklearn_safe_indexing
 from sklearn.utils import check_array as sklearn_check_array
 from sklearn.utils import check_random_state as sklearn_check_random_state
 from sklearn.utils import gen_batches, metaestimators
@@ -31,8 +33,8 @@ from sklearn.utils.validation import _num_samples as num_samples
 from sklearn.utils.validation import (
     check_consistent_length,
     check_is_fitted,
-    column_or_1d,
 )
+from sklearn.utils.validation import column_or_1d as sklearn_column_or_1d
 from sklearn.utils.validation import validate_data as sklearn_validate_data
 
 __all__ = [
@@ -43,6 +45,7 @@ __all__ = [
     "StrOptions",
     "all_or_nothing",
     "available_if",
+    "ceil_of_share",
     "check_array",
     "check_consistent_length",
     "check_finite",
@@ -52,6 +55,8 @@ __all__ = [
     "column_or_1d",
     "feature_names_in",
     "fit_context",
+    "floor_of_share",
+    "native",
     "num_samples",
     "safe_indexing",
     "validate_data",
@@ -83,6 +88,53 @@ def warn(message: str, category: type[Warning] = UserWarning) -> None:
     while frame.f_back and frame.f_code.co_filename.startswith(_LIBRARIES):
         frame, level = frame.f_back, level + 1
     warnings.warn(message, category, stacklevel=level)
+
+
+def native(data) -> Any:
+    """Bring arrays and pandas objects to the byte order of the machine.
+
+    pandas cannot work with another one, such as that of files read by `np.memmap`. What
+    is in order, and what is neither, is returned as it is.
+    """
+    if isinstance(data, np.ndarray):
+        is_native = data.dtype.isnative
+        return data if is_native else data.astype(data.dtype.newbyteorder("="))
+    if isinstance(data, pd.Index) and not _is_native(data.dtype):
+        return pd.Index(native(data.to_numpy()), name=data.name)
+    if isinstance(data, pd.Series | pd.DataFrame):
+        return _native_table(data)
+    return data
+
+
+def _is_native(dtype) -> bool:
+    return getattr(dtype, "isnative", True)  # dtypes of pandas are
+
+
+def _native_table(data):
+    axes = [native(axis) for axis in data.axes]
+    is_frame = isinstance(data, pd.DataFrame)
+    dtypes = list(data.dtypes) if is_frame else [data.dtype]
+    wrong = [place for place, dtype in enumerate(dtypes) if not _is_native(dtype)]
+    if not wrong and all(map(operator.is_, axes, data.axes)):
+        return data
+    if not is_frame:
+        return pd.Series(native(data.to_numpy()), axes[0], name=data.name)
+    changed = data.copy(deep=False)
+    for place in wrong:
+        changed.isetitem(place, native(data.iloc[:, place].to_numpy()))
+    changed.index, changed.columns = axes
+    return changed
+
+
+def column_or_1d(y, **options) -> np.ndarray:
+    """Check as scikit-learn does, and return an array that pandas can work with."""
+    return native(sklearn_column_or_1d(native(y), **options))
+
+
+def safe_indexing(X, indices, **options) -> Any:
+    """Take rows as scikit-learn does, whatever the byte order of a table."""
+    X = native(X) if isinstance(X, pd.Series | pd.DataFrame) else X
+    return sklearn_safe_indexing(X, indices, **options)
 
 
 def check_array(X, **options) -> np.ndarray:
@@ -128,6 +180,22 @@ def check_outlier_labels(y, *, both_classes=False, name="y") -> np.ndarray:
             "rows; at least one of each is needed."
         )
     return is_anomaly
+
+
+def floor_of_share(share, n) -> int:
+    """Count the whole items in a share of n: 29 in 0.29 of 100.
+
+    Shares are compared, not multiplied: the product falls short of 29, and 0.07 * 100
+    exceeds 7.
+    """
+    nearest = round(float(share) * n)
+    return nearest if nearest == 0 or nearest / n <= share else nearest - 1
+
+
+def ceil_of_share(share, n) -> int:
+    """Count the items that a share of n takes, begun ones too: 7 for 0.07 of 100."""
+    nearest = round(float(share) * n)
+    return nearest if n == 0 or nearest / n >= share else nearest + 1
 
 
 def check_finite(X, feature_names=None, name="X") -> None:

@@ -34,7 +34,7 @@ def quantile_cut(scores, quantile):
     smallest above it.
     """
     ordered = sorted(scores)
-    n_below = math.ceil(quantile * (len(ordered) - 1))
+    n_below = math.ceil(Fraction(str(quantile)) * (len(ordered) - 1))
     while n_below > 0 and ordered[n_below - 1] == ordered[n_below]:
         n_below -= 1
     return (ordered[n_below - 1] if n_below else -math.inf), ordered[n_below]

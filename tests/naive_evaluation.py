@@ -6,7 +6,7 @@ from itertools import pairwise
 
 def equal_rows(one, other, stretch=20):
     """Rows of other in stretches that one holds, too, and whether they are many."""
-    if one == other:
+    if one == other and (len(one) == 1 or len(set(one)) > 1):
         return len(other), True
     found, is_many = set(), False
     for length in (1, stretch):

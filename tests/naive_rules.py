@@ -84,6 +84,17 @@ def quantile(scores, share):
     return ordered[low] + (place - low) * (ordered[high] - ordered[low])
 
 
+def n_in_share(share, n, *, begun):
+    """Items in a share of n, as the share is written; begun ones count or do not."""
+    exact = Fraction(str(share)) * n
+    return math.ceil(exact) if begun else math.floor(exact)
+
+
+def tail_start(scores, level):
+    """Highest score that at most the share `1 - level` lies below, interpolated."""
+    return -quantile([-s for s in scores], Fraction(str(level)))
+
+
 def sigma_threshold(scores, k):
     exact = list(map(Fraction, scores))
     mean = sum(exact) / len(exact)

@@ -67,3 +67,27 @@ def segment_scores(detector, rows, window_length, stride, level, how):
     score = detector.score_timesteps if level == "timestep" else detector.score_samples
     errors = -score(windows)
     return -row_errors(errors, starts, window_length, len(padded), how)[n_missing:]
+
+
+def tails_by_loops(lengths, window_length, fraction):
+    """Starts of windows to train on, and of those to validate on, or all and None.
+
+    Of each series the last windows validate, at least two; those that share a row with
+    them are dropped; and half of all, and two, must be left.
+    """
+    train, tails, first = [], [], 0
+    for length in lengths:
+        starts = list(range(first, first + length - window_length + 1))
+        n_tail = max(2, round(fraction * len(starts)))
+        rows_of_tail = {
+            row for s in starts[-n_tail:] for row in range(s, s + window_length)
+        }
+        tails += starts[-n_tail:]
+        train += [
+            s for s in starts if not rows_of_tail & set(range(s, s + window_length))
+        ]
+        first += length
+    n_all = sum(length - window_length + 1 for length in lengths)
+    if len(train) < n_all / 2 or len(train) < 2:
+        return None
+    return train, tails

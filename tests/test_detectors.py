@@ -30,6 +30,7 @@ from skad import (
     MahalanobisErrors,
     MLPAutoencoder,
     StandardizedErrors,
+    WindowedDetector,
 )
 
 TRAINED = {name: d for name, d in AUTOENCODERS.items() if "linear" not in name}
@@ -628,3 +629,16 @@ def test_pipeline__sets_output_to_pandas():
     pipeline = make_pipeline(StandardScaler(), MLPAutoencoder((8,), 2, **FAST))
     codes = pipeline.set_output(transform="pandas").fit(X).transform(X)
     assert list(codes) == ["mlpautoencoder0", "mlpautoencoder1"]
+
+
+@pytest.mark.parametrize("model", ["mse", "mae", "std", "mahalanobis", "hybrid"])
+def test_a_wave_that_goes_flat__is_found_by_hybrid_alone(model):
+    """As the docstring of error_model says."""
+    rng = np.random.default_rng(0)
+    noise = 0.05 * rng.normal(size=(4000, 1))
+    wave = np.sin(np.arange(4000) / 7)[:, None] + noise
+    new = wave[3000:].copy()
+    new[400:600] = noise[3400:3600]
+    detector = WindowedDetector(LinearAutoencoder(error_model=model), 40)
+    labels = detector.fit(wave[:3000]).predict(new)[450:550]
+    assert (labels == -1).mean() == (model == "hybrid")

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, OutlierMixin, clone
 from sklearn.ensemble import IsolationForest
 from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import average_precision_score, f1_score, roc_auc_score
@@ -18,12 +18,20 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skad import (
+    AlertBudgetThreshold,
     ConformalThreshold,
+    CostThreshold,
+    DetectorClassifier,
     FBetaThreshold,
     FixedThresholdDetector,
+    IQRThreshold,
     LinearAutoencoder,
+    MADThreshold,
     MLPAutoencoder,
+    POTThreshold,
+    PrecisionFloorThreshold,
     QuantileThreshold,
+    SigmaThreshold,
     SlidingWindow,
     TimeSeriesImputer,
     TunedThresholdDetector,
@@ -38,6 +46,7 @@ from skad import (
     sliding_windows,
 )
 from skad._nesting import core_of
+from skad.evaluation._given_away import find_place
 from skad.evaluation._parts import Part, check_parts, count_equal, hash_rows
 from skad.evaluation._protocol import find_windows
 from skad.evaluation._references import (
@@ -628,6 +637,288 @@ def test_a_threshold_found_on_the_test_part__is_refused(parts, wrap):
     found = FBetaThreshold().fit(scores, parts["y_val"]).threshold_
     detector = FixedThresholdDetector(FrozenEstimator(fitted), found)
     evaluate({"fair": detector}, **rows, **QUICK)
+
+
+# Leaks in disguise: what was done to judged rows, or to a threshold found on them.
+DISGUISES = {
+    "none": lambda x: x,
+    "next float up": lambda x: np.nextafter(x, np.inf),
+    "next float down": lambda x: np.nextafter(x, -np.inf),
+    "9 digits": lambda x: np.round(x, 9),
+    "6 digits": lambda x: np.round(x, 6),
+    "3 digits": lambda x: np.round(x, 3),
+    "float32": lambda x: np.float32(x),
+    "float16": lambda x: np.float16(x),
+    "+ 1e-12": lambda x: x + 1e-12,
+    "* (1 + 1e-9)": lambda x: x * (1 + 1e-9),
+    "* (1 - 1e-7)": lambda x: x * (1 - 1e-7),
+}
+ORDERS = {
+    "all": lambda rng, X, fresh: X,
+    "shuffled": lambda rng, X, fresh: rng.permutation(X),
+    "a few": lambda rng, X, fresh: rng.permutation(X)[:8],
+    "half": lambda rng, X, fresh: rng.permutation(X)[: len(X) // 2],
+    "among others": lambda rng, X, fresh: rng.permutation(np.vstack([fresh, X[:20]])),
+}
+
+
+def judged_rows(kind):
+    """Rows to judge, and others like them."""
+    rng = np.random.default_rng(0)
+    if kind == "beats":
+        return tuple(make_heartbeats(120, 30, random_state=s)[0] for s in (1, 2))
+    if kind == "sensors":
+        X = make_sensors(1400, 6, dead_sensors=False, random_state=0)[0].to_numpy()
+        return X[:300], X[600:900]  # with missing values
+    X, fresh = rng.normal(size=(2, 150, 2 if kind == "few columns" else 9))
+    scale = np.geomspace(1e-6, 1e6, 9) if kind == "units" else 1.0
+    return X * scale, fresh * scale
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("disguise", DISGUISES)
+@pytest.mark.parametrize("kind", ["beats", "sensors", "units", "few columns"])
+def test_judged_rows_in_disguise__are_seen(kind, disguise, order):
+    X, fresh = judged_rows(kind)
+    if kind == "units" and disguise in ("float16", "3 digits", "6 digits", "9 digits"):
+        return  # that wipes out, or overflows, columns of such units
+    if kind == "sensors" and disguise == "float16" and order == "among others":
+        return  # so few are lost in the noise
+    copies = ORDERS[order](np.random.default_rng(1), DISGUISES[disguise](X), fresh)
+    for one, other in ((copies, X), (X, copies)):
+        parts = [Part("train", one), Part("test", other)]
+        with pytest.raises(ValueError, match="rows of X_test are in X_train too"):
+            check_parts(parts, is_series=False)
+
+
+@pytest.mark.parametrize("disguise", DISGUISES)
+def test_disguised_rows_under_other_labels__are_warned_of(disguise):
+    X, _ = judged_rows("beats")
+    copies = frame(DISGUISES[disguise](X).astype(float), 500)
+    parts = [Part("train", copies), Part("test", frame(X))]
+    (found,) = check_parts(parts, is_series=False)
+    assert found.is_warning
+    assert "under other index labels" in found.text
+
+
+def test_disguised_rows_with_their_labels__are_refused(table):
+    X = table[0].fillna(0)
+    rows = frame(X.to_numpy())
+    part = rows[1190:1800].astype(np.float32)
+    parts = [Part("train", rows[:1200]), Part("test", part)]
+    with pytest.raises(ValueError, match=r"10 of 610 rows .* same index labels"):
+        check_parts(parts, is_series=False)
+
+
+def honest_tables():
+    """Tables whose two halves are different rows, however alike."""
+    rng = np.random.default_rng(0)
+    wave = np.sin(np.arange(3000) / 7)[:, None]
+    levels = rng.integers(0, 8, size=(1000, 4)) / 10
+    sensors = make_sensors(3000, 8, random_state=0)[0].to_numpy()
+    return {
+        "normal": rng.normal(size=(600, 5)),
+        "one column": rng.normal(size=(600, 1)),
+        "heavy tails": rng.standard_cauchy(size=(600, 3)),
+        "beats": make_heartbeats(400, 100, random_state=0)[0],
+        "sensors": sensors,
+        "sensors of one digit": np.round(sensors, 1),
+        "a wave": wave,
+        "a wave of two digits": np.round(wave, 2),
+        "levels": levels,
+        "levels in two types": levels.astype(np.float32).astype(float) * 1.0,
+        "flags": rng.integers(0, 2, size=(400, 6)),
+        "constant": np.ones((400, 3)),
+        "constant columns": np.hstack([rng.normal(size=(400, 2)), np.ones((400, 3))]),
+        "rows three times": np.repeat(rng.normal(size=(300, 4)), 3, axis=0),
+        "steps": np.repeat(rng.integers(0, 99, (40, 2)), 25, axis=0).astype(float),
+        "a random walk": rng.normal(size=(2000, 2)).cumsum(axis=0),
+        "counts": rng.poisson(3, size=(800, 3)),
+        "huge": rng.normal(size=(300, 3)) * 1e300,
+        "windows": sliding_windows(
+            rng.normal(size=(900, 2)).cumsum(0), window_length=9
+        ),
+    }
+
+
+@pytest.mark.parametrize("name", honest_tables())
+def test_different_rows__are_none_in_disguise(name):
+    X = honest_tables()[name]
+    half = len(X) // 2
+    gap = 9 if name == "windows" else 0
+    small = [X[: half // 6].copy(), X[half:].copy()]
+    for one, other in ([X[: half - gap].copy(), X[half:].copy()], small, small[::-1]):
+        parts = [Part("train", one), Part("test", other)]
+        assert not any(f.is_warning for f in check_parts(parts, is_series=False))
+
+
+RULES = {
+    "quantile": QuantileThreshold(0.03),
+    "conformal": ConformalThreshold(0.04),
+    "sigma": SigmaThreshold(),
+    "sigma 2.7": SigmaThreshold(2.7),
+    "MAD": MADThreshold(2.2),
+    "IQR": IQRThreshold(),
+    "POT": POTThreshold(0.01, level=0.9),
+    "POT 0.9": POTThreshold(0.005, level=0.9),
+    "rows": AlertBudgetThreshold(20),
+    "events": AlertBudgetThreshold(20, count="events"),
+    "F": FBetaThreshold(),
+    "F 0.7": FBetaThreshold(0.7),
+    "precision": PrecisionFloorThreshold(0.5),
+    "cost": CostThreshold(),
+}
+
+
+class Scores(OutlierMixin, BaseEstimator):
+    """Rows are their own scores; the threshold is remembered."""
+
+    def __init__(self, offset=None, rule=None):
+        self.offset = offset
+        self.rule = rule
+
+    def fit(self, X, y=None):
+        scores = self.score_samples(X)
+        self.offset_ = self.rule.fit(scores).threshold_ if self.rule else self.offset
+        return self
+
+    def score_samples(self, X):
+        return np.asarray(X, dtype=float)[:, 0]
+
+
+class Remembers(BaseEstimator):
+    """A rule that does not look at the scores it is given."""
+
+    def __init__(self, threshold):
+        self.threshold = threshold
+
+    def fit(self, scores, y=None):
+        self.threshold_ = self.threshold
+        return self
+
+
+def by_hand_offset(threshold, X):
+    detector = LinearAutoencoder().fit(X)
+    detector.offset_ = threshold
+    return FrozenEstimator(detector)
+
+
+def bring(threshold):
+    """Detectors and rules that bring a threshold, as arguments of `evaluate`."""
+    fixed = FixedThresholdDetector(Scores(), threshold)
+    remembering = TunedThresholdDetector(Scores(), Remembers(threshold), cv=0.5)
+    frozen = FrozenEstimator(Scores(threshold).fit([[0.0]]))
+    return {
+        "fixed": {"detectors": fixed},
+        "frozen": {"detectors": frozen},
+        "own": {"detectors": Scores(threshold)},
+        "tuned": {"detectors": remembering},
+        "classifier": {"detectors": DetectorClassifier(fixed)},
+        "pipeline": {"detectors": make_pipeline(StandardScaler(), fixed)},
+        "rule": {"detectors": Scores(), "rule": Remembers(threshold)},
+    }
+
+
+def scored_parts(seed, with_val):
+    """Parts of one column, which is the score."""
+    rng = np.random.default_rng(seed)
+    y = {n: np.arange(200) % 10 == 0 for n in ("val", "test")}
+    X = {n: -rng.lognormal(0, 0.5, size=(200, 1)) for n in ("train", "val", "test")}
+    for name, labels in y.items():
+        X[name][labels] -= 1.5
+    parts = {"X_train": X["train"], "X_test": X["test"], "y_test": y["test"]}
+    parts["y_train"] = np.arange(200) % 2
+    return parts | ({"X_val": X["val"], "y_val": y["val"]} if with_val else {})
+
+
+@pytest.mark.parametrize("disguise", DISGUISES)
+@pytest.mark.parametrize("name", RULES)
+def test_a_threshold_of_the_judged_scores_in_disguise__is_seen(name, disguise):
+    parts = scored_parts(0, with_val=False)
+    X, y = parts["X_test"], parts["y_test"]
+    threshold = clone(RULES[name]).fit(X, y).threshold_
+    is_common = RULES[name] in (RULES["sigma"], RULES["IQR"], RULES["F"], RULES["cost"])
+    if disguise in ("3 digits", "float16") and not is_common:
+        return  # lost among the scores
+    hidden = float(DISGUISES[disguise](threshold))
+    assert find_place(hidden, X[:, 0], y, parts["X_train"][:, 0])
+
+
+@pytest.mark.parametrize("way", bring(0.0))
+@pytest.mark.parametrize("disguise", ["none", "next float up", "6 digits", "float32"])
+def test_a_threshold_of_the_judged_scores__is_refused_however_brought(way, disguise):
+    parts = scored_parts(0, with_val=way == "rule")
+    if way == "pipeline":  # whose scores are others
+        scaler = StandardScaler().fit(parts["X_train"])
+        scores = scaler.transform(parts["X_test"])
+    else:
+        scores = parts["X_test"]
+    found = FBetaThreshold().fit(scores, parts["y_test"]).threshold_
+    given = bring(float(DISGUISES[disguise](found)))[way]
+    with pytest.raises(ValueError, match="found on them"):
+        evaluate(**given, **parts, **QUICK)
+
+
+def test_an_offset_written_by_hand__is_refused(parts):
+    parts = {name: parts[name] for name in ("X_train", "X_test", "y_test")}
+    scores = LinearAutoencoder().fit(parts["X_train"]).score_samples(parts["X_test"])
+    detector = by_hand_offset(SigmaThreshold().fit(scores).threshold_, parts["X_train"])
+    with pytest.raises(ValueError, match=r"where SigmaThreshold\(\) puts it"):
+        evaluate(detector, **parts, **QUICK)
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_a_threshold_of_other_scores__is_welcome(name):
+    for seed in range(4):
+        parts = scored_parts(seed, with_val=True)
+        X_val, y_val = parts.pop("X_val"), parts.pop("y_val")
+        rule = clone(RULES[name])
+        for threshold in (
+            rule.fit(X_val, y_val).threshold_,
+            rule.fit(parts["X_train"], parts["y_train"]).threshold_,
+        ):
+            evaluate(Scores(float(threshold)), **parts, **QUICK)
+        given = bring(float(threshold))["rule"]
+        evaluate(**given, **parts, X_val=X_val, y_val=y_val, **QUICK)
+
+
+@pytest.mark.parametrize("threshold", [-np.inf, 0.0, -0.5, -1.0, -1.5, -100.0])
+def test_a_round_threshold__is_welcome(threshold):
+    for seed in range(4):
+        parts = scored_parts(seed, with_val=False)
+        evaluate(Scores(threshold), **parts, **QUICK)
+
+
+@pytest.mark.parametrize("digits", [0, 1])
+def test_scores_that_tie__give_nothing_away(digits):
+    for seed in range(4):
+        parts = scored_parts(seed, with_val=True)
+        parts |= {n: np.round(parts[n], digits) for n in ("X_train", "X_val", "X_test")}
+        X_val, y_val = parts.pop("X_val"), parts.pop("y_val")
+        for rule in (
+            FBetaThreshold(),
+            QuantileThreshold(0.05),
+            ConformalThreshold(0.05),
+        ):
+            threshold = rule.fit(X_val, y_val).threshold_
+            evaluate(Scores(threshold), **parts, **QUICK)
+
+
+def test_own_thresholds_of_detectors__are_welcome(parts):
+    rows = {name: parts[name] for name in ("X_train", "X_test", "y_test")}
+    detectors = {
+        "auto": LinearAutoencoder(5),
+        "share": LinearAutoencoder(5, contamination=0.05),
+        "folds": TunedThresholdDetector(
+            LinearAutoencoder(5), QuantileThreshold(0.05), cv=3
+        ),
+        "forest": FrozenEstimator(
+            IsolationForest(n_estimators=10, random_state=0).fit(parts["X_train"])
+        ),
+        "own": Scores(rule=SigmaThreshold()),
+        "forest of a share": IsolationForest(n_estimators=10, contamination=0.05),
+    }
+    evaluate(detectors, **rows, seeds=2)
 
 
 @pytest.mark.parametrize(

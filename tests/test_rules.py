@@ -3,6 +3,7 @@
 import itertools
 import math
 import pickle
+from fractions import Fraction
 from typing import ClassVar
 
 import naive
@@ -238,7 +239,8 @@ def test__quantile__any_scores__as_counted(scores, quantile):
 def test__quantile__distinct_scores__that_share_is_below(scores, quantile):
     threshold = QuantileThreshold(quantile).fit(scores).threshold_
     n_below = (np.array(scores) < threshold).sum()
-    assert n_below == math.ceil(quantile * (len(scores) - 1))
+    n = len(scores) - 1
+    assert n_below == naive_rules.n_in_share(quantile, n, begun=True)
 
 
 @given(scores=SCORES, quantile=st.floats(0, 1, exclude_max=True))
@@ -667,6 +669,109 @@ def test__pot__any_scores__below_the_start_of_the_tail(scores, level):
     assert not np.isnan(rule.shape_)
     share_below = (np.array(scores) < rule.tail_start_).mean()
     assert share_below <= 1 - level + 1 / len(scores)
+
+
+EXTREME = st.lists(
+    st.one_of(
+        st.floats(allow_nan=False, allow_infinity=False),
+        st.builds(
+            lambda sign, size: sign * 10.0**size,
+            st.sampled_from([-1.0, 1.0]),
+            st.integers(-320, 307),
+        ),
+    ),
+    min_size=1,
+    max_size=12,
+)
+
+
+@given(scores=EXTREME, level=st.sampled_from([0.07, 0.29, 0.5, 0.58, 0.9]))
+@example(
+    scores=[-6.270570637641398e203, -2.0194761783913324e-120, -1.0589530535479931e-159],
+    level=0.5,
+)
+@example(scores=[-5e-324, -5e-324, 1.7e308], level=0.5)
+def test__pot__scores_of_any_sizes__start_is_exact(scores, level):
+    rule = POTThreshold(1e-3, level=level).fit(scores)
+    exact = naive_rules.tail_start(scores, level)
+    assert rule.tail_start_ == pytest.approx(float(exact), rel=1e-12, abs=1e-322)
+    assert min(scores) <= rule.tail_start_ <= max(scores)
+    assert rule.threshold_ <= rule.tail_start_
+    assert rule.n_excesses_ == sum(score < rule.tail_start_ for score in scores)
+
+
+@given(scores=EXTREME, k=st.sampled_from([0.5, 3.0]))
+@example(scores=[-6e203, -2e-120, -1e-159, -1e-159, -1e-159], k=1.5)
+def test__iqr__scores_of_any_sizes__as_exact(scores, k):
+    exact = naive_rules.iqr_threshold(scores, k)
+    got = IQRThreshold(k).fit(scores).threshold_
+    if abs(exact) > np.finfo(float).max:
+        assert got == -math.inf
+    else:
+        quartiles = [naive_rules.quantile(scores, q) for q in (0.25, 0.75)]
+        size = float(max(map(abs, quartiles)))
+        assert abs(got - float(exact)) <= 1e-12 * size + 1e-321
+
+
+@given(scores=EXTREME, k=st.sampled_from([0.5, 3.0]))
+@example(scores=[-6e203, -2e-120, -1e-159, -1e-159, -1e-159], k=1.5)
+def test__mad_and_sigma__scores_of_any_sizes__not_above_the_centre(scores, k):
+    median = float(naive_rules.quantile(scores, 0.5))
+    assert MADThreshold(k).fit(scores).threshold_ <= median
+    assert SigmaThreshold(k).fit(scores).threshold_ <= max(scores)
+
+
+# Shares of a number
+
+PERCENT = st.integers(1, 99).map(lambda p: p / 100)
+PERMILLE = st.integers(1, 999).map(lambda p: p / 1000)
+
+
+@given(share=st.one_of(PERCENT, PERMILLE), n=st.integers(2, 1100))
+@example(share=0.07, n=101)
+@example(share=0.29, n=101)
+def test__shares__distinct_scores__counted_exactly(share, n):
+    scores = np.arange(float(n))
+    exact = {
+        begun: naive_rules.n_in_share(share, m, begun=begun)
+        for begun, m in ((True, n - 1), (False, n))
+    }
+    below = QuantileThreshold(share).fit(scores).threshold_
+    assert (scores < below).sum() == exact[True]
+    within = AlertBudgetThreshold(share, per=1).fit(scores).threshold_
+    assert (scores < within).sum() == exact[False]
+    n_below = naive_rules.n_in_share(share, n + 1, begun=False)
+    conformal = ConformalThreshold(share).fit(scores).threshold_
+    assert conformal == (min(n_below, n) - 1 if n_below else -math.inf)
+    start = POTThreshold(1e-4, level=share).fit(scores).tail_start_
+    assert start == pytest.approx(float(naive_rules.tail_start(scores, share)))
+    n_tail = naive_rules.n_in_share(1 - Fraction(str(share)), n - 1, begun=True)
+    assert (scores < start).sum() == n_tail
+
+
+@pytest.mark.parametrize("number", [float, np.float64, np.float32])
+@pytest.mark.parametrize("percent", [7, 14, 28, 29, 55, 56, 57, 58])
+def test__shares__in_other_types__counted_exactly(number, percent):
+    share, scores = number(percent / 100), np.arange(101.0)
+    threshold = QuantileThreshold(share).fit(scores).threshold_
+    assert (scores < threshold).sum() == percent
+    detector = LinearAutoencoder(1, contamination=min(share, number(0.29)))
+    X = np.random.default_rng(0).normal(size=(101, 4))
+    assert (detector.fit(X).predict(X) == -1).sum() == min(percent, 29)
+
+
+@pytest.mark.parametrize("parts", [3, 6, 7, 9, 49])
+def test__shares__that_are_fractions__counted_whole(parts):
+    scores = np.arange(parts + 1.0)
+    for part in range(1, parts):
+        threshold = QuantileThreshold(part / parts).fit(scores).threshold_
+        assert (scores < threshold).sum() == part
+
+
+@pytest.mark.parametrize("level", [0.98, 0.9, 0.7, 0.95, 0.99])
+def test__pot__risk_of_the_whole_tail__refused(level):
+    with pytest.raises(ValueError, match="not below 1 - level"):
+        POTThreshold(round(1 - level, 9), level=level).fit(np.arange(100.0))
 
 
 # ConformalThreshold

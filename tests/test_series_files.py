@@ -531,6 +531,43 @@ def test_load_keogh_discords__files__by_name(write, tmp_path):
     assert series["respiration__a"][0].index.equals(pd.RangeIndex(100))
 
 
+NAMES = [
+    *(["x"], ["x", "y", "z"], ["y", "anomaly"], ["label_repo"], ["series", "time"]),
+    *(["value", "x"], ["lead1", "lead2", "lead3"], ["a timestamp", "datetime"]),
+    *(["index"], ["0", "1"], ["value_", "my label"], ["sensor_00", "machine_status"]),
+    *(["name", "dtype"], ["Unnamed: 0", "T"], ["columns", "iloc", "loc", "values"]),
+]
+
+
+@pytest.mark.parametrize("names", NAMES, ids=" ".join)
+@pytest.mark.parametrize("has_time", [False, True])
+@pytest.mark.parametrize("has_repo", [False, True])
+def test_load_keogh_discords__any_names__kept(names, has_time, has_repo, write):
+    if has_repo and "label_repo" in names:
+        return  # a name that is there twice says nothing
+    values = np.random.default_rng(0).normal(size=(30, len(names))).round(6)
+    table = pd.DataFrame(values, columns=names).assign(label=np.arange(30) % 2)
+    time = pd.date_range("2000", periods=30, freq="h", name="timestamp")
+    if has_time:
+        table.insert(0, "timestamp", time)
+    if has_repo:
+        table["label_repo"] = 0
+    path = write(text_of(table, index=False), f"{names[0][:1]}.csv")
+    ((name, (X, y)),) = load_keogh_discords(path.parent).items()
+    assert (name, list(X)) == (names[0][:1], names)
+    np.testing.assert_array_equal(X, values)
+    np.testing.assert_array_equal(y, np.arange(30) % 2)
+    assert X.index.equals(time if has_time else pd.RangeIndex(30))
+
+
+@pytest.mark.parametrize("header", ["x,x,label", ",x,label", "label,label", "x,y"])
+def test_load_keogh_discords__unclear_names__refused(header, write):
+    n_columns = header.count(",") + 1
+    path = write(f"{header}\n" + ",".join(["0"] * n_columns))
+    with pytest.raises(ValueError, match="line 1, column"):
+        load_keogh_discords(path.parent)
+
+
 def test_load_keogh_discords__labels(write, tmp_path):
     path = write(replaced(keogh_text(2), 5, 3, "2"), "ecg__b.csv")
     message = r"b\.csv, line 5, column 3 \(label\): found '2'; expected -1, 0 or 1\."

@@ -1,9 +1,12 @@
 """What happens inside fit: stopping, callbacks, interrupts, threads, warm start."""
 
+import contextlib
 import copy
+import functools
 import os
 import pickle
 import signal
+import sys
 import threading
 from itertools import pairwise
 from typing import ClassVar
@@ -389,17 +392,107 @@ def test_fit__inside_a_mode_without_gradients__is_the_same(X, mode):
     np.testing.assert_array_equal(detector.score_samples(X), expected.score_samples(X))
 
 
-@pytest.mark.faults
-def test_ctrl_c__under_a_handler_in_python_leaves_fit(X):
-    def handler(signum, frame):
+def interrupts(*args):
+    raise KeyboardInterrupt
+
+
+def deeply(depth):
+    if depth:
+        deeply(depth - 1)
+    interrupts()
+
+
+class Handler:
+    """Raises when it is called, and as a method."""
+
+    def __call__(self, signum, frame):
+        self.helps()
+
+    def helps(self, *args):
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGINT, handler)
+
+def resets_itself(signum, frame):
+    signal.signal(signum, signal.SIG_DFL)
+    raise KeyboardInterrupt
+
+
+def is_decorated(signum, frame):
+    return contextlib.contextmanager(lambda: (yield interrupts()))().__enter__()
+
+
+HANDLERS = {
+    "itself": lambda signum, frame: interrupts(),
+    "raises": interrupts,
+    "at any depth": lambda *_: deeply(20),
+    "partial": functools.partial(lambda depth, *args: deeply(depth), 2),
+    "keywords": lambda signum, frame, **kwargs: deeply(1),
+    "object": Handler(),
+    "method": Handler().helps,
+    "resets itself": resets_itself,
+    "in a generator": is_decorated,
+    "of Python": signal.default_int_handler,
+    "calls that of Python": lambda *args: signal.default_int_handler(*args),
+}
+
+
+class Signal(Callback):
+    """Send a signal in the second epoch, from some depth."""
+
+    def __init__(self, number, depth=0, clean_up=False):
+        self.number = number
+        self.depth = depth
+        self.clean_up = clean_up
+
+    def on_epoch_end(self, net, **kwargs):
+        if len(net.history) == 2:
+            try:
+                self.send(self.depth)
+            except KeyboardInterrupt:
+                if not self.clean_up:
+                    raise
+                raise KeyboardInterrupt  # noqa: B904, as a callback may, having cleaned up
+
+    def send(self, depth):
+        if depth:
+            self.send(depth - 1)
+        else:
+            os.kill(os.getpid(), self.number)
+            for _ in range(1000):  # the signal arrives between instructions
+                pass
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("clean_up", [False, True])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1])
+@pytest.mark.parametrize("name", HANDLERS)
+def test_any_signal__whose_handler_interrupts__leaves_fit(X, name, number, clean_up):
+    before = signal.signal(number, HANDLERS[name])
     try:
-        with pytest.raises(KeyboardInterrupt):
-            fast_mlp(max_epochs=5, callbacks=[Interrupt()]).fit(X)
+        for depth in (0, 3):
+            signal.signal(number, HANDLERS[name])
+            callbacks = [Signal(number, depth, clean_up)]
+            with pytest.raises(KeyboardInterrupt):
+                fast_mlp(max_epochs=4, callbacks=callbacks).fit(X)
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.signal(number, before)
+
+
+class StopsDeeply(Callback):
+    """Stop from a function that the callback calls, beside frames of its own."""
+
+    def on_epoch_end(self, net, **kwargs):
+        frame = sys._getframe()
+        if len(net.history) == 2 and frame is not None:
+            try:
+                raise ValueError
+            except ValueError:
+                deeply(3)
+
+
+def test_a_stop_from_what_a_callback_calls__is_polite(X):
+    settings = {"max_epochs": 9, "early_stopping": False}
+    assert fast_mlp(callbacks=[StopsDeeply()], **settings).fit(X).n_iter_ == 2
 
 
 # Warm start ---------------------------------------------------------------------------

@@ -357,6 +357,34 @@ def test_validation__is_the_tail_of_each_series_and_shares_no_row():
     assert detector.estimator_.best_epoch_ is not None
 
 
+@pytest.mark.filterwarnings("ignore:Only .* would remain:UserWarning")
+@pytest.mark.parametrize("window_length", [1, 2, 5])
+@pytest.mark.parametrize("fraction", [0.01, 0.1, 0.3])
+@pytest.mark.parametrize("n_series", [1, 2])
+def test_tails__of_every_length__as_by_loops(window_length, fraction, n_series):
+    """Also where exactly half, two or just too few windows are left."""
+    kept = []
+    for length in range(window_length + 1, 45):
+        lengths = [length] * n_series
+        series = np.repeat(np.arange(n_series), length)
+        table = cycle(len(series))
+        starts = np.flatnonzero(
+            np.tile(np.arange(length), n_series) + window_length <= length
+        )
+        rows = read_rows(table, series)
+        judged = np.ones(len(table), dtype=bool)
+        windows = TableWindows(table, rows, window_length, starts, judged)
+        train, tails = windows.split_off_tails(fraction)
+        expected = naive_windows.tails_by_loops(lengths, window_length, fraction)
+        assert (tails is None) == (expected is None)
+        kept.append(tails is not None)
+        if expected is not None:
+            assert train.starts.tolist() == expected[0]
+            assert tails.starts.tolist() == expected[1]
+    assert True in kept
+    assert False in kept
+
+
 @pytest.mark.parametrize("error_model", ["mse", "hybrid"])
 def test_refit__learns_all_windows_and_keeps_the_threshold(error_model):
     table = cycle(300)

@@ -5,7 +5,7 @@ import gzip
 import math
 import re
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from numbers import Integral
 from pathlib import Path
@@ -78,9 +78,15 @@ def _number_aware(name):
 
 
 def read_table(
-    path, layouts: Sequence[Layout], *, delimiter=",", has_header=True
+    path,
+    layouts: Sequence[Layout] | Callable[[list[str]], Sequence[Layout]],
+    *,
+    delimiter=",",
+    has_header=True,
 ) -> pd.DataFrame:
     """Read a table in one of several layouts; without a header, in the first of them.
+
+    Where channels may have any names, a function makes the layouts from the header.
 
     A layout says what the columns hold, by name and in order. The last one must not
     allow missing values: that is how short lines are noticed. Numbers and whole numbers
@@ -88,7 +94,9 @@ def read_table(
     """
     path = Path(path).expanduser()
     try:
-        layout = _find_layout(path, layouts, delimiter) if has_header else layouts[0]
+        layout = (
+            _find_layout(path, layouts, delimiter) if has_header else layouts[0]  # type: ignore[index]
+        )
         table = _parse(path, layout, delimiter, int(has_header))
         if table is None:
             fault = _find_fault(path, layout, delimiter, int(has_header))
@@ -120,8 +128,10 @@ def _split(line, delimiter) -> list[str]:
 def _find_layout(path, layouts, delimiter) -> Layout:
     with _open_text(path) as file:
         line = file.readline()
+    header = _split(line, delimiter)
+    layouts = layouts(header) if callable(layouts) else layouts
     for layout in layouts:
-        if list(layout) == _split(line, delimiter):
+        if list(layout) == header:
             return layout
     fault = _find_fault_in_header(line, layouts, delimiter)
     raise ValueError(f"{path}, line 1, {fault}")

@@ -10,7 +10,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from skad._validation import InvalidParameterError, check_random_state
+from skad._validation import (
+    InvalidParameterError,
+    ceil_of_share,
+    check_random_state,
+)
 from skad.datasets import _faults
 from skad.datasets._files import check_count
 from skad.datasets._machine import make_machine, simulate
@@ -158,7 +162,7 @@ def make_sensors(
     check_count("n_sensors", n_sensors, 3 if dead_sensors else 1)
     _check_shares(normal_fraction=normal_fraction, missing_fraction=missing_fraction)
     kinds = _faults.choose_kinds(n_faults, fault_kinds)
-    first = int(np.ceil(normal_fraction * n_timestamps))
+    first = ceil_of_share(normal_fraction, n_timestamps)
     _faults.check_room(n_timestamps - first, kinds)
     index, minutes, step = _make_time(start, freq, n_timestamps)
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from os import PathLike
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import is_datetime64_dtype
 
 from skad._docs import add_entries
 from skad._validation import InvalidParameterError
@@ -36,11 +38,30 @@ _SKAB_NORMAL: Layout = {"datetime": TIME, **dict.fromkeys(_SKAB_SENSORS, NUMBER)
 _SKAB_LABELLED: Layout = {**_SKAB_NORMAL, "anomaly": (0, 1), "changepoint": (0, 1)}
 
 _KEOGH_LABEL: Layout = {"label": (-1, 0, 1)}
-_KEOGH_LAYOUTS = [
+_KEOGH_LAYOUTS: list[Layout] = [
     {"value": NUMBER, **_KEOGH_LABEL},
     {"lead1": NUMBER, "lead2": NUMBER, **_KEOGH_LABEL},
     {"timestamp": TIME, "value": NUMBER, **_KEOGH_LABEL, "label_repo": (0, 1)},
 ]
+
+
+def _keogh_layouts(header) -> Sequence[Layout]:
+    """Layouts of the discords: those known, or one with the names of the header.
+
+    The channels are what stands between the first column, if that is called timestamp,
+    and the last one or two, whatever they are called.
+    """
+    start = int(header[:1] == ["timestamp"])
+    n_labels = 2 if header[-1:] == ["label_repo"] else 1
+    channels = header[start:-n_labels]
+    is_half = channels in (["lead1"], ["lead2"])
+    is_unique = len(set(header)) == len(header) and "" not in header
+    if not channels or is_half or not is_unique or header[-n_labels] != "label":
+        return _KEOGH_LAYOUTS
+    kinds: list = (
+        [TIME] * start + [NUMBER] * len(channels) + [(-1, 0, 1), (0, 1)][:n_labels]
+    )
+    return [dict(zip(header, kinds, strict=True))]
 
 
 @add_entries(Raises=FAULTY_FILE)
@@ -245,6 +266,7 @@ def load_keogh_discords(
         Folder with the files .csv or .csv.gz, in it or in the folders in it. Their
         columns are value, or lead1 and lead2, then label (1 anomaly, 0 normal, -1
         unknown); those of the power demand timestamp, value, label and label_repo.
+        Instead of value, any number of channels with any names may stand.
 
     Returns
     -------
@@ -313,13 +335,15 @@ def load_keogh_discords(
     """
     series = {}
     for name, path in find_tables(folder).items():
-        table = read_table(path, _KEOGH_LAYOUTS)
-        y = table["label"].astype(np.int64).rename("anomaly")
+        table = read_table(path, _keogh_layouts)
+        has_repo = table.columns[-1] == "label_repo"
+        has_time = is_datetime64_dtype(table.dtypes.iloc[0])
+        y = table.iloc[:, -2 if has_repo else -1].astype(np.int64).rename("anomaly")
         if (y == -1).any():
             continue
-        X = table.filter(regex="^(value|lead)")
-        if "timestamp" in table:
-            y.index = X.index = pd.DatetimeIndex(table["timestamp"], name="time")
+        X = table.iloc[:, int(has_time) : -2 if has_repo else -1]
+        if has_time:
+            y.index = X.index = pd.DatetimeIndex(table.iloc[:, 0], name="time")
         series[name] = X, y
     if not series:
         raise FileNotFoundError(f"{folder} holds no labelled series.")

@@ -72,8 +72,9 @@ class BaseAutoencoder(
             default="mse"
         How residuals become errors: `MeanSquaredErrors`, `MeanAbsoluteErrors`,
         `StandardizedErrors`, `MahalanobisErrors`, `HybridErrors`, or an object with
-        their methods. Fitted on the held-out windows; on the training windows if none
-        are held out or the detector has ``refit=True``.
+        their methods. A wave that goes flat at its mean passes for normal with the
+        first four; "hybrid" finds it. Fitted on the held-out windows; on the
+        training windows if none are held out or the detector has ``refit=True``.
     contamination : "auto" or float, default="auto"
         Where the threshold lies. "auto": 1 % of the scores of the held-out windows, one
         of them at least, are below it (of all windows if none are held out). A float

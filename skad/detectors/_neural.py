@@ -88,7 +88,10 @@ class BaseNeuralAutoencoder(CallbackSupportMixin, BaseAutoencoder):
         early stopping, if `X_val` is passed to `fit` (which is never trained on), or
         with `warm_start`; the error model is fitted on the training windows even then.
     callbacks : list of skorch callbacks, default=None
-        Cloned for each fit. For scikit-learn's own callbacks, see `set_callbacks`.
+        Cloned for each fit. One that raises KeyboardInterrupt, as skorch's
+        ``EarlyStopping`` does, ends the training, and the fit is complete; a signal
+        that raises it, such as Ctrl-C, leaves `fit`. For scikit-learn's own callbacks,
+        see `set_callbacks`.
     net_params : dict, default=None
         Arguments for the skorch net, such as ``{"optimizer__betas": (0.9, 0.99)}``.
     warm_start : bool, default=False

@@ -89,15 +89,16 @@ def evaluate(
     ------
     ValueError
         If two parts share rows (the same memory, the same index labels with the same
-        values, or many more equal rows than repeat within the parts), a threshold that
-        was set beforehand was found on the test rows, labels are in neither coding or
-        lack a class that `rule` needs, or validation rows and `rule` do not fit.
+        values, or many more equal or nearly equal rows than repeat within the parts), a
+        threshold that came with a detector or a rule was found on the test rows, labels
+        are in neither coding or lack a class that `rule` needs, or validation rows and
+        `rule` do not fit.
 
     Warns
     -----
     UserWarning
-        If parts share groups, windows that share timesteps, or many equal rows with
-        different labels.
+        If parts share groups, windows that share timesteps, or many equal or nearly
+        equal rows with different index labels.
 
     See Also
     --------
@@ -124,9 +125,20 @@ def evaluate(
     says why: the area under the curve if all test rows are of one class, precision if
     nothing was flagged. A mean over seeds leaves out nan.
 
-    It cannot detect parameters, or a rounded threshold, chosen with the test labels in
-    view; a frozen detector that was fitted on test rows; the same rows scaled
-    differently, or copies of windows that overlap; nor the best of many evaluations.
+    **What it sees.** Rows count as nearly equal if they are much nearer to a row of the
+    other part than that one's other neighbours are, as after rounding, a cast to
+    float32 or float16, or a tiny offset, in any order. Thresholds are looked for at the
+    places that rules give them: halfway between two test scores, at one of them, round
+    numbers of spreads below their centre, and where `POTThreshold` with common
+    parameters puts them; to about seven digits, and rounded ones to their last digit
+    where that is little beside the distances between scores.
+
+    **What it cannot see.** Parameters, or a threshold, chosen by eye with the test
+    labels in view; the best of many evaluations; a frozen detector that was fitted on
+    test rows, or code of your own that remembers them; the same rows scaled
+    differently, in several copies, changed by more than they differ from others, or
+    fewer than about 3 in 100; copies of windows that overlap; thresholds among scores
+    that mostly tie, as of coarse sensors, or that were rounded to few digits.
 
     Examples
     --------

@@ -10,14 +10,20 @@ from numpy.lib.array_utils import byte_bounds
 from numpy.lib.stride_tricks import sliding_window_view
 from sklearn.utils import gen_batches
 
-from skad._validation import check_consistent_length, column_or_1d, num_samples
+from skad._validation import (
+    check_consistent_length,
+    column_or_1d,
+    native,
+    num_samples,
+)
+from skad.evaluation._near import Prints, are_near, count_near, project_rows
 from skad.series._rows import read_rows
 
 # Number of consecutive rows to compare as one: single values repeat in many series,
 # this many in the same order hardly ever do.
 _STRETCH = 20
 
-_RELABELLED = "the same values under other index labels"
+_RELABELLED = " under other index labels"
 
 # Number of values to hash at once.
 _VALUES_AT_ONCE = 2**22
@@ -33,6 +39,8 @@ class Part:
     groups: Any = None  # patient, machine or series of each row
 
     def __post_init__(self):
+        if isinstance(self.X, pd.DataFrame | pd.Series):  # arrays show their memory
+            object.__setattr__(self, "X", native(self.X))
         check_consistent_length(self.X, self.y, self.groups)
         if not len(self):
             raise ValueError(f"X_{self.name} holds no rows; at least one is needed.")
@@ -68,9 +76,9 @@ def check_parts(parts, *, is_series) -> list[Finding]:
     Parts come in the order train, val, test; rows in that of time, if `is_series`.
     """
     findings = []
-    hashes = {part.name: hash_rows(part.X) for part in parts}
+    prints = _fingerprint(parts)
     for one, other in combinations(parts, 2):
-        findings += _check_pair(one, other, hashes)
+        findings += _check_pair(one, other, prints)
         findings += _find_overlapping_windows(one, other)
         findings += _find_shared_groups(one, other)
     if is_series:
@@ -78,9 +86,18 @@ def check_parts(parts, *, is_series) -> list[Finding]:
     return findings
 
 
-def _check_pair(one, other, hashes) -> list[Finding]:
+def _fingerprint(parts) -> dict[str, Prints]:
+    """Describe the rows of each part."""
+    points = project_rows([part.X for part in parts])
+    return {
+        part.name: Prints(hash_rows(part.X), place)
+        for part, place in zip(parts, points, strict=True)
+    }
+
+
+def _check_pair(one, other, prints) -> list[Finding]:
     """Refuse two parts that share rows; a few equal ones are only a finding."""
-    n_shared, how, is_many = _find_shared_rows(one, other, hashes)
+    n_shared, how, is_many = _find_shared_rows(one, other, prints)
     if not n_shared:
         if _same_memory(one.y, other.y).any():  # one of the two was mixed up
             raise ValueError(
@@ -89,7 +106,7 @@ def _check_pair(one, other, hashes) -> list[Finding]:
             )
         return []
     where = f"{n_shared} of {len(other)} rows of X_{other.name} are in X_{one.name} too"
-    if is_many and how != _RELABELLED:
+    if is_many and not how.endswith(_RELABELLED):
         raise ValueError(
             f"{where} ({how}). A row may be in one part only: test rows must be new "
             "to the detector and to its threshold. Split again, or drop duplicates; if "
@@ -98,7 +115,7 @@ def _check_pair(one, other, hashes) -> list[Finding]:
     return [Finding(f"{where} ({how}).", is_many)]
 
 
-def _find_shared_rows(one, other, hashes) -> tuple[int, str, bool]:
+def _find_shared_rows(one, other, prints) -> tuple[int, str, bool]:
     """Count rows of `other` that are in `one`, say how we know, and if they are many.
 
     Labels of an index are trusted if no row has the same label as one of the other
@@ -107,16 +124,30 @@ def _find_shared_rows(one, other, hashes) -> tuple[int, str, bool]:
     n_shared = int(_same_memory(one.X, other.X).sum())
     if n_shared:
         return n_shared, "the same memory", True
+    ours, theirs = prints[one.name], prints[other.name]
     how = "the same values"
     if _have_like_labels(one, other):
         has_label = other.index.isin(one.index)
-        pairs = [_hash_pairs(p.index, hashes[p.name]) for p in (one, other)]
         if not has_label.any():
-            how = _RELABELLED
-        elif _is_hash_in(pairs[1], pairs[0])[has_label].all():
+            how += _RELABELLED
+        elif _are_equal_by_label(one.index, other.index, has_label, ours, theirs):
             return int(has_label.sum()), "the same index labels and values", True
-    n_shared, is_many = count_equal(hashes[one.name], hashes[other.name])
+    n_shared, is_many = count_equal(ours.hashes, theirs.hashes)
+    n_near = 0 if is_many else count_near(ours, theirs)
+    if n_near:
+        return n_near, how.replace("same values", "same values but for noise"), True
     return n_shared, how, is_many
+
+
+def _are_equal_by_label(index, other, has_label, ours, theirs) -> bool:
+    """Whether rows with labels of the other part have its values, but for rounding."""
+    pairs = _hash_pairs(index, ours.hashes), _hash_pairs(other, theirs.hashes)
+    if _is_hash_in(pairs[1], pairs[0])[has_label].all():
+        return True
+    if ours.points is None or not index.is_unique:
+        return False
+    places = index.get_indexer(other[has_label])
+    return are_near(ours.points[places], theirs.points[has_label])
 
 
 def _have_like_labels(one, other) -> bool:
@@ -142,8 +173,8 @@ def count_equal(one, other) -> tuple[int, bool]:
     none, and up to a hundredth of the rows is not many. Rows are compared one by one,
     and as stretches, which repeat less.
     """
-    if np.array_equal(one, other):
-        return len(other), True
+    if np.array_equal(one, other) and (len(one) == 1 or (one != one[0]).any()):
+        return len(other), True  # constant ones are equal by nature
     n_found, is_many = 0, False
     shorter = min(len(one), len(other))
     for length in (1, _STRETCH):

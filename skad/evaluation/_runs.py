@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from sklearn.base import clone
-from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from skad._nesting import core_of, find_layer, layers
+from skad._nesting import core_of, find_layer
 from skad._validation import safe_indexing
+from skad.evaluation._given_away import find_place, may_remember
 from skad.evaluation._parts import Part
 from skad.evaluation._references import FLAG_ALL, make_references
 from skad.metrics._event_scores import (
@@ -21,8 +21,6 @@ from skad.metrics._event_scores import (
 )
 from skad.metrics._report import detection_report
 from skad.series._rows import Rows
-from skad.thresholds._cuts import threshold_between
-from skad.thresholds._fixed import FixedThresholdDetector
 from skad.thresholds._tuned import TunedThresholdDetector
 
 
@@ -100,8 +98,8 @@ def _judge(detector, task) -> tuple[Any, dict[str, float]]:
         detector.fit(task.val.X, task.val.y)
     scores = detector.score_samples(task.test.X)
     threshold = float(np.squeeze(find_layer(detector, "offset_").offset_))
-    if task.rule is None and _brings_threshold(detector):
-        _check_threshold(threshold, scores)
+    if may_remember(detector, task.rule):
+        _check_threshold(threshold, scores, task, detector)
     figures = _figures(task, scores, scores - threshold < 0)
     return detector, {**figures, "fit_seconds": seconds, "threshold": threshold}
 
@@ -125,24 +123,13 @@ def _figures(task, scores, is_flagged) -> dict[str, float]:
     return figures
 
 
-def _brings_threshold(detector) -> bool:
-    """Whether the threshold was set beforehand, not in fit."""
-    beforehand = FixedThresholdDetector | FrozenEstimator
-    return any(isinstance(layer, beforehand) for layer in layers(detector))
-
-
-def _check_threshold(threshold, scores) -> None:
-    """Refuse a threshold that lies exactly halfway between two test scores.
-
-    Rules place thresholds halfway between two of the scores that they are fitted on.
-    """
-    distinct = np.unique(scores)
-    place = np.searchsorted(distinct, threshold)
-    if len(distinct) < len(scores) or not 0 < place < len(distinct):
-        return  # equal scores, as from forests, may occur in other parts, too
-    if threshold == threshold_between(distinct[place - 1], distinct[place]):
+def _check_threshold(threshold, scores, task, detector) -> None:
+    """Refuse a threshold that has a place among the test scores."""
+    parts = [task.train] if task.val is None else [task.train, task.val]
+    usual = np.concatenate([np.ravel(detector.score_samples(p.X)) for p in parts])
+    if place := find_place(threshold, np.ravel(scores), task.truth, usual):
         raise ValueError(
-            f"The threshold {threshold!r} lies exactly halfway between two "
-            "neighbouring scores of the test rows: it was found on them. Pass a rule, "
-            "and rows for it as X_val."
+            f"The threshold {threshold!r} lies {place} of the test rows (or is "
+            "that but for rounding): it was found on them. Pass a rule, and rows for "
+            "it as X_val."
         )

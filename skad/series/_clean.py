@@ -10,7 +10,7 @@ import pandas as pd
 from pandas.api import types
 from pandas.tseries.api import guess_datetime_format
 
-from skad._validation import warn
+from skad._validation import native, warn
 
 _CLOCK = re.compile(r"\d:\d\d")
 _OFFSET = re.compile(r"\d:\d\d\S*?(Z|[+-]\d\d(?::?\d\d)?)$")
@@ -91,6 +91,7 @@ def clean_table(
     {'n_unreadable': {}, 'n_doubled': 1}
     """
     _check_table(table, timestamp)
+    table = native(table)
     cleaned = table.copy() if timestamp is None else table.set_index(timestamp)
     cleaned.index = _read_timestamps(cleaned.index)
     n_unreadable = _read_numbers(cleaned)

@@ -21,6 +21,7 @@ from skad._validation import (
     check_is_fitted,
     feature_names_in,
     fit_context,
+    native,
     validate_data,
     warn,
 )
@@ -249,7 +250,7 @@ class TimeSeriesImputer(VersionedMixin, TransformerMixin, BaseEstimator):
                 f"{infinite.sum()} such values in {infinite.any(axis=1).sum()} of "
                 f"{len(values)} rows. Set them to NaN to have them filled."
             )
-        return values
+        return native(values)
 
     def _learn_statistics(self, values):
         if self.fallback in ("median", "mean"):

@@ -11,7 +11,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from skad._validation import check_consistent_length, column_or_1d, num_samples, warn
+from skad._validation import (
+    check_consistent_length,
+    column_or_1d,
+    native,
+    num_samples,
+    warn,
+)
 
 # A step in time longer than this many usual ones is a gap; jitter is not.
 _GAP_IN_STEPS = 5
@@ -152,7 +158,7 @@ def read_rows(
     it is `Rows.max_gap` of earlier rows. `warns` is whether to warn of an index that is
     no time, or of a `max_gap` without effect.
     """
-    index = X if isinstance(X, pd.Index) else index_of(X)
+    index = native(X) if isinstance(X, pd.Index) else index_of(X)
     labels, names = _split_levels(index, num_samples(X))
     time = None if index is None else _read_time(labels)
     rows = Rows(labels, time, names, _number_series(names, series, X))
@@ -177,7 +183,7 @@ def read_index(
         return index
     if n_rows == 0:
         raise ValueError("There are no rows; at least one is needed.")
-    labels = pd.RangeIndex(n_rows) if index is None else index
+    labels = pd.RangeIndex(n_rows) if index is None else native(index)
     if not isinstance(labels, pd.Index):
         labels = pd.Index(labels)
     if len(labels) != n_rows:
@@ -192,7 +198,8 @@ def read_index(
 def index_of(*tables: Any) -> pd.Index | None:
     """Return the index of the first pandas object."""
     indexes = (getattr(table, "index", None) for table in tables)  # lists have a method
-    return next((index for index in indexes if isinstance(index, pd.Index)), None)
+    found = (index for index in indexes if isinstance(index, pd.Index))
+    return native(next(found, None))
 
 
 # Reading ----------------------------------------------------------------------------

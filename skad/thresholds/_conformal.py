@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import false_discovery_control
 
-from skad._validation import check_is_fitted, warn
+from skad._validation import check_is_fitted, floor_of_share, warn
 from skad.thresholds._cuts import check_scores
 from skad.thresholds._rule import SHARE, ThresholdRule
 
@@ -93,9 +93,7 @@ class ConformalThreshold(ThresholdRule):
 
     def _find(self, scores, is_anomaly):
         ordered = np.sort(scores)
-        # compared like p-values, not multiplied: 0.29 * 100 falls short of 29
-        ranks = np.arange(1, len(ordered) + 1) / (len(ordered) + 1)
-        n_below = int(np.searchsorted(ranks, self.alpha, side="right"))
+        n_below = min(floor_of_share(self.alpha, len(ordered) + 1), len(ordered))
         if n_below == 0:
             warn(
                 f"{len(ordered)} calibration scores are too few for alpha={self.alpha}:"

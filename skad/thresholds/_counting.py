@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from math import floor
+from fractions import Fraction
 from numbers import Real
 from typing import ClassVar, Literal
 
 import numpy as np
 
-from skad._validation import Interval, StrOptions, warn
+from skad._validation import (
+    Interval,
+    StrOptions,
+    ceil_of_share,
+    floor_of_share,
+    warn,
+)
 from skad.thresholds._cuts import threshold_above, threshold_below
 from skad.thresholds._rule import POSITIVE, ThresholdRule
 
@@ -50,7 +56,7 @@ class QuantileThreshold(ThresholdRule):
         self.quantile = quantile
 
     def _find(self, scores, is_anomaly):
-        n_below = int(np.ceil(self.quantile * (len(scores) - 1)))
+        n_below = ceil_of_share(self.quantile, len(scores) - 1)
         return threshold_below(np.sort(scores), n_below)
 
 
@@ -141,8 +147,9 @@ class AlertBudgetThreshold(ThresholdRule):
                 f"budget={self.budget} alerts per {self.per} rows are an alert for "
                 "every row; expected budget < per."
             )
-        # rounded, as 0.29 * 100 falls short of 29
-        n_allowed = floor(round(self.budget / self.per * n_scores, 9))
+        # of the numbers as they are written: 0.3 / 3 falls short of 0.1
+        share = float(Fraction(str(self.budget + 0)) / Fraction(str(self.per + 0)))
+        n_allowed = floor_of_share(share, n_scores)
         if n_allowed == 0:
             warn(
                 f"budget={self.budget} per {self.per} rows allows no alert in "

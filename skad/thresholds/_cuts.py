@@ -3,10 +3,12 @@
 import numpy as np
 
 from skad._validation import (
+    ceil_of_share,
     check_array,
     check_consistent_length,
     check_outlier_labels,
     column_or_1d,
+    floor_of_share,
 )
 
 
@@ -92,12 +94,36 @@ def first_best(fbeta) -> int:
     return int(np.argmax(fbeta >= fbeta.max() * (1 - 1e-12)))
 
 
+def quantile(ordered, share) -> float:
+    """Quantile between scores in ascending order, interpolated linearly.
+
+    One that is a score is exactly that score, whatever the sizes of the others.
+    """
+    n = len(ordered) - 1
+    low = floor_of_share(share, n)
+    weight = min(max(share * n - low, 0.0), 1.0)
+    if low == ceil_of_share(share, n):
+        return float(ordered[low])
+    below, above = ordered[low], ordered[low + 1]
+    return float(np.clip(below * (1 - weight) + above * weight, below, above))
+
+
+def distances(scores, centre) -> tuple[np.ndarray, int]:
+    """Distances from a centre in the units of `in_units`, and the exponent of these."""
+    # differences of the largest floats overflow
+    halvings = int(np.abs(scores).max(initial=0) > 1e300)
+    halves = np.ldexp(scores, -halvings) - np.ldexp(centre, -halvings)
+    scaled, exponent = in_units(halves)
+    return np.abs(scaled), exponent + halvings
+
+
 def in_units(scores) -> tuple[np.ndarray, int]:
     """Scores as multiples of a power of two, below 1 in size, and its exponent.
 
-    Sums and squares of these are finite, and scaling by a power of two rounds nothing.
+    Sums and squares of these are finite. Scaling by a power of two rounds nothing, but
+    for numbers that are nothing beside the largest.
     """
-    exponent = int(np.frexp(np.abs(scores).max())[1])
+    exponent = int(np.frexp(np.abs(scores).max(initial=0))[1])
     return np.ldexp(scores, -exponent), exponent
 
 

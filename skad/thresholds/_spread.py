@@ -6,10 +6,13 @@ from math import pi, sqrt
 from typing import ClassVar
 
 import numpy as np
-from scipy.stats import median_abs_deviation
+from scipy.stats import norm
 
-from skad.thresholds._cuts import from_units, in_units
+from skad.thresholds._cuts import distances, from_units, in_units, quantile
 from skad.thresholds._rule import POSITIVE, ThresholdRule
+
+# Of a normal distribution.
+_MAD_TO_STD = float(1 / norm.ppf(0.75))
 
 
 class _SpreadThreshold(ThresholdRule):
@@ -21,9 +24,9 @@ class _SpreadThreshold(ThresholdRule):
         self.k = k
 
     def _find(self, scores, is_anomaly):
-        scores, exponent = in_units(scores)
-        centre, spread = self._centre_and_spread(scores)
-        return from_units(centre - self.k * spread, exponent)
+        centre, spread, exponent = self._centre_and_spread(np.sort(scores))
+        low = from_units(np.ldexp(centre, -exponent) - self.k * spread, exponent)
+        return min(centre, low)  # a small centre is rounded in units of the spread
 
 
 class SigmaThreshold(_SpreadThreshold):
@@ -60,9 +63,10 @@ class SigmaThreshold(_SpreadThreshold):
     """
 
     def _centre_and_spread(self, scores):
+        scaled, exponent = in_units(scores)
         # rounding may lift the mean of equal scores above all of them
-        mean = min(scores.mean(), scores.max())
-        return mean, scores.std()
+        mean = min(from_units(scaled.mean(), exponent), float(scores[-1]))
+        return mean, scaled.std(), exponent
 
 
 class MADThreshold(_SpreadThreshold):
@@ -105,11 +109,12 @@ class MADThreshold(_SpreadThreshold):
     """
 
     def _centre_and_spread(self, scores):
-        median = np.median(scores)
-        deviation = median_abs_deviation(scores, scale="normal")
+        median = quantile(scores, 0.5)
+        deviations, exponent = distances(scores, median)
+        deviation = np.median(deviations) * _MAD_TO_STD
         if deviation == 0:
-            deviation = sqrt(pi / 2) * np.abs(scores - median).mean()
-        return median, deviation
+            deviation = sqrt(pi / 2) * deviations.mean()
+        return median, deviation, exponent
 
 
 class IQRThreshold(_SpreadThreshold):
@@ -151,5 +156,6 @@ class IQRThreshold(_SpreadThreshold):
         super().__init__(k)
 
     def _centre_and_spread(self, scores):
-        first, third = np.quantile(scores, [0.25, 0.75])
-        return first, third - first
+        first, third = quantile(scores, 0.25), quantile(scores, 0.75)
+        spread, exponent = distances(np.array([third]), first)
+        return first, spread[0], exponent

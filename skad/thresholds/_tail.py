@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import ClassVar
 
 import numpy as np
 from scipy.stats import genpareto
 
-from skad._validation import warn
-from skad.thresholds._cuts import from_units, in_units
+from skad._validation import floor_of_share, warn
+from skad.thresholds._cuts import distances, from_units, quantile
 from skad.thresholds._rule import SHARE, ThresholdRule
 
 # Fewer different excesses than this are too few to estimate a shape.
@@ -100,25 +101,26 @@ class POTThreshold(ThresholdRule):
         self.level = level
 
     def _find(self, scores, is_anomaly):
-        if self.risk >= 1 - self.level:
+        if Fraction(str(self.risk)) + Fraction(str(self.level)) >= 1:
             raise ValueError(
                 f"risk={self.risk} is not below 1 - level={1 - self.level:.3g}, the "
                 "share of the tail; lower level, or use QuantileThreshold(risk)."
             )
-        scores, exponent = in_units(scores)
         errors = np.sort(-scores)
-        start = np.quantile(errors, self.level)
-        excesses = errors[errors > start] - start
+        start = quantile(errors, self.level)
+        excesses, exponent = distances(errors[errors > start], start)
         shape, scale = self._fit_tail(excesses, len(errors))
-        # no more than 1: ties at the start may leave fewer excesses than risk allows
-        share = min(1.0, self.risk * len(errors) / max(1, len(excesses)))
+        share = 1.0  # ties at the start may leave fewer excesses than the risk allows
+        if len(excesses) > floor_of_share(self.risk, len(errors)):
+            share = min(1.0, self.risk * len(errors) / len(excesses))
         with np.errstate(over="ignore"):  # the quantile may be too large for a float
             excess = scale * genpareto.isf(share, shape)
-        self.tail_start_ = from_units(-start, exponent)
+        self.tail_start_ = -start
         self.n_excesses_ = len(excesses)
         self.shape_ = shape
         self.scale_ = from_units(scale, exponent)
-        return from_units(-(start + excess), exponent)
+        low = from_units(-(np.ldexp(start, -exponent) + excess), exponent)
+        return min(-start, low)  # a small start is rounded in units of the excesses
 
     def _fit_tail(self, excesses, n_scores):
         """Shape and scale of the excesses; scale 0 if there are none."""

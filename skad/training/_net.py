@@ -2,7 +2,6 @@
 
 import copy
 import dis
-import signal
 from contextlib import nullcontext, suppress
 
 import numpy as np
@@ -103,8 +102,9 @@ class ReconstructionNet(NeuralNet):
     def notify(self, method_name, **cb_kwargs):
         """Tell all callbacks, and end training if one of them wants to stop.
 
-        Raising KeyboardInterrupt is how skorch's callbacks stop a training. Those after
-        it hear of the epoch all the same: one of them keeps the best weights.
+        Raising KeyboardInterrupt is how skorch's callbacks stop a training, unless a
+        signal did. Those after it hear of the epoch all the same: one of them keeps the
+        best weights.
         """
         getattr(self, method_name)(self, **cb_kwargs)
         stop = None
@@ -315,15 +315,28 @@ def resolve_device(device) -> str:
 
 
 def _raised_by_statement(error) -> bool:
-    """Tell ``raise KeyboardInterrupt`` in a callback from a Ctrl-C during it.
+    """Tell ``raise KeyboardInterrupt`` in a callback from a signal during it.
 
     A signal is delivered between instructions or inside a call, so the innermost frame
-    of a Ctrl-C is never at a ``raise``, except for that of a handler in Python.
+    of a Ctrl-C is never at a ``raise``, except for that of a handler in Python, or of
+    what it calls. Such a handler is given the frame that was interrupted: its caller.
     """
-    traceback = error.__traceback__
-    while traceback.tb_next is not None:
-        traceback = traceback.tb_next
-    code = traceback.tb_frame.f_code
-    if code is getattr(signal.getsignal(signal.SIGINT), "__code__", None):
+    caller, traceback = None, error.__traceback__
+    while True:
+        frame = traceback.tb_frame
+        if caller is not None and _is_given(frame, caller):
+            return False
+        if traceback.tb_next is None:
+            break
+        caller, traceback = frame, traceback.tb_next
+    if frame.f_code.co_code[traceback.tb_lasti] != dis.opmap["RAISE_VARARGS"]:
         return False
-    return code.co_code[traceback.tb_lasti] == dis.opmap["RAISE_VARARGS"]
+    earlier = error.__context__  # one that was caught, and raised anew
+    return not isinstance(earlier, KeyboardInterrupt) or _raised_by_statement(earlier)
+
+
+def _is_given(frame, caller) -> bool:
+    """Whether a frame has its caller's frame among its variables."""
+    values = list(frame.f_locals.values())
+    values += [v for args in values if isinstance(args, tuple) for v in args]
+    return any(value is caller for value in values)
