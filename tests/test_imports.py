@@ -26,7 +26,7 @@ ROOMS = {
     "datasets": set(),
 }
 # What every room may import, from the bottom up.
-SHARED = ("_version", "_docs", "_validation", "_nesting", "_base")
+SHARED = ("_version", "_docs", "_validation", "_fitting", "_nesting", "_base")
 # The one file that may import private names of a library.
 PRIVATE_NAMES = {
     "sklearn": "_validation.py",

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import gen_batches
 
-from skad._validation import Interval, fit_context
+from skad._fitting import after_fit, fit_method
+from skad._validation import Interval
 from skad.error_models._base import BaseErrorModel, Codes, Errors
 from skad.error_models._residuals import MeanSquaredErrors, StandardizedErrors
 
@@ -90,7 +91,7 @@ class HybridErrors(BaseErrorModel):
         self.floor = floor
         self.max_codes = max_codes
 
-    @fit_context(prefer_skip_nested_validation=True)
+    @fit_method
     def fit(
         self, residuals: NDArray, codes: Codes = None, train_codes: Codes = None
     ) -> Self:
@@ -130,6 +131,7 @@ class HybridErrors(BaseErrorModel):
         """Training codes, scaled to zero mean and unit variance."""
         return self.bank_[:-1].T / -2
 
+    @after_fit
     def contributions(self, residuals: NDArray, codes: Codes = None) -> Errors:
         """Divide both parts among timesteps and channels; see `BaseErrorModel`.
 
@@ -144,12 +146,14 @@ class HybridErrors(BaseErrorModel):
         np.divide(of_channels, totals, out=weights, where=totals > 0)
         return shares + (distances[:, None] * weights)[:, None, :]
 
+    @after_fit
     def timestep_errors(self, residuals: NDArray, codes: Codes = None) -> Errors:
         """Error of every timestep, the distance in each; see `BaseErrorModel`."""
         distances = self._distance_errors(codes)
         errors = self.residual_errors_.timestep_errors(residuals) / self.error_unit_
         return errors + distances[:, None]
 
+    @after_fit
     def window_errors(self, residuals: NDArray, codes: Codes = None) -> Errors:
         """Error of every window, the mean over its timesteps; see `BaseErrorModel`."""
         distances = self._distance_errors(codes)
