@@ -23,6 +23,7 @@ class BaseErrorModel(KeepsParams, BaseEstimator):
 
     # Whether fit also needs the codes of the training windows.
     uses_codes: ClassVar[bool] = False
+    _parameter_constraints: ClassVar[dict] = {}
 
     @fit_method
     def fit(
