@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, TypeVar, cast
 
 import numpy as np
@@ -27,24 +27,25 @@ _TINY = 5e-324  # equals zero while the processor flushes subnormal numbers
 _CONSTANTS = (bool, int, float, str, bytes, type(None))
 
 
-@contextmanager
-def standard_numbers() -> Iterator[None]:
+def standard_numbers() -> AbstractContextManager:
     """Compute as in a new process, whatever the thread has set.
 
     That is numpy's error handling, and subnormal numbers, which
     ``torch.set_flush_denormal`` may have turned off.
     """
-    flushes = _TINY == 0.0 and "torch" in sys.modules
-    with np.errstate(**_ERRORS):  # type: ignore[arg-type]
-        if not flushes:
+    if _TINY == 0.0 and "torch" in sys.modules:
+        return _with_subnormals(sys.modules["torch"].set_flush_denormal)
+    return np.errstate(**_ERRORS)  # type: ignore[arg-type]
+
+
+@contextmanager
+def _with_subnormals(set_flush_denormal):
+    set_flush_denormal(False)
+    try:
+        with standard_numbers():
             yield
-            return
-        set_flush_denormal = sys.modules["torch"].set_flush_denormal
-        set_flush_denormal(False)
-        try:
-            yield
-        finally:
-            set_flush_denormal(True)
+    finally:
+        set_flush_denormal(True)
 
 
 def fit_method(fit: F) -> F:

@@ -16,6 +16,7 @@ from skad.training._callbacks import StopTraining
 from skad.training._losses import ReconstructionLoss, split_output
 from skad.training._private import initialize
 from skad.training._random import torch_generator
+from skad.training._torch_state import standard_torch
 
 # Optimizers with a fused step: one call for all parameters, where the default loops
 # over them in Python (28 % of a training step of a small dense net).
@@ -181,12 +182,12 @@ class ReconstructionNet(NeuralNet):
         """Loss between what the module returned and the clean windows."""
         return self.criterion_(y_pred, y_true)
 
-    @torch.inference_mode()
     def reconstruct(self, block):
         """Reconstruct (B, T, C); returns float32, and the codes in float64 or None."""
         self._set_training(False)
         X = torch.from_numpy(np.ascontiguousarray(block, dtype=np.float32))
-        reconstruction, latent = split_output(self.module_(X.to(self.device)))
+        with standard_torch(inference=True):
+            reconstruction, latent = split_output(self.module_(X.to(self.device)))
         codes = None if latent is None else latent.cpu().numpy().astype(np.float64)
         return reconstruction.cpu().numpy(), codes
 
@@ -254,7 +255,8 @@ class ReconstructionNet(NeuralNet):
         """Copy everything, the optimizer too (a pickle leaves that out)."""
         copied = type(self).__new__(type(self))
         memo[id(self)] = copied
-        vars(copied).update(copy.deepcopy(vars(self), memo))
+        with standard_torch():
+            vars(copied).update(copy.deepcopy(vars(self), memo))
         return copied
 
     def __getstate__(self):
@@ -283,11 +285,12 @@ class ReconstructionNet(NeuralNet):
         params["device"] = _available(params["device"])
         params["made_with"] = params.pop("settings", None)
         self.__init__(params.pop("module"), generator=torch.Generator(), **params)
-        initialize(self)
+        with standard_torch():
+            initialize(self)
+            weights = state["weights"].items()
+            self.module_.load_state_dict({n: torch.as_tensor(w) for n, w in weights})
         self.history.extend(state["history"])
         self.generator.set_state(torch.from_numpy(state["generator_state"].copy()))
-        weights = state["weights"].items()
-        self.module_.load_state_dict({n: torch.as_tensor(w) for n, w in weights})
 
 
 def _available(device):
