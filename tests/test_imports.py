@@ -21,7 +21,9 @@ ROOMS = {
     "series": {"calibration", "thresholds"},
     "metrics": {"series"},
     "evaluation": {"detectors", "metrics", "series", "thresholds"},
-    "persistence": {"detectors", "error_models", "series", "thresholds"},
+    "persistence": {
+        *("detectors", "error_models", "series", "thresholds", "training"),
+    },
     "plotting": {"series", "thresholds"},
     "datasets": set(),
 }

@@ -1,17 +1,21 @@
 """Global state of others: answers are the same under it, and it stays as it was."""
 
+import copy
+import math
 import pickle
 import signal
+import threading
 import warnings
 from contextlib import ExitStack, contextmanager
 
 import numpy as np
 import pytest
 import torch
-from instances import ESTIMATORS, Bottleneck
+from instances import ERROR_MODELS, ESTIMATORS, RULES, Bottleneck
 from sklearn.base import clone
+from torch import nn
 
-from skad import load, save
+from skad import Autoencoder, LSTMAutoencoder, load, save, to_onnx
 from skad.training._private import count_modes
 
 RNG = np.random.default_rng(0)
@@ -202,3 +206,151 @@ def test_settings__change_no_bit_and_stay(name, setting, usual_life, tmp_path):
         after = state_of_others()
     assert after == before
     assert_equal(found, expected)
+
+
+@pytest.mark.parametrize("setting", ["float64", "float16", "everything"])
+@pytest.mark.parametrize("name", ["linear-hybrid", "mlp", "conv", "lstm", "encdec-ad"])
+def test_settings__change_no_exported_model(name, setting, tmp_path):
+    pytest.importorskip("onnx")
+    fitted = clone(ESTIMATORS[name]).fit(X)
+    expected = to_onnx(fitted, tmp_path / "usual.onnx").read_bytes()
+    with SETTINGS[setting]():
+        before = state_of_others()
+        found = to_onnx(fitted, tmp_path / "model.onnx").read_bytes()
+        after = state_of_others()
+    assert after == before
+    assert found == expected
+
+
+@pytest.mark.parametrize("model", [*ERROR_MODELS, *RULES], ids=repr)
+@pytest.mark.parametrize("setting", ["raise", "call", "flush-denormal"])
+def test_settings_of_numpy__change_no_error_and_no_threshold(model, setting):
+    values = [np.zeros((8, 3, 2)), RNG.normal(size=(8, 3, 2)) * 1e-160]
+
+    def say():
+        if not hasattr(model, "window_errors"):
+            scores = np.repeat([0.0, 5e-324, 1e-310, 1.0], 10)
+            return clone(model).fit(scores, scores > 0).threshold_
+        fitted = clone(model).fit(values[1], values[1][:, :, 0])
+        codes = values[0][:, :, 0]
+        return [fitted.window_errors(v, codes) for v in values] + [
+            fitted.contributions(v, codes) for v in values
+        ]
+
+    with warnings.catch_warnings(action="ignore"):
+        expected = say()
+        with SETTINGS[setting]():
+            np.testing.assert_array_equal(say(), expected)
+
+
+@pytest.mark.parametrize("data", [np.ones((50, 4)), np.zeros((9, 3)), X * 1e30])
+@pytest.mark.parametrize("name", ["linear", "linear-mahalanobis", "mlp", "conv-plain"])
+def test_numpy_that_raises__is_not_heard(name, data):
+    with warnings.catch_warnings(action="ignore"), np.errstate(all="raise"):
+        detector = clone(ESTIMATORS[name]).set_params(latent_dim=1).fit(data)
+        assert np.isfinite(detector.score_samples(data)).all()
+
+
+# A user's module ----------------------------------------------------------------------
+
+
+class Greedy(nn.Module):
+    """A module that leaves every dtype and device to the defaults."""
+
+    def __init__(self, window_length, n_channels):
+        super().__init__()
+        n = window_length * n_channels
+        self.legacy = nn.Parameter(torch.Tensor(n, n).uniform_(-0.1, 0.1))
+        self.listed = nn.Parameter(torch.Tensor([0.3] * n))
+        self.drawn = nn.Parameter(0.1 * torch.randn(n, 2))
+        self.normal = nn.Parameter(torch.normal(0.0, 0.1, (2, n)))
+        position = torch.arange(n) / n * math.pi
+        exponents = torch.arange(0, n) * (-math.log(10000.0) / n)
+        self.register_buffer("code", torch.sin(position * torch.exp(exponents)))
+        self.register_buffer("scale", torch.tensor(0.7))
+        self.register_buffer("full", torch.full((n,), 0.1) + torch.linspace(0, 1, n))
+        self.register_buffer("table", torch.as_tensor(np.linspace(0, 1, n)).float())
+        self.register_buffer("exact", torch.zeros(n, dtype=torch.float64))
+        self.norm, self.drop = nn.LayerNorm(n), nn.Dropout(0.1)
+
+    def forward(self, X):
+        flat = self.drop(self.norm(X.flatten(1))) + torch.zeros(X.shape[1] * X.shape[2])
+        code = flat @ self.drawn + torch.ones(2) * (torch.arange(2) + 1).sqrt()
+        noise = torch.rand(1) if self.training else torch.tensor([0.5])
+        out = code @ self.normal + flat @ self.legacy * self.scale + self.code * noise
+        return (out + self.listed * self.full + self.table).view_as(X), code
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "nadam", "rmsprop", "sgd"])
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_settings__change_no_bit_of_a_module_of_defaults(setting, optimizer):
+    detector = Autoencoder(Greedy, optimizer=optimizer, max_epochs=2, random_state=0)
+    expected = clone(detector).fit(X)
+    with SETTINGS[setting]():
+        before = state_of_others()
+        fitted = clone(detector).fit(X)
+        again = pickle.loads(pickle.dumps(expected))
+        found = [d.score_samples(X_NEW) for d in (fitted, again, expected)]
+        assert state_of_others() == before
+    dtypes = {n: w.dtype for n, w in expected.net_.module_.state_dict().items()}
+    assert {n: w.dtype for n, w in fitted.net_.module_.state_dict().items()} == dtypes
+    for scores in found:
+        np.testing.assert_array_equal(scores, expected.score_samples(X_NEW))
+
+
+class Failing(nn.Module):
+    """A module whose training fails."""
+
+    def __init__(self, window_length, n_channels):
+        super().__init__()
+        self.layer = nn.Linear(n_channels, n_channels)
+
+    def forward(self, X):
+        if self.training:
+            raise RuntimeError("it fails")
+        return self.layer(X)
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_settings__stay_after_an_error(setting):
+    with SETTINGS[setting]():
+        before = state_of_others()
+        with pytest.raises(RuntimeError, match="it fails"):
+            Autoencoder(Failing).fit(X)
+        assert state_of_others() == before
+
+
+@pytest.mark.parametrize("setting", ["float64", "everything"])
+def test_other_threads__see_nothing(setting):
+    seen, ends = [], threading.Event()
+
+    class Watched(LSTMAutoencoder):
+        def _architecture(self, windows):
+            starts.set()
+            return super()._architecture(windows)
+
+    def watch():
+        starts.wait()
+        while not ends.is_set():
+            state = torch.get_default_dtype(), np.geterr()["over"]
+            seen.append((*state, torch.zeros(1).dtype, torch.zeros(1).device.type))
+
+    starts = threading.Event()
+    with SETTINGS[setting]():
+        thread = threading.Thread(target=watch)
+        thread.start()
+        Watched(2, latent_dim=1, max_epochs=3, random_state=0).fit(X)
+        ends.set()
+        thread.join()
+        dtype = torch.get_default_dtype()
+    assert set(seen) == {(dtype, "warn", dtype, "cpu")}
+
+
+def test_warm_start__goes_on_after_loading_in_inference_mode():
+    detector = clone(ESTIMATORS["mlp"]).set_params(warm_start=True).fit(X)
+    with torch.inference_mode():
+        loaded = pickle.loads(pickle.dumps(detector))
+        copied = copy.deepcopy(detector)
+    expected = detector.fit(X).score_samples(X_NEW)
+    np.testing.assert_array_equal(loaded.fit(X).score_samples(X_NEW), expected)
+    np.testing.assert_array_equal(copied.fit(X).score_samples(X_NEW), expected)

@@ -81,7 +81,7 @@ class Autoencoder(BaseNeuralAutoencoder):
     }
 
     def _architecture(self, windows):
-        params = dict(self.module_params or {})
+        params = copy.deepcopy(dict(self.module_params or {}))
         if isinstance(self.module, nn.Module):
             raise ValueError(
                 f"module is an instance of {type(self.module).__name__}; pass its "

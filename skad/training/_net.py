@@ -185,11 +185,11 @@ class ReconstructionNet(NeuralNet):
     def reconstruct(self, block):
         """Reconstruct (B, T, C); returns float32, and the codes in float64 or None."""
         self._set_training(False)
-        X = torch.from_numpy(np.ascontiguousarray(block, dtype=np.float32))
         with standard_torch(inference=True):
+            X = torch.from_numpy(np.ascontiguousarray(block, dtype=np.float32))
             reconstruction, latent = split_output(self.module_(X.to(self.device)))
-        codes = None if latent is None else latent.cpu().numpy().astype(np.float64)
-        return reconstruction.cpu().numpy(), codes
+            codes = None if latent is None else latent.cpu().numpy().astype(np.float64)
+            return reconstruction.cpu().numpy(), codes
 
     @property
     def window_shape(self):
