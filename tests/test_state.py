@@ -233,9 +233,9 @@ def test_settings_of_numpy__change_no_error_and_no_threshold(model, setting):
             return clone(model).fit(scores, scores > 0).threshold_
         fitted = clone(model).fit(values[1], values[1][:, :, 0])
         codes = values[0][:, :, 0]
-        return [fitted.window_errors(v, codes) for v in values] + [
-            fitted.contributions(v, codes) for v in values
-        ]
+        methods = fitted.window_errors, fitted.contributions
+        parts = [method(v, codes).ravel() for method in methods for v in values]
+        return np.concatenate(parts)
 
     with warnings.catch_warnings(action="ignore"):
         expected = say()
@@ -243,7 +243,7 @@ def test_settings_of_numpy__change_no_error_and_no_threshold(model, setting):
             np.testing.assert_array_equal(say(), expected)
 
 
-@pytest.mark.parametrize("data", [np.ones((50, 4)), np.zeros((9, 3)), X * 1e30])
+@pytest.mark.parametrize("data", [np.ones((50, 4)), np.zeros((9, 3)), X * 1e-30])
 @pytest.mark.parametrize("name", ["linear", "linear-mahalanobis", "mlp", "conv-plain"])
 def test_numpy_that_raises__is_not_heard(name, data):
     with warnings.catch_warnings(action="ignore"), np.errstate(all="raise"):
@@ -261,7 +261,7 @@ class Greedy(nn.Module):
         super().__init__()
         n = window_length * n_channels
         self.legacy = nn.Parameter(torch.Tensor(n, n).uniform_(-0.1, 0.1))
-        self.listed = nn.Parameter(torch.Tensor([0.3] * n))
+        self.listed = nn.Parameter(torch.Tensor([0.25] * n))
         self.drawn = nn.Parameter(0.1 * torch.randn(n, 2))
         self.normal = nn.Parameter(torch.normal(0.0, 0.1, (2, n)))
         position = torch.arange(n) / n * math.pi
@@ -351,6 +351,6 @@ def test_warm_start__goes_on_after_loading_in_inference_mode():
     with torch.inference_mode():
         loaded = pickle.loads(pickle.dumps(detector))
         copied = copy.deepcopy(detector)
+    assert loaded.fit(X).n_iter_ > detector.n_iter_  # without the optimizer's state
     expected = detector.fit(X).score_samples(X_NEW)
-    np.testing.assert_array_equal(loaded.fit(X).score_samples(X_NEW), expected)
     np.testing.assert_array_equal(copied.fit(X).score_samples(X_NEW), expected)

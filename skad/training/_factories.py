@@ -42,11 +42,13 @@ class StandardFactories(TorchFunctionMode):
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
         kwargs = dict(kwargs or {})
+        caller = sys._getframe(1).f_globals.get("__name__", "")
+        if caller == "torch._ops":  # a dispatch mode hands on what it was asked for
+            return func(*args, **kwargs)
         makes = func in tensor_makers()
         if makes and kwargs.get("device") is None:
             kwargs["device"] = "cpu"
         if self.default is not torch.float32:
-            caller = sys._getframe(1).f_globals.get("__name__", "")
             self._choose_dtype(func, makes, args, kwargs, caller)
         self.depth += 1
         try:

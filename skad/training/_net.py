@@ -134,9 +134,23 @@ class ReconstructionNet(NeuralNet):
             X = X + self.input_noise * noise
         n_parts = self._n_parts(len(X))
         if n_parts == 1:
-            return super().train_step_single((X, target), **fit_params)
+            return self._train_at_once(X, target, **fit_params)
         parts = zip(X.chunk(n_parts), target.chunk(n_parts), strict=True)
         return self._train_in_parts(parts, len(X), **fit_params)
+
+    def _train_at_once(self, X, target, **fit_params):
+        try:
+            return super().train_step_single((X, target), **fit_params)
+        except ValueError as error:
+            if len(X) > 1:
+                raise
+            raise ValueError(
+                f"{type(self.module_).__name__} cannot be trained on a batch of one "
+                f"window, which batch_size={self.batch_size} leaves: {error} Batch "
+                "normalisation needs two at least. Choose another batch_size, or leave "
+                "out the last batch of each epoch if it is smaller, with "
+                "net_params={'iterator_train__drop_last': True}."
+            ) from error
 
     def _n_parts(self, n_windows):
         """Count the parts of a batch; one where their losses would not add up."""
@@ -260,7 +274,10 @@ class ReconstructionNet(NeuralNet):
         return copied
 
     def __getstate__(self):
-        """Keep constructor arguments, weights as numpy arrays, and epochs."""
+        """Keep constructor arguments, weights as numpy arrays, and epochs.
+
+        Not how long they took: equal fits are equal then, also for ``joblib.hash``.
+        """
         transient = ("train_split", "callbacks", "generator")
         params = {
             name: value
@@ -276,7 +293,11 @@ class ReconstructionNet(NeuralNet):
             "params": params | {"device": str(params["device"])},
             "weights": {name: tensor.cpu().numpy() for name, tensor in weights},
             "generator_state": self.generator.get_state().numpy(),
-            "history": [dict(row) | {"batches": []} for row in self.history],
+            "history": [
+                {name: value for name, value in row.items() if name != "dur"}
+                | {"batches": []}
+                for row in self.history
+            ],
         }
 
     def __setstate__(self, state):
