@@ -114,9 +114,11 @@ class KeepsParams:
 
     def __setstate__(self, state):
         state = dict(state)
-        changed = state.pop(_PARAMS, None)  # None: not fitted, or by skad 0.1.0
+        # skad 0.1.0 kept no parameters: they count as unchanged
+        is_fitted = any(name.endswith("_") for name in state)
+        changed = state.pop(_PARAMS, {})
         super().__setstate__(state)  # type: ignore[misc]
-        if changed is not None:
+        if is_fitted:
             params = self.get_params(deep=False)  # type: ignore[attr-defined]
             setattr(self, _PARAMS, params | changed)
 

@@ -34,7 +34,7 @@ from skad import (
     save,
     to_onnx,
 )
-from skad._fitting import as_fitted
+from skad._fitting import after_fit, as_fitted, fit_method
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # other values may warn
 RNG = np.random.default_rng(1)
@@ -209,6 +209,32 @@ def test_every_parameter__has_another_value():
     assert own <= {*OTHERS, "module"}
 
 
+def public_methods():
+    """Each public method of a class of skad that answers after fit."""
+    classes = {c for e in ALL.values() for c in type(e).__mro__}
+    for cls in sorted(classes, key=str):
+        if not cls.__module__.startswith("skad.") or cls.__name__ == "Bottleneck":
+            continue
+        for name, value in vars(cls).items():
+            method = getattr(value, "fn", value)  # of available_if
+            if callable(method) and not name.startswith(("_", "fit_")):
+                yield f"{cls.__name__}.{name}", method
+
+
+def wrappers(method):
+    """Code of a method and of what it wraps."""
+    while method is not None:
+        yield method.__code__
+        method = getattr(method, "__wrapped__", None)
+
+
+@pytest.mark.parametrize(("name", "method"), [*public_methods()])
+def test_every_public_method__is_decorated(name, method):
+    own = name in ("BaseErrorModel.contributions",)  # it only says that it is missing
+    decorator = fit_method if name.endswith(".fit") else after_fit
+    assert own or decorator(lambda self: self).__code__ in wrappers(method)
+
+
 # Ways to change a parameter ----------------------------------------------------------
 
 
@@ -301,6 +327,16 @@ def test_model_files__hold_parameters_once(tmp_path):
     size = len(pickle.dumps(detector))
     del detector._fit_params_
     assert size - len(pickle.dumps(detector)) < 50
+
+
+def test_model_of_skad_0_1_0__stays_fitted_too():
+    detector = WindowedDetector(LinearAutoencoder(), 4).fit(X)
+    expected = answers(detector, X_NEW)
+    del detector._fit_params_
+    state = detector.__getstate__()
+    old = WindowedDetector.__new__(WindowedDetector)
+    old.__setstate__(state)
+    assert_equal(answers(old.set_params(window_length=3, stride=2), X_NEW), expected)
 
 
 def test_to_onnx__exports_what_was_fitted(tmp_path):
