@@ -48,6 +48,17 @@ def _with_subnormals(set_flush_denormal):
         set_flush_denormal(True)
 
 
+def with_standard_numbers(function: F) -> F:
+    """Decorate a public function: numpy's settings are those of a new process."""
+
+    @functools.wraps(function)
+    def wrapped(*args, **kwargs):
+        with standard_numbers():
+            return function(*args, **kwargs)
+
+    return cast(F, wrapped)
+
+
 def fit_method(fit: F) -> F:
     """Decorate `fit`: parameters are checked and kept, and it is all or nothing.
 

@@ -5,6 +5,7 @@ import math
 import pickle
 import signal
 import threading
+import types
 import warnings
 from contextlib import ExitStack, contextmanager
 
@@ -15,6 +16,7 @@ from instances import ERROR_MODELS, ESTIMATORS, RULES, Bottleneck
 from sklearn.base import clone
 from torch import nn
 
+import skad
 from skad import Autoencoder, LSTMAutoencoder, load, save, to_onnx
 from skad.training._private import count_modes
 
@@ -249,6 +251,30 @@ def test_numpy_that_raises__is_not_heard(name, data):
     with warnings.catch_warnings(action="ignore"), np.errstate(all="raise"):
         detector = clone(ESTIMATORS[name]).set_params(latent_dim=1).fit(data)
         assert np.isfinite(detector.score_samples(data)).all()
+
+
+@pytest.mark.parametrize("name", skad.__all__)
+def test_public_functions__do_not_hear_numpy(name):
+    function = getattr(skad, name)
+    without_numbers = ("load", "save", "to_onnx", "make_outlier_scorer")
+    if isinstance(function, types.FunctionType) and name not in without_numbers:
+        code = skad._fitting.with_standard_numbers(lambda: None).__code__
+        assert function.__code__ is code
+
+
+def test_functions_under_numpy_that_raises__return_what_they_do():
+    def say():
+        X, y = skad.make_heartbeats(30, 10, random_state=0)
+        scores = np.array([0.0, 5e-324, 1e-310, -1.0, -2.0])
+        labels = [1, 1, 1, -1, -1]
+        report = skad.detection_report(labels, np.where(scores < 0, -1, 1))
+        return X, y, [repr(report)]
+
+    expected = say()
+    with np.errstate(all="raise"):
+        found = say()
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 # A user's module ----------------------------------------------------------------------

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from skad._docs import add_entries
+from skad._fitting import with_standard_numbers
 from skad._validation import InvalidParameterError
 from skad.datasets._files import (
     FAULTY_FILE,
@@ -43,6 +44,7 @@ _KEOGH_LAYOUTS = [
 ]
 
 
+@with_standard_numbers
 @add_entries(Raises=FAULTY_FILE)
 def load_pump_sensors(
     path: str | PathLike[str], *, return_status: bool = False
@@ -114,6 +116,7 @@ def load_pump_sensors(
     return (X, y, status) if return_status else (X, y)
 
 
+@with_standard_numbers
 @add_entries(Raises=FAULTY_FILE)
 def load_skab(
     folder: str | PathLike[str],
@@ -229,6 +232,7 @@ def load_skab(
     return table[_SKAB_SENSORS], y.astype(np.int64)
 
 
+@with_standard_numbers
 @add_entries(Raises=FAULTY_FILE)
 def load_keogh_discords(
     folder: str | PathLike[str],

@@ -110,8 +110,8 @@ class BaseNeuralAutoencoder(CallbackSupportMixin, BaseAutoencoder):
         The trained skorch net; ``net_.module_`` is the torch module. Weights copied
         into it change the next scores; an error model that learns stays as it was.
     history_ : DataFrame
-        Losses and duration (seconds; not kept in files) of every epoch of the first
-        training, not of that of `refit`.
+        Losses and duration (seconds) of every epoch of the first training, not of that
+        of `refit`.
     n_iter_ : int
         Number of epochs trained.
     best_epoch_ : int or None

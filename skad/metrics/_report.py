@@ -17,6 +17,7 @@ from sklearn.metrics import (
     recall_score,
 )
 
+from skad._fitting import with_standard_numbers
 from skad._validation import check_consistent_length, check_outlier_labels, column_or_1d
 
 _FORMAT: dict[str, Any] = {"float_format": "{:.3f}".format, "na_rep": "undefined"}
@@ -122,6 +123,7 @@ class DetectionReport:
         return tables
 
 
+@with_standard_numbers
 def detection_report(
     y_true: ArrayLike,
     y_pred: ArrayLike,

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from skad._base import VersionedMixin
-from skad._fitting import after_fit, fit_method
+from skad._fitting import after_fit, fit_method, with_standard_numbers
 from skad._validation import (
     Interval,
     StrOptions,
@@ -69,6 +69,7 @@ def check_long_enough(bounds, window_length) -> None:
         )
 
 
+@with_standard_numbers
 def sliding_windows(
     X: ArrayLike,
     y: ArrayLike | None = None,

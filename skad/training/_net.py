@@ -16,6 +16,7 @@ from skad.training._callbacks import StopTraining
 from skad.training._losses import ReconstructionLoss, split_output
 from skad.training._private import initialize
 from skad.training._random import torch_generator
+from skad.training._seconds import unwrap_seconds, wrap_seconds
 from skad.training._torch_state import standard_torch
 
 # Optimizers with a fused step: one call for all parameters, where the default loops
@@ -274,10 +275,7 @@ class ReconstructionNet(NeuralNet):
         return copied
 
     def __getstate__(self):
-        """Keep constructor arguments, weights as numpy arrays, and epochs.
-
-        Not how long they took: equal fits are equal then, also for ``joblib.hash``.
-        """
+        """Keep constructor arguments, weights as numpy arrays, and epochs."""
         transient = ("train_split", "callbacks", "generator")
         params = {
             name: value
@@ -293,11 +291,7 @@ class ReconstructionNet(NeuralNet):
             "params": params | {"device": str(params["device"])},
             "weights": {name: tensor.cpu().numpy() for name, tensor in weights},
             "generator_state": self.generator.get_state().numpy(),
-            "history": [
-                {name: value for name, value in row.items() if name != "dur"}
-                | {"batches": []}
-                for row in self.history
-            ],
+            "history": [wrap_seconds(row) for row in self.history],
         }
 
     def __setstate__(self, state):
@@ -310,7 +304,7 @@ class ReconstructionNet(NeuralNet):
             initialize(self)
             weights = state["weights"].items()
             self.module_.load_state_dict({n: torch.as_tensor(w) for n, w in weights})
-        self.history.extend(state["history"])
+        self.history.extend(map(unwrap_seconds, state["history"]))
         self.generator.set_state(torch.from_numpy(state["generator_state"].copy()))
 
 
