@@ -23,7 +23,10 @@ _ASKING = ("torch.optim.", "torch.signal.", "torch.distributions.")
 
 
 class StandardFactories(TorchFunctionMode):
-    """Make new tensors of this thread on the CPU and, if no other is named, float32."""
+    """Make new tensors of this thread on the CPU and, if no other is named, float32.
+
+    For another default than float32.
+    """
 
     def __init__(self):
         super().__init__()
@@ -32,8 +35,7 @@ class StandardFactories(TorchFunctionMode):
         self._stack = ExitStack()
 
     def __enter__(self):
-        if self.default is not torch.float32:
-            self._stack.enter_context(_LegacyConstructors(self))
+        self._stack.enter_context(_LegacyConstructors(self))
         return super().__enter__()
 
     def __exit__(self, *error):
@@ -48,8 +50,7 @@ class StandardFactories(TorchFunctionMode):
         makes = func in tensor_makers()
         if makes and kwargs.get("device") is None:
             kwargs["device"] = "cpu"
-        if self.default is not torch.float32:
-            self._choose_dtype(func, makes, args, kwargs, caller)
+        self._choose_dtype(func, makes, args, kwargs, caller)
         self.depth += 1
         try:
             result = func(*args, **kwargs)
@@ -81,7 +82,7 @@ class StandardFactories(TorchFunctionMode):
 
     def _is_promoted(self, func, args, kwargs, result):
         """Whether integers have become numbers of the default dtype."""
-        if self.default is torch.float32 or not torch.is_tensor(result):
+        if not torch.is_tensor(result):
             return False
         values = [*args, *kwargs.values()]
         if func.__name__ in _NAME_A_DTYPE or any(

@@ -1,5 +1,6 @@
 """The only uses of private names of torch and skorch."""
 
+from torch._C import DisableTorchFunction as without_function_modes
 from torch.overrides import _len_torch_function_stack as count_function_modes
 from torch.overrides import _pop_mode as leave_function_mode
 from torch.utils._device import _device_constructors as tensor_makers
@@ -16,6 +17,7 @@ __all__ = [
     "initialize",
     "leave_modes",
     "tensor_makers",
+    "without_function_modes",
 ]
 
 

@@ -12,7 +12,12 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 import torch
 
 from skad.training._factories import StandardFactories
-from skad.training._private import count_function_modes, count_modes, leave_modes
+from skad.training._private import (
+    count_function_modes,
+    count_modes,
+    leave_modes,
+    without_function_modes,
+)
 
 _AUTOCAST = ("cpu", "cuda", "mps")  # kinds of devices
 
@@ -25,9 +30,10 @@ def standard_torch(*, inference: bool = False) -> AbstractContextManager:
     """Enter float32, the CPU, no autocast, and gradients or inference mode."""
     # restores gradients as well, unlike enable_grad
     contexts: list = [torch.inference_mode(inference)]
-    # A default device is a function mode. Ours costs microseconds an operation.
-    if torch.get_default_dtype() is not torch.float32 or count_function_modes():
-        contexts.append(StandardFactories())
+    if torch.get_default_dtype() is not torch.float32:
+        contexts.append(StandardFactories())  # microseconds an operation
+    elif count_function_modes():  # a default device is one
+        contexts.append(without_function_modes())
     for kind in _AUTOCAST:
         if torch.is_autocast_enabled(kind):
             contexts.append(torch.autocast(kind, enabled=False))
