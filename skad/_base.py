@@ -15,6 +15,7 @@ from sklearn.callback import CallbackSupportMixin
 from sklearn.utils import get_tags
 
 from skad._docs import add_parameters
+from skad._fitting import KeepsParams, after_fit
 from skad._validation import available_if, check_is_fitted, warn
 from skad._version import __version__
 
@@ -52,7 +53,7 @@ def warn_of_other_versions(saved: dict[str, str], what: str) -> None:
         )
 
 
-class VersionedMixin:
+class VersionedMixin(KeepsParams):
     """Mixin for estimators: pickles carry versions, and warn if opened with others.
 
     scikit-learn's `BaseEstimator` does so for its own classes only.
@@ -74,6 +75,7 @@ class VersionedMixin:
 class ThresholdMixin(VersionedMixin, OutlierMixin):
     """`decision_function` and `predict` from ``score_samples`` and ``offset_``."""
 
+    @after_fit
     @add_parameters(_ROWS)
     def decision_function(self, X: ArrayLike) -> NDArray[np.float64]:
         """Score rows, shifted so that anomalies are below zero.
@@ -85,6 +87,7 @@ class ThresholdMixin(VersionedMixin, OutlierMixin):
         """
         return self.score_samples(X) - self.offset_
 
+    @after_fit
     @add_parameters(_ROWS)
     def predict(self, X: ArrayLike) -> NDArray[np.int64]:
         """Label rows.
@@ -156,6 +159,7 @@ class MetaDetector(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator):
             if hasattr(detector, name):
                 setattr(self, name, getattr(detector, name))
 
+    @after_fit
     @add_parameters(_ROWS)
     def score_samples(self, X: ArrayLike) -> NDArray[np.float64]:
         """Score rows with the inner detector.
@@ -169,6 +173,7 @@ class MetaDetector(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator):
         return self.estimator_.score_samples(X)
 
     @available_if(inner_explains)
+    @after_fit
     @add_parameters(_ROWS)
     def explain(self, X: ArrayLike) -> NDArray[np.float64]:
         """Break down the scores of rows with the inner detector, if it can.

@@ -1,20 +1,19 @@
 """Input checks, warnings, and the only imports of private names of scikit-learn."""
 
 import contextlib
-import functools
 import operator
 import os
 import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import joblib
 import numpy as np
 import pandas as pd
 import sklearn
-from sklearn import callback, get_config
+from sklearn import get_config
 from sklearn.base import _fit_context as sklearn_fit_context
 from sklearn.utils import _safe_indexing as sklearn_safe_indexing
 from sklearn.utils import check_array as sklearn_check_array
@@ -43,7 +42,6 @@ __all__ = [
     "Interval",
     "InvalidParameterError",
     "StrOptions",
-    "all_or_nothing",
     "available_if",
     "ceil_of_share",
     "check_array",
@@ -62,7 +60,6 @@ __all__ = [
     "validate_data",
     "validate_parameter_constraints",
     "warn",
-    "with_callbacks",
 ]
 
 # Warnings point neither at files of these libraries nor at contextlib, which calls what
@@ -236,41 +233,14 @@ def check_finite(X, feature_names=None, name="X") -> None:
     )
 
 
-def fit_context(*, prefer_skip_nested_validation: bool) -> Callable[[F], F]:
+def fit_context(fit: F) -> F:
     """Decorate `fit` as scikit-learn does, and keep its type."""
-    return sklearn_fit_context(
-        prefer_skip_nested_validation=prefer_skip_nested_validation
-    )
-
-
-def with_callbacks(fit: F) -> F:
-    """Decorate `fit` as scikit-learn does, and keep its type."""
-    return callback.with_callbacks(fit)
+    return sklearn_fit_context(prefer_skip_nested_validation=False)(fit)
 
 
 def available_if(check: Callable[[Any], bool]) -> Callable[[F], F]:
     """Decorate a method as scikit-learn does, and keep its type."""
     return metaestimators.available_if(check)
-
-
-def all_or_nothing(fit: F) -> F:
-    """Decorate `fit`: if it raises, the estimator is as it was before.
-
-    Ctrl-C counts, so that a fitted detector never ends up half of one fit and half of
-    another. Whatever `fit` keeps from an earlier fit it must replace, not change.
-    """
-
-    @functools.wraps(fit)
-    def wrapped(self, *args, **kwargs):
-        before = vars(self).copy()
-        try:
-            return fit(self, *args, **kwargs)
-        except BaseException:
-            vars(self).clear()
-            vars(self).update(before)
-            raise
-
-    return cast(F, wrapped)
 
 
 def check_random_state(random_state) -> np.random.RandomState:

@@ -21,12 +21,17 @@ ROOMS = {
     "series": {"calibration", "thresholds"},
     "metrics": {"series"},
     "evaluation": {"detectors", "metrics", "series", "thresholds"},
-    "persistence": {"detectors", "error_models", "series", "thresholds"},
+    "persistence": {
+        *("detectors", "error_models", "series", "thresholds", "training"),
+    },
     "plotting": {"series", "thresholds"},
     "datasets": set(),
 }
 # What every room may import, from the bottom up.
-SHARED = ("_version", "_docs", "_products", "_validation", "_nesting", "_base")
+SHARED = (
+    *("_version", "_docs", "_products", "_validation"),
+    *("_fitting", "_nesting", "_base"),
+)
 # The one file that may import private names of a library.
 PRIVATE_NAMES = {
     "sklearn": "_validation.py",

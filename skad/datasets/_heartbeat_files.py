@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skad._docs import add_entries
+from skad._fitting import with_standard_numbers
 from skad.datasets._ecg import N_TIMEPOINTS
 from skad.datasets._files import FAULTY_FILE, NUMBER, WHOLE_NUMBER, Layout, read_table
 
@@ -17,6 +18,7 @@ _LAYOUT: Layout = {
 }
 
 
+@with_standard_numbers
 @add_entries(Raises=FAULTY_FILE)
 def load_heartbeats(
     path: str | PathLike[str],

@@ -8,11 +8,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import gen_batches
 
+from skad._fitting import with_standard_numbers
 from skad._validation import InvalidParameterError, check_random_state
 from skad.datasets import _ecg
 from skad.datasets._files import check_count
 
 
+@with_standard_numbers
 def make_heartbeats(
     n_normal: int = 2000,
     n_anomalies: int | ArrayLike = 200,

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from skad._fitting import with_standard_numbers
 from skad._validation import (
     InvalidParameterError,
     ceil_of_share,
@@ -20,6 +21,7 @@ from skad.datasets._files import check_count
 from skad.datasets._machine import make_machine, simulate
 
 
+@with_standard_numbers
 def make_sensors(
     n_timestamps: int = 20_000,
     n_sensors: int = 12,

@@ -11,6 +11,7 @@ import pandas as pd
 from pandas.api.types import is_datetime64_dtype
 
 from skad._docs import add_entries
+from skad._fitting import with_standard_numbers
 from skad._validation import InvalidParameterError
 from skad.datasets._files import (
     FAULTY_FILE,
@@ -64,6 +65,7 @@ def _keogh_layouts(header) -> Sequence[Layout]:
     return [dict(zip(header, kinds, strict=True))]
 
 
+@with_standard_numbers
 @add_entries(Raises=FAULTY_FILE)
 def load_pump_sensors(
     path: str | PathLike[str], *, return_status: bool = False
@@ -135,6 +137,7 @@ def load_pump_sensors(
     return (X, y, status) if return_status else (X, y)
 
 
+@with_standard_numbers
 @add_entries(Raises=FAULTY_FILE)
 def load_skab(
     folder: str | PathLike[str],
@@ -250,6 +253,7 @@ def load_skab(
     return table[_SKAB_SENSORS], y.astype(np.int64)
 
 
+@with_standard_numbers
 @add_entries(Raises=FAULTY_FILE)
 def load_keogh_discords(
     folder: str | PathLike[str],

@@ -18,18 +18,16 @@ from sklearn.base import (
 
 from skad._base import ThresholdMixin
 from skad._docs import add_parameters, inherit_sections
+from skad._fitting import after_fit, fit_method
 from skad._validation import (
     HasMethods,
     Interval,
     StrOptions,
-    all_or_nothing,
     check_consistent_length,
     check_finite,
     check_is_fitted,
     column_or_1d,
-    fit_context,
     validate_data,
-    with_callbacks,
 )
 from skad.calibration._held_out import HeldOutThreshold
 from skad.detectors._checks import check_outputs, normal_validation_rows
@@ -127,9 +125,7 @@ class BaseAutoencoder(
 
     # fit ------------------------------------------------------------------------------
 
-    @all_or_nothing
-    @with_callbacks
-    @fit_context(prefer_skip_nested_validation=False)
+    @fit_method
     def fit(
         self,
         X: ArrayLike,
@@ -183,8 +179,7 @@ class BaseAutoencoder(
             self._fit_and_find_threshold(windows, held_out)
         return self
 
-    @with_callbacks
-    @fit_context(prefer_skip_nested_validation=False)
+    @fit_method
     def _fit_positions(self, X, positions, held_out) -> None:
         """Fit on the windows at some positions of X, without learning those held out.
 
@@ -196,7 +191,7 @@ class BaseAutoencoder(
         with self._learning():
             self._fit_and_find_threshold(Windows(X, positions), held_out)
 
-    @with_callbacks
+    @fit_method
     def _refit_positions(self, X, positions) -> None:
         """Learn again, from all windows at some positions of X."""
         with self._learning():
@@ -326,6 +321,7 @@ class BaseAutoencoder(
         check_is_fitted(self)
         return all_windows(self._check_windows(X, reset=False))
 
+    @after_fit
     @add_parameters(_WINDOWS)
     def reconstruct(self, X: ArrayLike) -> NDArray[np.float64]:
         """Reconstruct windows.
@@ -340,6 +336,7 @@ class BaseAutoencoder(
         reconstruction = windows.X - residuals.reshape(windows.X.shape)
         return reconstruction.reshape(np.shape(X))
 
+    @after_fit
     @add_parameters(_WINDOWS)
     def reconstruction_errors(self, X: ArrayLike) -> NDArray[np.float64]:
         """Absolute error of every value.
@@ -351,6 +348,7 @@ class BaseAutoencoder(
         """
         return np.abs(self._collect(self._fitted_windows(X))[0])
 
+    @after_fit
     @add_parameters(_WINDOWS)
     def score_timesteps(self, X: ArrayLike) -> NDArray[np.float64]:
         """Score of every timestep, before it is averaged to that of the window.
@@ -364,6 +362,7 @@ class BaseAutoencoder(
         errors = self._measure(windows, measure, (self.window_length_,))
         return np.negative(errors, out=errors)
 
+    @after_fit
     @add_parameters(_WINDOWS)
     def explain(self, X: ArrayLike) -> NDArray[np.float64]:
         """Break down the score of every window by timestep and channel.
@@ -381,6 +380,7 @@ class BaseAutoencoder(
         shares /= self.window_length_
         return shares
 
+    @after_fit
     @add_parameters(_WINDOWS)
     def score_samples(self, X: ArrayLike) -> NDArray[np.float64]:
         """Score windows.
@@ -393,6 +393,7 @@ class BaseAutoencoder(
         """
         return self._scores_of(self._fitted_windows(X))
 
+    @after_fit
     @add_parameters(_WINDOWS)
     def transform(self, X: ArrayLike) -> NDArray[np.float64]:
         """Encode windows.

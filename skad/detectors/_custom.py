@@ -46,8 +46,9 @@ class Autoencoder(BaseNeuralAutoencoder):
     returns its latent code.
 
     The last batch of an epoch holds the remaining windows, perhaps a single one, which
-    batch normalisation refuses: choose another `batch_size` then, or layer
-    normalisation.
+    batch normalisation refuses: choose another `batch_size` then, layer normalisation,
+    or ``net_params={"iterator_train__drop_last": True}``, which leaves out a last batch
+    that is smaller than the others.
 
     Examples
     --------
@@ -81,7 +82,7 @@ class Autoencoder(BaseNeuralAutoencoder):
     }
 
     def _architecture(self, windows):
-        params = dict(self.module_params or {})
+        params = copy.deepcopy(dict(self.module_params or {}))
         if isinstance(self.module, nn.Module):
             raise ValueError(
                 f"module is an instance of {type(self.module).__name__}; pass its "

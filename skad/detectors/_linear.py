@@ -78,7 +78,7 @@ class LinearAutoencoder(BaseAutoencoder):
         self.latent_dim_ = int(pca.n_components_)
         warn_if_not_narrower(self.latent_dim_, self.n_features_in_)
         self.mean_ = pca.mean_
-        self.components_ = pca.components_
+        self.components_ = pca.components_.copy(order="K")  # as a file returns it
         self.explained_variance_ = pca.explained_variance_
         self._fit_error_model(error_model, windows, held_out)
         return held_out

@@ -8,11 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
+from skad._fitting import KeepsParams, after_fit, fit_method
+
 Codes = NDArray | None
 Errors = NDArray[np.float64]
 
 
-class BaseErrorModel(BaseEstimator):
+class BaseErrorModel(KeepsParams, BaseEstimator):
     """Base of error models: any object with its methods is one.
 
     A subclass writes `contributions`, and `fit` if it learns something. If its errors
@@ -21,7 +23,9 @@ class BaseErrorModel(BaseEstimator):
 
     # Whether fit also needs the codes of the training windows.
     uses_codes: ClassVar[bool] = False
+    _parameter_constraints: ClassVar[dict] = {}
 
+    @fit_method
     def fit(
         self, residuals: NDArray, codes: Codes = None, train_codes: Codes = None
     ) -> Self:
@@ -62,6 +66,7 @@ class BaseErrorModel(BaseEstimator):
         """
         raise NotImplementedError(f"{type(self).__name__} lacks contributions.")
 
+    @after_fit
     def timestep_errors(self, residuals: NDArray, codes: Codes = None) -> Errors:
         """Error of every timestep; see `contributions` for the parameters.
 
@@ -72,6 +77,7 @@ class BaseErrorModel(BaseEstimator):
         """
         return self.contributions(residuals, codes).sum(axis=2)
 
+    @after_fit
     def window_errors(self, residuals: NDArray, codes: Codes = None) -> Errors:
         """Error of every window, the mean over its timesteps; see `timestep_errors`."""
         return self.timestep_errors(residuals, codes).mean(axis=1)

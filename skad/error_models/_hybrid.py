@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import gen_batches
 
+from skad._fitting import after_fit, fit_method
 from skad._products import multiply_rows
-from skad._validation import Interval, fit_context
+from skad._validation import Interval
 from skad.error_models._base import BaseErrorModel, Codes, Errors
 from skad.error_models._residuals import MeanSquaredErrors, StandardizedErrors
 
@@ -86,7 +87,7 @@ class HybridErrors(BaseErrorModel):
     }
     uses_codes = True
 
-    @fit_context(prefer_skip_nested_validation=True)
+    @fit_method
     def fit(
         self, residuals: NDArray, codes: Codes = None, train_codes: Codes = None
     ) -> Self:
@@ -126,6 +127,7 @@ class HybridErrors(BaseErrorModel):
         """Training codes, scaled to zero mean and unit variance."""
         return self.bank_[:-1].T / -2
 
+    @after_fit
     def contributions(self, residuals: NDArray, codes: Codes = None) -> Errors:
         """Divide both parts among timesteps and channels; see `BaseErrorModel`.
 
@@ -140,12 +142,14 @@ class HybridErrors(BaseErrorModel):
         np.divide(of_channels, totals, out=weights, where=totals > 0)
         return shares + (distances[:, None] * weights)[:, None, :]
 
+    @after_fit
     def timestep_errors(self, residuals: NDArray, codes: Codes = None) -> Errors:
         """Error of every timestep, the distance in each; see `BaseErrorModel`."""
         distances = self._distance_errors(codes)
         errors = self.residual_errors_.timestep_errors(residuals) / self.error_unit_
         return errors + distances[:, None]
 
+    @after_fit
     def window_errors(self, residuals: NDArray, codes: Codes = None) -> Errors:
         """Error of every window, the mean over its timesteps; see `BaseErrorModel`."""
         distances = self._distance_errors(codes)

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from scipy.linalg import eigh
 from sklearn.covariance import LedoitWolf, ShrunkCovariance
 
+from skad._fitting import after_fit, fit_method
 from skad._products import multiply_rows
-from skad._validation import Interval, StrOptions, fit_context, warn
+from skad._validation import Interval, StrOptions, warn
 from skad.error_models._base import BaseErrorModel, Codes, Errors
 
 # Divided by it, the square of the largest float32 residual is still finite.
@@ -31,10 +32,12 @@ class MeanSquaredErrors(BaseErrorModel):
     array([5.])
     """
 
+    @after_fit
     def contributions(self, residuals: NDArray, codes: Codes = None) -> Errors:
         """Squared residuals over the number of channels; see `BaseErrorModel`."""
         return np.square(residuals) / residuals.shape[2]
 
+    @after_fit
     def window_errors(self, residuals: NDArray, codes: Codes = None) -> Errors:
         """Mean over timesteps and channels, in one pass; see `BaseErrorModel`."""
         flat = residuals.reshape(len(residuals), -1)
@@ -53,6 +56,7 @@ class MeanAbsoluteErrors(BaseErrorModel):
     array([2.])
     """
 
+    @after_fit
     def contributions(self, residuals: NDArray, codes: Codes = None) -> Errors:
         """Absolute residuals over the number of channels; see `BaseErrorModel`."""
         return np.abs(residuals) / residuals.shape[2]
@@ -98,7 +102,7 @@ class StandardizedErrors(BaseErrorModel):
     def __init__(self, floor: float = 0.01):
         self.floor = floor
 
-    @fit_context(prefer_skip_nested_validation=True)
+    @fit_method
     def fit(
         self, residuals: NDArray, codes: Codes = None, train_codes: Codes = None
     ) -> Self:
@@ -111,6 +115,7 @@ class StandardizedErrors(BaseErrorModel):
         self.scale_ = np.ones_like(scale) if perfect else scale
         return self
 
+    @after_fit
     def contributions(self, residuals: NDArray, codes: Codes = None) -> Errors:
         """Scaled squares over the number of channels; see `BaseErrorModel`."""
         return np.square(residuals) / (self.scale_ * residuals.shape[2])
@@ -178,7 +183,7 @@ class MahalanobisErrors(BaseErrorModel):
         "shrinkage": [StrOptions({"ledoit-wolf"}), Interval(Real, 0, 1, closed="both")],
     }
 
-    @fit_context(prefer_skip_nested_validation=True)
+    @fit_method
     def fit(
         self, residuals: NDArray, codes: Codes = None, train_codes: Codes = None
     ) -> Self:
@@ -202,6 +207,7 @@ class MahalanobisErrors(BaseErrorModel):
         self.precision_ = _inverse(estimator.covariance_)
         return self
 
+    @after_fit
     def contributions(self, residuals: NDArray, codes: Codes = None) -> Errors:
         """Terms d (Sigma^-1 d) of the squared distance; see `BaseErrorModel`."""
         deviation = np.abs(residuals).reshape(-1, len(self.location_)) - self.location_

@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from sklearn.base import clone
 
+from skad._fitting import with_standard_numbers
 from skad._nesting import core_of
 from skad._validation import HasMethods, check_outlier_labels, num_samples, warn
 from skad.evaluation._parts import Part, check_parts
@@ -21,6 +22,7 @@ from skad.thresholds._labelled import FBetaThreshold
 from skad.thresholds._rule import needs_labels
 
 
+@with_standard_numbers
 def evaluate(
     detectors: Any,
     X_train: ArrayLike,

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import fbeta_score
 
 from skad._docs import add_parameters
+from skad._fitting import with_standard_numbers
 from skad._validation import check_consistent_length, check_outlier_labels
 from skad.series._events import find_ranges, in_ranges
 from skad.series._rows import MaxGap, Rows, index_of, read_index
@@ -39,6 +40,7 @@ _SHARED = """
 """
 
 
+@with_standard_numbers
 @add_parameters(_SHARED)
 def event_precision_score(
     y_true: ArrayLike,
@@ -85,6 +87,7 @@ def event_precision_score(
     return _share_with_any(judged, truth, rows, zero_division)
 
 
+@with_standard_numbers
 @add_parameters(_SHARED)
 def event_recall_score(
     y_true: ArrayLike,
@@ -126,6 +129,7 @@ def event_recall_score(
     return _share_with_any(truth, judged, rows, zero_division)
 
 
+@with_standard_numbers
 @add_parameters(_SHARED)
 def event_fbeta_score(
     y_true: ArrayLike,
@@ -180,6 +184,7 @@ def event_fbeta_score(
     return (1 + beta**2) * precision * recall / (beta**2 * precision + recall)
 
 
+@with_standard_numbers
 @add_parameters(_SHARED)
 def detection_delay(
     y_true: ArrayLike,
@@ -247,6 +252,7 @@ def detection_delay(
     return float(getattr(np, average)(delays + step * is_missed))
 
 
+@with_standard_numbers
 @add_parameters(_SHARED)
 def false_alarms_per_day(
     y_true: ArrayLike,
@@ -304,6 +310,7 @@ def false_alarms_per_day(
     return int((n_hits == 0).sum()) / (n_normals / rows_per_day)
 
 
+@with_standard_numbers
 @add_parameters(_SHARED)
 def point_adjusted_fbeta_score(
     y_true: ArrayLike,

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from sklearn import metrics
 
+from skad._fitting import with_standard_numbers
 from skad._validation import check_consistent_length, check_outlier_labels, column_or_1d
 
 _FORMAT: dict[str, Any] = {"float_format": "{:.3f}".format, "na_rep": "undefined"}
@@ -116,6 +117,7 @@ class DetectionReport:
         return tables
 
 
+@with_standard_numbers
 def detection_report(
     y_true: ArrayLike,
     y_pred: ArrayLike,

@@ -10,6 +10,7 @@ import pandas as pd
 
 from skad.persistence._dtypes import describe_dtype, read_dtype
 from skad.persistence._names import NET, name_of
+from skad.training._seconds import unwrap_seconds
 
 # State that is not saved: scikit-learn's callbacks belong to a run, and the versions
 # are in the header of the file.
@@ -84,6 +85,7 @@ class Encoder:
             kept["memory"] = None  # a folder of pickles, on one machine
         if name == NET:  # loading changes their order
             kept["params"] = dict(sorted(kept["params"].items()))
+            kept["history"] = [unwrap_seconds(row) for row in kept["history"]]
         return self._encode_pairs(kept)
 
     def _encode_pairs(self, mapping):

@@ -13,6 +13,7 @@ from typing import Any
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 
+from skad._fitting import as_fitted, standard_numbers
 from skad._nesting import inside
 from skad._validation import check_is_fitted
 from skad.detectors._conv import ConvAutoencoder
@@ -26,6 +27,7 @@ from skad.series._windowed import WindowedDetector
 from skad.thresholds._classifier import DetectorClassifier
 from skad.thresholds._fixed import FixedThresholdDetector
 from skad.thresholds._tuned import TunedThresholdDetector
+from skad.training._torch_state import standard_torch
 
 _DETECTORS = (
     LinearAutoencoder,
@@ -121,7 +123,9 @@ def to_onnx(estimator: Any, path: str | PathLike[str]) -> Path:
     from skad.persistence._onnx_model import build_model
 
     path = Path(path)
-    write_atomically(path, [build_model(estimator, steps, detector, threshold)])
+    with standard_numbers(), standard_torch():
+        model = build_model(estimator, steps, detector, threshold)
+    write_atomically(path, [model])
     return path
 
 
@@ -139,7 +143,7 @@ def _take_apart(estimator):
     Steps are pairs of name and step; what cuts windows is among them.
     """
     steps, threshold, layer = [], None, estimator
-    while not isinstance(layer, _DETECTORS):
+    while not isinstance(layer := as_fitted(layer), _DETECTORS):
         if isinstance(layer, Pipeline):
             *before, (_, layer) = _flatten(layer.steps)
             steps += before

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 
+from skad._fitting import as_fitted
 from skad._version import __version__
 from skad.detectors._linear import LinearAutoencoder
 from skad.error_models._models import (
@@ -64,6 +65,7 @@ def _add_score(graph, detector, X):
 
 def _add_errors(graph, model, residuals, codes, window_length):
     """Add an error model, (n_windows, window_length, n_channels) -> (n_windows,)."""
+    model = as_fitted(model)
     if type(model) not in _ERRORS:  # a subclass may do something else
         names = ", ".join(cls.__name__ for cls in _ERRORS)
         raise NotImplementedError(

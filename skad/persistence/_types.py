@@ -149,6 +149,9 @@ def _check_estimator(name, cls, state):
     for key, value in state.items():
         if key in parameters:
             _check_parameter(cls, key, value)
+        elif key == "_fit_params_" and isinstance(value, dict):  # as `fit` was told
+            for name_told, told in value.items():
+                _check_parameter(cls, name_told, told)
         elif key.startswith("__") or hasattr(cls, key):
             raise ValueError(f"{name} keeps no attribute {key!r}")
 

@@ -10,12 +10,14 @@ import pandas as pd
 from pandas.api import types
 from pandas.tseries.api import guess_datetime_format
 
+from skad._fitting import with_standard_numbers
 from skad._validation import native, warn
 
 _CLOCK = re.compile(r"\d:\d\d")
 _OFFSET = re.compile(r"\d:\d\d\S*?(Z|[+-]\d\d(?::?\d\d)?)$")
 
 
+@with_standard_numbers
 def clean_table(
     table: pd.DataFrame, *, timestamp: Hashable | None = None
 ) -> pd.DataFrame:

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from skad._docs import add_parameters
+from skad._fitting import with_standard_numbers
 from skad._validation import (
     check_array,
     check_consistent_length,
@@ -43,6 +44,7 @@ _SHARED = """
 """
 
 
+@with_standard_numbers
 @add_parameters(_SHARED)
 def find_events(
     y: ArrayLike,
@@ -160,6 +162,7 @@ def find_events(
     return pd.DataFrame(columns)
 
 
+@with_standard_numbers
 @add_parameters(_SHARED)
 def merge_events(
     y: ArrayLike,

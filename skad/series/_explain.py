@@ -9,10 +9,12 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from sklearn.pipeline import Pipeline
 
+from skad._fitting import with_standard_numbers
 from skad._nesting import find_layer, input_of, layers
 from skad.series._rows import index_of
 
 
+@with_standard_numbers
 def explain(estimator: Any, X: ArrayLike, *, timesteps: bool = False) -> pd.DataFrame:
     """Split the score of every row into the contributions of its sensors.
 

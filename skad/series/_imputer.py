@@ -14,13 +14,12 @@ from sklearn.base import BaseEstimator, TransformerMixin
 
 from skad._base import VersionedMixin
 from skad._docs import add_parameters
+from skad._fitting import after_fit, fit_method
 from skad._validation import (
     Interval,
     StrOptions,
-    all_or_nothing,
     check_is_fitted,
     feature_names_in,
-    fit_context,
     native,
     validate_data,
     warn,
@@ -159,8 +158,7 @@ class TimeSeriesImputer(VersionedMixin, TransformerMixin, BaseEstimator):
         ],
     }
 
-    @all_or_nothing
-    @fit_context(prefer_skip_nested_validation=True)
+    @fit_method
     @add_parameters(_TABLE)
     def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> Self:
         """Learn the fallback of each column, the columns to drop, and the tail.
@@ -196,6 +194,7 @@ class TimeSeriesImputer(VersionedMixin, TransformerMixin, BaseEstimator):
         """
         return self.fit(X, y)._impute(X, carry_tail=False)
 
+    @after_fit
     @add_parameters(_TABLE)
     def transform(self, X: ArrayLike) -> NDArray | pd.DataFrame:
         """Fill a table, which must have the columns of the training table.
@@ -214,6 +213,7 @@ class TimeSeriesImputer(VersionedMixin, TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         return self._impute(X, carry_tail=self.carry_tail)
 
+    @after_fit
     def get_feature_names_out(
         self, input_features: ArrayLike | None = None
     ) -> NDArray[np.object_]:
@@ -282,6 +282,7 @@ class TimeSeriesImputer(VersionedMixin, TransformerMixin, BaseEstimator):
         self._kept = np.flatnonzero(~drop)
         self._indicated = np.flatnonzero(~drop & (shares > 0) & self.add_indicator)
 
+    @after_fit
     def _impute(self, X, carry_tail):
         values = self._read(X, reset=False)
         rows = read_rows(X, max_gap=self.max_gap_, learn=False)

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from skad._fitting import with_standard_numbers
 from skad._validation import check_consistent_length, check_outlier_labels, column_or_1d
 from skad.series._events import find_ranges
 
@@ -16,6 +17,7 @@ _NORMAL_ROLES = ("s_N", "v_N1", "v_N2", "t_N")
 _ANOMALOUS_ROLES = ("v_A", "t_A")
 
 
+@with_standard_numbers
 def split_roles(
     y: ArrayLike,
     *,

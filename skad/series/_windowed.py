@@ -17,20 +17,18 @@ from sklearn.utils import InputTags
 
 from skad._base import MetaDetector, ThresholdMixin, inner_explains
 from skad._docs import add_parameters
+from skad._fitting import after_fit, fit_method
 from skad._nesting import layers
 from skad._validation import (
     HasMethods,
     Interval,
     StrOptions,
-    all_or_nothing,
     available_if,
     check_consistent_length,
     check_finite,
     check_is_fitted,
     column_or_1d,
-    fit_context,
     validate_data,
-    with_callbacks,
 )
 from skad.calibration._held_out import HeldOutThreshold
 from skad.series._cover import explain_segment, score_segment
@@ -163,9 +161,7 @@ class WindowedDetector(HeldOutThreshold, ThresholdMixin, MetaDetector):
 
     # fit ------------------------------------------------------------------------------
 
-    @all_or_nothing
-    @with_callbacks
-    @fit_context(prefer_skip_nested_validation=False)
+    @fit_method
     @add_parameters(_TABLE)
     def fit(
         self,
@@ -305,6 +301,7 @@ class WindowedDetector(HeldOutThreshold, ThresholdMixin, MetaDetector):
 
     # Scores ---------------------------------------------------------------------------
 
+    @after_fit
     @add_parameters(_TABLE)
     def score_samples(
         self, X: ArrayLike, *, series: ArrayLike | None = None
@@ -322,6 +319,7 @@ class WindowedDetector(HeldOutThreshold, ThresholdMixin, MetaDetector):
         )
         return self._score_table(table, bounds)
 
+    @after_fit
     @add_parameters(_TABLE)
     def decision_function(
         self, X: ArrayLike, *, series: ArrayLike | None = None
@@ -335,6 +333,7 @@ class WindowedDetector(HeldOutThreshold, ThresholdMixin, MetaDetector):
         """
         return self.score_samples(X, series=series) - self.offset_
 
+    @after_fit
     @add_parameters(_TABLE)
     def predict(
         self, X: ArrayLike, *, series: ArrayLike | None = None
@@ -366,6 +365,7 @@ class WindowedDetector(HeldOutThreshold, ThresholdMixin, MetaDetector):
         return self.fit(X, y, series=series).predict(X, series=series)
 
     @available_if(inner_explains)
+    @after_fit
     @add_parameters(_TABLE)
     def explain(
         self, X: ArrayLike, *, series: ArrayLike | None = None

@@ -11,16 +11,15 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from skad._base import VersionedMixin
+from skad._fitting import after_fit, fit_method, with_standard_numbers
 from skad._validation import (
     Interval,
     StrOptions,
-    all_or_nothing,
     check_array,
     check_consistent_length,
     check_is_fitted,
     check_outlier_labels,
     feature_names_in,
-    fit_context,
     validate_data,
 )
 from skad.series._rows import MaxGap, read_rows
@@ -70,6 +69,7 @@ def check_long_enough(bounds, window_length) -> None:
         )
 
 
+@with_standard_numbers
 def sliding_windows(
     X: ArrayLike,
     y: ArrayLike | None = None,
@@ -221,8 +221,7 @@ class SlidingWindow(VersionedMixin, TransformerMixin, BaseEstimator):
         self.pad = pad
         self.max_gap = max_gap
 
-    @all_or_nothing
-    @fit_context(prefer_skip_nested_validation=True)
+    @fit_method
     def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> Self:
         """Learn the channels, and how long a gap is.
 
@@ -242,6 +241,7 @@ class SlidingWindow(VersionedMixin, TransformerMixin, BaseEstimator):
         self.max_gap_ = read_rows(X, max_gap=self.max_gap, warns=True).max_gap
         return self
 
+    @after_fit
     def transform(self, X: ArrayLike) -> NDArray:
         """Cut one window for each row.
 
@@ -265,6 +265,7 @@ class SlidingWindow(VersionedMixin, TransformerMixin, BaseEstimator):
         parts = [windows_view(rows, self.window_length) for rows in segments]
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
+    @after_fit
     def get_feature_names_out(
         self, input_features: ArrayLike | None = None
     ) -> NDArray[np.object_]:

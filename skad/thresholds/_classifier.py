@@ -11,15 +11,13 @@ from sklearn.utils import assert_all_finite
 from sklearn.utils.multiclass import check_classification_targets
 
 from skad._base import MetaDetector, VersionedMixin
+from skad._fitting import after_fit, fit_method
 from skad._validation import (
     HasMethods,
-    all_or_nothing,
     check_consistent_length,
     check_is_fitted,
     column_or_1d,
-    fit_context,
     warn,
-    with_callbacks,
 )
 
 
@@ -79,9 +77,7 @@ class DetectorClassifier(VersionedMixin, ClassifierMixin, MetaDetector):
         self.estimator = estimator
         self.outlier_label = outlier_label
 
-    @all_or_nothing
-    @with_callbacks
-    @fit_context(prefer_skip_nested_validation=False)
+    @fit_method
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
         """Fit the detector and learn the names of the classes.
 
@@ -141,6 +137,7 @@ class DetectorClassifier(VersionedMixin, ClassifierMixin, MetaDetector):
             )
         return classes[1]
 
+    @after_fit
     def decision_function(self, X: ArrayLike) -> NDArray[np.float64]:
         """Confidence in the class ``classes_[1]``.
 
@@ -159,6 +156,7 @@ class DetectorClassifier(VersionedMixin, ClassifierMixin, MetaDetector):
         decision = self.estimator_.decision_function(X)
         return -decision if self.classes_[1] == self.outlier_label_ else decision
 
+    @after_fit
     def predict(self, X: ArrayLike) -> NDArray[Any]:
         """Label rows with the classes of `y`.
 

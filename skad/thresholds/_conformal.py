@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import false_discovery_control
 
+from skad._fitting import after_fit
 from skad._validation import check_is_fitted, floor_of_share, warn
 from skad.thresholds._cuts import check_scores
 from skad.thresholds._rule import SHARE, ThresholdRule
@@ -103,6 +104,7 @@ class ConformalThreshold(ThresholdRule):
         self.calibration_scores_ = ordered
         return float(ordered[n_below - 1]) if n_below else -np.inf
 
+    @after_fit
     def p_values(
         self, scores: ArrayLike, *, adjust: Literal["bh", "by"] | None = None
     ) -> NDArray[np.float64]:

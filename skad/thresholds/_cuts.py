@@ -61,7 +61,8 @@ def threshold_between(below, above) -> float:
 
 
 def _next_float(value, towards) -> float:
-    with np.errstate(over="ignore"):  # infinity follows the largest float
+    # infinity follows the largest float, a subnormal number zero
+    with np.errstate(over="ignore", under="ignore"):
         return float(np.nextafter(value, towards))
 
 

@@ -8,12 +8,10 @@ from typing import Any, ClassVar, Self
 from numpy.typing import ArrayLike
 
 from skad._base import MetaDetector, ThresholdMixin
+from skad._fitting import fit_method
 from skad._validation import (
     HasMethods,
     Interval,
-    all_or_nothing,
-    fit_context,
-    with_callbacks,
 )
 
 
@@ -62,9 +60,7 @@ class FixedThresholdDetector(ThresholdMixin, MetaDetector):
         self.estimator = estimator
         self.threshold = threshold
 
-    @all_or_nothing
-    @with_callbacks
-    @fit_context(prefer_skip_nested_validation=False)
+    @fit_method
     def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> Self:
         """Fit the detector.
 

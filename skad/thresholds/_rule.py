@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 
 from skad._docs import add_entries
-from skad._validation import Interval, InvalidParameterError, fit_context
+from skad._fitting import KeepsParams, fit_method
+from skad._validation import Interval, InvalidParameterError
 from skad.thresholds._cuts import check_labelled_scores, check_scores
 
 POSITIVE = Interval(Real, 0, None, closed="neither")
@@ -22,7 +23,7 @@ _THRESHOLD = """
 """
 
 
-class ThresholdRule(BaseEstimator):
+class ThresholdRule(KeepsParams, BaseEstimator):
     """Find a threshold from scores, and from labels if the rule needs them.
 
     A subclass writes `_find`, and sets ``needs_labels = True`` if it reads labels.
@@ -35,7 +36,7 @@ class ThresholdRule(BaseEstimator):
         super().__init_subclass__(**kwargs)
         add_entries(Attributes=_THRESHOLD)(cls)
 
-    @fit_context(prefer_skip_nested_validation=True)
+    @fit_method
     def fit(self, scores: ArrayLike, y: ArrayLike | None = None) -> Self:
         """Find the threshold.
 

@@ -18,22 +18,20 @@ from sklearn.model_selection import (
 from sklearn.utils import indexable
 
 from skad._base import MetaDetector, ThresholdMixin
+from skad._fitting import after_fit, fit_method
 from skad._nesting import find_layer, parts
 from skad._validation import (
     HasMethods,
     Interval,
     StrOptions,
-    all_or_nothing,
     available_if,
     check_consistent_length,
     check_is_fitted,
     check_outlier_labels,
     check_random_state,
-    fit_context,
     num_samples,
     safe_indexing,
     warn,
-    with_callbacks,
 )
 from skad.thresholds._labelled import FBetaThreshold
 from skad.thresholds._rule import needs_labels
@@ -152,9 +150,7 @@ class TunedThresholdDetector(ThresholdMixin, MetaDetector):
         "random_state": ["random_state"],
     }
 
-    @all_or_nothing
-    @with_callbacks
-    @fit_context(prefer_skip_nested_validation=False)
+    @fit_method
     def fit(
         self,
         X: ArrayLike,
@@ -300,6 +296,7 @@ class TunedThresholdDetector(ThresholdMixin, MetaDetector):
         self.offset_ = float(np.squeeze(detector.offset_))
 
     @available_if(_rule_has_p_values)
+    @after_fit
     def p_values(
         self, X: ArrayLike, *, adjust: Literal["bh", "by"] | None = None
     ) -> NDArray[np.float64]:

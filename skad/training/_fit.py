@@ -103,8 +103,10 @@ def _optional_callbacks(detector, net, n_windows) -> list[Callback]:
     if detector.max_grad_norm is not None:
         callbacks.append(GradientNormClipping(detector.max_grad_norm))
     if detector.lr_schedule == "cosine":
+        n_batches, n_left = divmod(n_windows, net.batch_size)
+        n_batches += n_left > 0 and not getattr(net, "iterator_train__drop_last", False)
         schedule = {
-            "T_max": net.max_epochs * -(-n_windows // net.batch_size),
+            "T_max": net.max_epochs * n_batches,
             "step_every": "batch",
             "last_epoch": -1,  # a fit with warm_start starts its schedule again
         }

@@ -15,6 +15,8 @@ from skad.training._callbacks import StopTraining
 from skad.training._losses import ReconstructionLoss, split_output
 from skad.training._private import initialize
 from skad.training._random import torch_generator
+from skad.training._seconds import unwrap_seconds, wrap_seconds
+from skad.training._torch_state import standard_torch
 
 # Optimizers with a fused step: one call for all parameters, where the default loops
 # over them in Python (28 % of a training step of a small dense net).
@@ -133,9 +135,23 @@ class ReconstructionNet(NeuralNet):
             X = X + self.input_noise * noise
         n_parts = self._n_parts(len(X))
         if n_parts == 1:
-            return super().train_step_single((X, target), **fit_params)
+            return self._train_at_once(X, target, **fit_params)
         parts = zip(X.chunk(n_parts), target.chunk(n_parts), strict=True)
         return self._train_in_parts(parts, len(X), **fit_params)
+
+    def _train_at_once(self, X, target, **fit_params):
+        try:
+            return super().train_step_single((X, target), **fit_params)
+        except ValueError as error:
+            if len(X) > 1:
+                raise
+            raise ValueError(
+                f"{type(self.module_).__name__} cannot be trained on a batch of one "
+                f"window, which batch_size={self.batch_size} leaves: {error} Batch "
+                "normalisation needs two at least. Choose another batch_size, or leave "
+                "out the last batch of each epoch if it is smaller, with "
+                "net_params={'iterator_train__drop_last': True}."
+            ) from error
 
     def _n_parts(self, n_windows):
         """Count the parts of a batch; one where their losses would not add up."""
@@ -181,14 +197,14 @@ class ReconstructionNet(NeuralNet):
         """Loss between what the module returned and the clean windows."""
         return self.criterion_(y_pred, y_true)
 
-    @torch.inference_mode()
     def reconstruct(self, block):
         """Reconstruct (B, T, C); returns float32, and the codes in float64 or None."""
         self._set_training(False)
-        X = torch.from_numpy(np.ascontiguousarray(block, dtype=np.float32))
-        reconstruction, latent = split_output(self.module_(X.to(self.device)))
-        codes = None if latent is None else latent.cpu().numpy().astype(np.float64)
-        return reconstruction.cpu().numpy(), codes
+        with standard_torch(inference=True):
+            X = torch.from_numpy(np.ascontiguousarray(block, dtype=np.float32))
+            reconstruction, latent = split_output(self.module_(X.to(self.device)))
+            codes = None if latent is None else latent.cpu().numpy().astype(np.float64)
+            return reconstruction.cpu().numpy(), codes
 
     @property
     def window_shape(self):
@@ -254,7 +270,8 @@ class ReconstructionNet(NeuralNet):
         """Copy everything, the optimizer too (a pickle leaves that out)."""
         copied = type(self).__new__(type(self))
         memo[id(self)] = copied
-        vars(copied).update(copy.deepcopy(vars(self), memo))
+        with standard_torch():
+            vars(copied).update(copy.deepcopy(vars(self), memo))
         return copied
 
     def __getstate__(self):
@@ -274,7 +291,7 @@ class ReconstructionNet(NeuralNet):
             "params": params | {"device": str(params["device"])},
             "weights": {name: tensor.cpu().numpy() for name, tensor in weights},
             "generator_state": self.generator.get_state().numpy(),
-            "history": [dict(row) | {"batches": []} for row in self.history],
+            "history": [wrap_seconds(row) for row in self.history],
         }
 
     def __setstate__(self, state):
@@ -283,11 +300,12 @@ class ReconstructionNet(NeuralNet):
         params["device"] = _available(params["device"])
         params["made_with"] = params.pop("settings", None)
         self.__init__(params.pop("module"), generator=torch.Generator(), **params)
-        initialize(self)
-        self.history.extend(state["history"])
+        with standard_torch():
+            initialize(self)
+            weights = state["weights"].items()
+            self.module_.load_state_dict({n: torch.as_tensor(w) for n, w in weights})
+        self.history.extend(map(unwrap_seconds, state["history"]))
         self.generator.set_state(torch.from_numpy(state["generator_state"].copy()))
-        weights = state["weights"].items()
-        self.module_.load_state_dict({n: torch.as_tensor(w) for n, w in weights})
 
 
 def _available(device):

@@ -1,23 +1,37 @@
 """The only uses of private names of torch and skorch."""
 
+from torch._C import DisableTorchFunction as without_function_modes
+from torch.overrides import _len_torch_function_stack as count_function_modes
+from torch.overrides import _pop_mode as leave_function_mode
+from torch.utils._device import _device_constructors as tensor_makers
 from torch.utils._python_dispatch import (
     TorchDispatchMode,
     _get_current_dispatch_mode_stack,
     _pop_mode,
 )
 
-__all__ = ["TorchDispatchMode", "count_dispatch_modes", "initialize", "leave_modes"]
+__all__ = [
+    "TorchDispatchMode",
+    "count_function_modes",
+    "count_modes",
+    "initialize",
+    "leave_modes",
+    "tensor_makers",
+    "without_function_modes",
+]
 
 
-def count_dispatch_modes() -> int:
-    """Count the dispatch modes that this thread is in."""
-    return len(_get_current_dispatch_mode_stack())
+def count_modes() -> tuple[int, int]:
+    """Count the dispatch and function modes that this thread is in."""
+    return len(_get_current_dispatch_mode_stack()), count_function_modes()
 
 
-def leave_modes(n_kept: int) -> None:
-    """Leave the innermost dispatch modes, until `n_kept` are left."""
-    while count_dispatch_modes() > n_kept:
+def leave_modes(n_kept: tuple[int, int]) -> None:
+    """Leave the innermost modes, until as many as before are left."""
+    while count_modes()[0] > n_kept[0]:
         _pop_mode()
+    while count_modes()[1] > n_kept[1]:
+        leave_function_mode()
 
 
 def initialize(net) -> None:
