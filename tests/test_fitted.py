@@ -127,7 +127,9 @@ OTHERS = {
 def changes(estimator):
     """Each parameter, nested ones too, with another valid value."""
     for name, value in estimator.get_params().items():
-        for other in OTHERS.get(name.rpartition("__")[2], []):
+        # POTThreshold has a level, too: a number
+        others = OTHERS.get(name.rpartition("__")[2], [])
+        for other in [0.7] if type(value) is float and name == "level" else others:
             if repr(other) != repr(value):
                 yield name, other
                 break

@@ -42,12 +42,15 @@ def check_net(state: dict[str, Any]) -> None:
     for name, weight in weights.items():
         if not isinstance(weight, np.ndarray) or weight.dtype.kind not in "fiub":
             raise ValueError(f"the weight {name!r} of a net is no array of numbers")
-    if not isinstance(history, list) or not all(
-        isinstance(row, dict) and is_plain(row) for row in history
-    ):
+    if not isinstance(history, list) or not all(map(_is_epoch, history)):
         raise ValueError("the history of a net is a list of dicts")
     _check_generator(state["generator_state"])
     _check_weights(params, weights)
+
+
+def _is_epoch(row):
+    is_row = isinstance(row, dict) and all(isinstance(name, str) for name in row)
+    return is_row and is_plain(row) and isinstance(row.get("dur", 0.0), int | float)
 
 
 def _check_options(params):

@@ -146,12 +146,16 @@ def check_tail(values: Any, ages: Any, time: Any) -> None:
 
 def _check_estimator(name, cls, state):
     parameters = inspect.signature(cls).parameters
+    if lacking := parameters.keys() - state.keys() - defaults_of(cls).keys():
+        raise ValueError(f"{name} lacks the parameters {sorted(lacking)}")
     for key, value in state.items():
         if key in parameters:
             _check_parameter(cls, key, value)
-        elif key == "_fit_params_" and isinstance(value, dict):  # as `fit` was told
-            for name_told, told in value.items():
-                _check_parameter(cls, name_told, told)
+        elif key == "_fit_params_":  # what `fit` was told, and is no longer set
+            if not isinstance(value, dict) or not value.keys() <= parameters.keys():
+                raise ValueError(f"{name} was not told {shown(value)}")
+            for told in value:
+                _check_parameter(cls, told, value[told])
         elif key.startswith("__") or hasattr(cls, key):
             raise ValueError(f"{name} keeps no attribute {key!r}")
 
