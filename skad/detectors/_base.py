@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from numbers import Integral, Real
@@ -29,7 +30,12 @@ from skad._validation import (
     column_or_1d,
     validate_data,
 )
-from skad.calibration._held_out import HeldOutThreshold
+from skad.calibration._blocks import (
+    consecutive_blocks,
+    overlap_of_rows,
+    random_blocks,
+)
+from skad.calibration._fit import N_BLOCKS, CalibratedThreshold
 from skad.detectors._checks import check_outputs, normal_validation_rows
 from skad.detectors._windows import Windows, all_windows
 from skad.error_models._models import ERROR_MODELS, BaseErrorModel
@@ -52,7 +58,7 @@ ErrorModel = Literal["mse", "mae", "std", "mahalanobis", "hybrid"] | BaseErrorMo
 class BaseAutoencoder(
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
-    HeldOutThreshold,
+    CalibratedThreshold,
     ThresholdMixin,
     BaseEstimator,
 ):
@@ -113,7 +119,7 @@ class BaseAutoencoder(
         super().__init_subclass__(**kwargs)
         inherit_sections(cls, BaseAutoencoder)
 
-    # What a subclass writes, beside `_learn` of `HeldOutThreshold` --------------------
+    # What a subclass writes, beside `_learn` of `CalibratedThreshold` -----------------
 
     def _reconstruct_block(self, block) -> tuple[np.ndarray, np.ndarray | None]:
         """Reconstruct (BLOCK, window_length, n_channels); return it and the codes."""
@@ -176,7 +182,7 @@ class BaseAutoencoder(
         elif y_val is not None:
             raise ValueError("y_val was given without X_val, whose labels it holds.")
         with self._learning():
-            self._fit_and_find_threshold(windows, held_out)
+            self._fit_and_calibrate(windows, held_out)
         return self
 
     @fit_method
@@ -188,14 +194,18 @@ class BaseAutoencoder(
         """
         X = self._check_windows(X, reset=True)
         held_out = None if held_out is None else Windows(X, held_out)
+        windows = Windows(X, positions)
         with self._learning():
-            self._fit_and_find_threshold(Windows(X, positions), held_out)
+            held_out = self._learn(windows, held_out)
+            self._place_threshold(windows, held_out or windows)
 
     @fit_method
     def _refit_positions(self, X, positions) -> None:
         """Learn again, from all windows at some positions of X."""
+        windows = Windows(X, positions)
         with self._learning():
-            self._fit_again(Windows(X, positions))
+            self._learn_again(windows)
+            self._place_threshold(windows, windows)
 
     def _check_windows(self, X, *, reset, name="X") -> np.ndarray:
         """Windows as a finite 2-D array; sets the shape of a window if `reset`."""
@@ -314,6 +324,50 @@ class BaseAutoencoder(
         return np.concatenate(
             [codes[: at.stop - at.start] for at, _, codes in self._blocks(windows)]
         )
+
+    # Left-out windows -----------------------------------------------------------------
+
+    def _left_out_scores(self, windows):
+        reach = overlap_of_rows(windows.X[windows.rows[:64]], self.n_channels_)
+        positions = np.arange(len(windows))
+        blocks = (
+            random_blocks(len(windows), self._n_blocks)
+            if reach == 1
+            else consecutive_blocks(positions, reach, self._n_blocks)
+        )
+        scores, numbers = np.empty(len(windows)), np.full(len(windows), -1)
+        for number, (train, out) in enumerate(blocks):
+            fold = self._fold_from(Windows(windows.X, windows.rows[train]))
+            scores[out] = fold._scores_of(Windows(windows.X, windows.rows[out]))
+            numbers[out] = number
+        return scores[numbers >= 0], numbers[numbers >= 0]
+
+    _n_blocks: ClassVar[int] = N_BLOCKS
+
+    def _n_independent(self, windows, n_scores):
+        reach = overlap_of_rows(windows.X[windows.rows[:64]], self.n_channels_)
+        return n_scores / reach
+
+    def _fold_at(self, X, positions) -> Self:
+        """Fit such a fold on windows at positions of X, for a detector around this."""
+        with self._learning():
+            return self._fold_from(Windows(X, positions))
+
+    def _fold_from(self, windows) -> Self:
+        """Fit a detector like this one, and of its sizes, on some of the windows.
+
+        Its errors are in the units of this one.
+        """
+        fold = copy.copy(self)
+        fold._learn_fold(windows)
+        own = self.error_model_
+        if hasattr(own, "with_codes_of"):
+            fold.error_model_ = own.with_codes_of(fold.error_model_)
+        return fold
+
+    def _learn_fold(self, windows) -> None:
+        """Learn from some windows, in the sizes that were learnt from all."""
+        raise NotImplementedError(f"{type(self).__name__} lacks _learn_fold.")
 
     # After fit ------------------------------------------------------------------------
 

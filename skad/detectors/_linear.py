@@ -83,6 +83,10 @@ class LinearAutoencoder(BaseAutoencoder):
         self._fit_error_model(error_model, windows, held_out)
         return held_out
 
+    def _learn_fold(self, windows):
+        self.latent_dim = self.latent_dim_
+        self._learn(windows, None)
+
     def _reconstruct_block(self, block):
         flat = block.reshape(len(block), -1)
         deviation = np.subtract(flat, self.mean_, dtype=np.float64)

@@ -232,6 +232,18 @@ class BaseNeuralAutoencoder(CallbackSupportMixin, BaseAutoencoder):
         self.net_ = net
         self._fit_error_model(self._new_error_model(), windows, None)
 
+    _n_blocks: ClassVar[int] = 2
+
+    def _learn_fold(self, windows):
+        """Train for as many epochs as were best, and no longer."""
+        self.early_stopping = self.warm_start = False
+        self.max_epochs = self.best_epoch_ or self.max_epochs
+        self.callbacks, self.verbose = None, 0
+        self.random_state = self.net_.made_with["split_seed"] % 2**32
+        if self.latent_dim_ is not None:
+            self.latent_dim = self.latent_dim_
+        self._learn(windows, None)
+
     def _hold_out(self, windows, generator) -> tuple[Windows, Windows | None]:
         """Split windows at random into those to train on and those to validate on."""
         if not self.early_stopping or len(windows) < _MIN_TO_HOLD_OUT:

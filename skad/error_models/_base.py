@@ -66,6 +66,23 @@ class BaseErrorModel(KeepsParams, BaseEstimator):
         """
         raise NotImplementedError(f"{type(self).__name__} lacks contributions.")
 
+    def with_codes_of(self, other: Self) -> Self:
+        """Return a model with the units of this one, for codes of another's detector.
+
+        Detectors score what they leave out in the units that new windows will have.
+
+        Parameters
+        ----------
+        other : object
+            Model of the same class, fitted with another detector.
+
+        Returns
+        -------
+        model : object
+            This one, unless it has learnt from codes.
+        """
+        return self
+
     @after_fit
     def timestep_errors(self, residuals: NDArray, codes: Codes = None) -> Errors:
         """Error of every timestep; see `contributions` for the parameters.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import KW_ONLY, dataclass
 from numbers import Integral, Real
 from typing import ClassVar, Self
@@ -121,6 +122,13 @@ class HybridErrors(BaseErrorModel):
         self.error_unit_ = _unit(errors)
         self.distance_unit_ = _unit(distances, least=1e-6)  # codes have variance 1
         return self
+
+    def with_codes_of(self, other: Self) -> Self:
+        """Return a model of these units and those codes; see `BaseErrorModel`."""
+        model = copy.copy(self)
+        for name in ("code_means_", "code_units_", "bank_", "own_distance_"):
+            setattr(model, name, getattr(other, name))
+        return model
 
     @property
     def codes_(self) -> NDArray[np.float64]:

@@ -14,14 +14,27 @@ _VALUES_AT_ONCE = 2**20
 
 
 def score_segment(rows, detector, window_length, stride, how, level) -> np.ndarray:
-    """Score the rows with a detector of windows."""
+    """Score the rows with a detector of windows.
+
+    Or with several: a list of (first row, detector), ascending, each for the windows
+    that start from its row on.
+    """
     view, starts, n_padded = _cut(rows, window_length, stride)
-    aggregate, score = aggregate_windows, detector.score_samples
+    detectors = detector if isinstance(detector, list) else [(0, detector)]
+    method, aggregate = "score_samples", aggregate_windows
     if level == "timestep":
-        aggregate, score = aggregate_timesteps, detector.score_timesteps
+        method, aggregate = "score_timesteps", aggregate_timesteps
 
     def errors_of(i, j):
-        return -score(view[as_slice(starts[i:j])])
+        at = starts[i:j]
+        parts = np.split(at, np.searchsorted(at, [row for row, _ in detectors[1:]]))
+        return -np.concatenate(
+            [
+                getattr(one, method)(view[as_slice(part)])
+                for part, (_, one) in zip(parts, detectors, strict=True)
+                if len(part)
+            ]
+        )
 
     n_rows = n_padded + len(rows)
     errors = aggregate(errors_of, starts, window_length, n_rows, how, _block(view))

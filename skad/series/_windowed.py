@@ -30,7 +30,8 @@ from skad._validation import (
     column_or_1d,
     validate_data,
 )
-from skad.calibration._held_out import HeldOutThreshold
+from skad.calibration._blocks import consecutive_blocks
+from skad.calibration._fit import N_BLOCKS, CalibratedThreshold
 from skad.series._cover import explain_segment, score_segment
 from skad.series._rows import MaxGap, read_rows
 from skad.series._table_windows import TableWindows, warn_of_short_segments
@@ -47,7 +48,7 @@ _TABLE = """
 
 
 @dataclass(eq=False, repr=False)
-class WindowedDetector(HeldOutThreshold, ThresholdMixin, MetaDetector):
+class WindowedDetector(CalibratedThreshold, ThresholdMixin, MetaDetector):
     """Detector of windows, applied to a table: one score for each row.
 
     Parameters
@@ -192,7 +193,7 @@ class WindowedDetector(HeldOutThreshold, ThresholdMixin, MetaDetector):
         self.estimator_ = self._new_detector()
         context = self._init_callback_context(max_subtasks=None)
         context.call_on_fit_task_begin(estimator=self)
-        self._fit_and_find_threshold(windows)
+        self._fit_and_calibrate(windows)
         context.call_on_fit_task_end(estimator=self)
         return self
 
@@ -258,7 +259,7 @@ class WindowedDetector(HeldOutThreshold, ThresholdMixin, MetaDetector):
         _tell_n_channels(detector, self.n_features_in_)
         return detector
 
-    # What `HeldOutThreshold` asks ----------------------------------------------------
+    # What `CalibratedThreshold` asks --------------------------------------------------
 
     def _learn(self, windows, held_out) -> TableWindows | None:
         """Fit the detector inside; return what was held out to stop its training."""
@@ -284,6 +285,34 @@ class WindowedDetector(HeldOutThreshold, ThresholdMixin, MetaDetector):
     def _scores_of(self, windows) -> NDArray[np.float64]:
         # A window sees the rows around: the whole table is scored, then chosen from.
         return self._score_table(windows.table, windows.rows.bounds)[windows.judged]
+
+    def _left_out_scores(self, windows):
+        inner = self.estimator_
+        if isinstance(inner, FrozenEstimator):  # has not learnt these windows
+            return self._scores_of(windows), np.zeros(windows.judged.sum(), dtype=int)
+        n_blocks = getattr(inner, "_n_blocks", N_BLOCKS)
+        blocks = consecutive_blocks(windows.starts, self.window_length, n_blocks)
+        if not blocks:
+            return np.empty(0), np.empty(0, dtype=int)
+        firsts = [int(windows.starts[out[0]]) for _, out in blocks]
+        folds = [self._fold_from(windows, train) for train, _ in blocks]
+        scores = self._score_table(
+            windows.table, windows.rows.bounds, list(zip(firsts, folds, strict=True))
+        )
+        rows = np.flatnonzero(windows.judged)
+        return scores[rows], np.searchsorted(firsts[1:], rows, side="right")
+
+    def _fold_from(self, windows, train):
+        """Fit a detector like the one inside on some windows."""
+        inner = self.estimator_
+        starts = windows.starts[train]
+        with config_context(assume_finite=True):
+            if _learns_positions(inner):
+                return inner._fold_at(windows.view, starts)
+            return clone(inner).fit(windows.view[starts])
+
+    def _n_independent(self, windows, n_scores):
+        return n_scores / self.window_length
 
     def _call_inner(self, method, X, *others) -> None:
         """Have the detector inside learn from windows."""
@@ -389,11 +418,15 @@ class WindowedDetector(HeldOutThreshold, ThresholdMixin, MetaDetector):
         table = self._check_table(X, reset=False)
         return table, read_rows(X, series, max_gap=self.max_gap_, learn=False).bounds
 
-    def _score_table(self, table, bounds) -> NDArray[np.float64]:
+    def _score_table(self, table, bounds, folds=None) -> NDArray[np.float64]:
+        """Score rows by `estimator_`, or by folds: (first row, detector) of each."""
         scores = np.empty(len(table))
+        detector, *how = self._how
         with config_context(assume_finite=True):
             for first, stop in bounds:
-                scores[first:stop] = score_segment(table[first:stop], *self._how)
+                if folds is not None:
+                    detector = [(row - first, fold) for row, fold in folds]
+                scores[first:stop] = score_segment(table[first:stop], detector, *how)
         return scores
 
     @property

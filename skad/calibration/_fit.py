@@ -1,0 +1,114 @@
+"""The order of fit: learn, learn again from all, and place the threshold."""
+
+from typing import Any
+
+import numpy as np
+
+from skad.calibration._report import Calibration
+from skad.calibration._threshold import promised_threshold
+from skad.thresholds._counting import QuantileThreshold
+
+# Share of new normal rows that contamination="auto" promises to flag.
+PROMISED = 0.01
+N_BLOCKS = 5
+
+
+class CalibratedThreshold:
+    """Mixin of detectors that learn from windows and find their threshold themselves.
+
+    With ``contamination="auto"`` that comes from scores of windows that were left out
+    in turn: those of learnt windows are too high. A subclass writes `_learn`,
+    `_scores_of`, `_left_out_scores` and `_n_independent`; and `_refits` and
+    `_learn_again`, if it holds windows out to stop its training. It also chooses what
+    it passes as windows.
+    """
+
+    contamination: Any
+    offset_: float
+    calibration_: Calibration
+
+    def _learn(self, windows, held_out) -> Any:
+        """Learn from windows; return those that were held out, None if none were.
+
+        `held_out` are those that the caller holds out already, or None.
+        """
+        raise NotImplementedError(f"{type(self).__name__} lacks _learn.")
+
+    def _scores_of(self, windows) -> np.ndarray:
+        """Scores that place the threshold."""
+        raise NotImplementedError(f"{type(self).__name__} lacks _scores_of.")
+
+    def _left_out_scores(self, windows) -> tuple[np.ndarray, np.ndarray]:
+        """Scores of windows by models like this one that have not learnt them.
+
+        Returns those scores, and the number of the block that each belongs to; no
+        scores if there are too few windows to leave some out.
+        """
+        raise NotImplementedError(f"{type(self).__name__} lacks _left_out_scores.")
+
+    def _n_independent(self, windows, n_scores) -> float:
+        """How many independent windows the scores amount to."""
+        return n_scores
+
+    def _refits(self) -> bool:
+        """Whether to learn again from all windows after some were held out."""
+        return False
+
+    def _learn_again(self, windows) -> None:
+        """Learn anew from all windows, for as long as was best in `_learn`."""
+        raise NotImplementedError(f"{type(self).__name__} lacks _learn_again.")
+
+    def _fit_and_calibrate(self, windows, held_out=None) -> None:
+        """Learn, and place the threshold; what the caller holds out stays unlearnt."""
+        is_given = held_out is not None
+        held_out = self._learn(windows, held_out)
+        if held_out is not None and not is_given and self._refits():
+            self._learn_again(windows)
+            held_out = None
+        self._place_threshold(windows, held_out)
+
+    def _place_threshold(self, windows, held_out) -> None:
+        """Put the threshold where `contamination` says.
+
+        A share is one of all windows; "auto" judges those that were not learnt: held
+        out, if there are any, or left out in turn.
+        """
+        if self.contamination != "auto":
+            scores = self._finite(self._scores_of(windows))
+            self.offset_ = QuantileThreshold(self.contamination).fit(scores).threshold_
+            self.calibration_ = Calibration("learnt windows", len(scores), self.offset_)
+            return
+        blocks = np.empty(0, dtype=int)
+        source = "held-out windows"
+        if held_out is not None:
+            scores = self._scores_of(held_out)
+        else:
+            source = "left-out blocks"
+            scores, blocks = self._left_out_scores(windows)
+        if not len(scores):
+            source, scores = "learnt windows", self._scores_of(windows)
+        self._calibrate(source, self._finite(scores), blocks, held_out or windows)
+
+    def _calibrate(self, source, scores, blocks, windows):
+        n_independent = self._n_independent(windows, len(scores))
+        self.offset_ = promised_threshold(scores, PROMISED, n_independent)
+        self.calibration_ = Calibration(
+            source,
+            len(scores),
+            self.offset_,
+            promised=PROMISED,
+            n_independent=float(n_independent),
+            block_thresholds=[
+                float(np.quantile(scores[blocks == block], PROMISED))
+                for block in np.unique(blocks)
+            ],
+        )
+
+    def _finite(self, scores):
+        if not np.isfinite(scores).all():
+            raise ValueError(
+                f"{np.count_nonzero(~np.isfinite(scores))} of {len(scores)} scores are "
+                "not finite. Scale the data first, e.g. with StandardScaler; if a net "
+                "was trained, it has diverged: use a smaller lr, or set max_grad_norm."
+            )
+        return scores

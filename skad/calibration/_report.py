@@ -1,0 +1,50 @@
+"""What a detector knows of its threshold."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(eq=False, repr=False)
+class Calibration:
+    """Where a threshold comes from, and what can be expected of it.
+
+    Attributes
+    ----------
+    source : str
+        Whose scores placed it: "left-out blocks", "held-out windows" (`X_val`, or those
+        that stopped a training without ``refit``), or "learnt windows", whose scores
+        are higher than those of new ones.
+    n_scores : int
+        Number of these scores.
+    threshold : float
+        The threshold, `offset_`.
+    promised : float or None
+        Share of new normal rows to be flagged; None where nothing is promised.
+    n_independent : float or None
+        Independent windows that the scores amount to: overlapping ones tell the same.
+    block_thresholds : list of float
+        The same quantile of the scores of each block that was left out.
+    """
+
+    source: str
+    n_scores: int
+    threshold: float
+    promised: float | None = None
+    n_independent: float | None = None
+    block_thresholds: list[float] = field(default_factory=list)
+
+    def __repr__(self):
+        lines = [
+            f"Threshold {self.threshold:.4g} from {self.n_scores:,} scores of "
+            f"{self.source}"
+        ]
+        if self.promised is None:
+            lines.append("A share of the rows of fit: nothing is promised of new rows")
+        else:
+            lines.append(
+                f"{100 * self.promised:g} % of new normal rows are to be flagged, "
+                f"judged by {self.n_independent:,.0f} independent windows"
+            )
+        if self.block_thresholds:
+            shown = ", ".join(f"{value:.4g}" for value in self.block_thresholds)
+            lines.append(f"Thresholds of the blocks alone: {shown}")
+        return "\n".join(lines)
