@@ -1,5 +1,7 @@
 """Every public name, and where it lives; read at import, and by type checkers."""
 
+from .calibration._warnings import CalibrationWarning as CalibrationWarning
+from .calibration._warnings import DriftWarning as DriftWarning
 from .datasets._heartbeat_files import load_heartbeats as load_heartbeats
 from .datasets._make_heartbeats import make_heartbeats as make_heartbeats
 from .datasets._make_sensors import make_sensors as make_sensors

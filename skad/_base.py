@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from importlib.metadata import version
 from typing import Any
@@ -69,6 +70,26 @@ class VersionedMixin(KeepsParams):
         super().__setstate__(state)
 
 
+# Thresholds -------------------------------------------------------------------------
+
+_is_calibrating: ContextVar[bool] = ContextVar("is_calibrating", default=True)
+
+
+def is_calibrating() -> bool:
+    """Whether a detector that is fitted now has to look for its threshold."""
+    return _is_calibrating.get()
+
+
+@contextmanager
+def uncalibrated() -> Iterator[None]:
+    """Fit detectors whose thresholds will not be used: none are looked for."""
+    token = _is_calibrating.set(False)
+    try:
+        yield
+    finally:
+        _is_calibrating.reset(token)
+
+
 # Detectors --------------------------------------------------------------------------
 
 
@@ -97,7 +118,12 @@ class ThresholdMixin(VersionedMixin, OutlierMixin):
         labels : ndarray of shape (n_samples,), dtype int
             -1 for anomalies, where `decision_function` is below zero; else +1.
         """
-        return np.where(self.decision_function(X) < 0, -1, 1)
+        labels = np.where(self.decision_function(X) < 0, -1, 1)
+        self._judge(labels)
+        return labels
+
+    def _judge(self, labels) -> None:
+        """Say where labels may not be trusted."""
 
     def fit_predict(
         self, X: ArrayLike, y: ArrayLike | None = None, **params: Any

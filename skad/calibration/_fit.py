@@ -4,8 +4,10 @@ from typing import Any
 
 import numpy as np
 
+from skad._base import is_calibrating
 from skad.calibration._report import Calibration
 from skad.calibration._threshold import promised_threshold
+from skad.calibration._warnings import warn_of_drift, warn_of_few
 from skad.thresholds._counting import QuantileThreshold
 
 # Share of new normal rows that contamination="auto" promises to flag.
@@ -73,13 +75,18 @@ class CalibratedThreshold:
         A share is one of all windows; "auto" judges those that were not learnt: held
         out, if there are any, or left out in turn.
         """
-        if self.contamination != "auto":
-            scores = self._finite(self._scores_of(windows))
-            self.offset_ = QuantileThreshold(self.contamination).fit(scores).threshold_
-            self.calibration_ = Calibration("learnt windows", len(scores), self.offset_)
+        is_auto = self.contamination == "auto"
+        if is_auto and is_calibrating():
+            self._calibrate(windows, held_out)
             return
-        blocks = np.empty(0, dtype=int)
-        source = "held-out windows"
+        judged = held_out if is_auto and held_out is not None else windows
+        scores = self._finite(self._scores_of(judged))
+        rule = QuantileThreshold(PROMISED if is_auto else self.contamination)
+        self.offset_ = rule.fit(scores).threshold_
+        self.calibration_ = Calibration("learnt windows", len(scores), self.offset_)
+
+    def _calibrate(self, windows, held_out):
+        source, blocks = "held-out windows", np.empty(0, dtype=int)
         if held_out is not None:
             scores = self._scores_of(held_out)
         else:
@@ -87,10 +94,7 @@ class CalibratedThreshold:
             scores, blocks = self._left_out_scores(windows)
         if not len(scores):
             source, scores = "learnt windows", self._scores_of(windows)
-        self._calibrate(source, self._finite(scores), blocks, held_out or windows)
-
-    def _calibrate(self, source, scores, blocks, windows):
-        n_independent = self._n_independent(windows, len(scores))
+        n_independent = self._n_independent(windows, len(self._finite(scores)))
         self.offset_ = promised_threshold(scores, PROMISED, n_independent)
         self.calibration_ = Calibration(
             source,
@@ -103,6 +107,12 @@ class CalibratedThreshold:
                 for block in np.unique(blocks)
             ],
         )
+        warn_of_few(self.calibration_)
+
+    def _judge(self, labels) -> None:
+        calibration = getattr(self, "calibration_", None)  # models of 0.1.0 have none
+        if calibration is not None:
+            warn_of_drift(calibration, int((labels < 0).sum()), len(labels))
 
     def _finite(self, scores):
         if not np.isfinite(scores).all():

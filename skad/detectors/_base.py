@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any, ClassVar, Literal, Self
@@ -17,7 +15,7 @@ from sklearn.base import (
     clone,
 )
 
-from skad._base import ThresholdMixin
+from skad._base import ThresholdMixin, uncalibrated
 from skad._docs import add_parameters, inherit_sections
 from skad._fitting import after_fit, fit_method
 from skad._validation import (
@@ -30,13 +28,8 @@ from skad._validation import (
     column_or_1d,
     validate_data,
 )
-from skad.calibration._blocks import (
-    consecutive_blocks,
-    overlap_of_rows,
-    random_blocks,
-)
-from skad.calibration._fit import N_BLOCKS, CalibratedThreshold
 from skad.detectors._checks import check_outputs, normal_validation_rows
+from skad.detectors._folds import LeavesOut
 from skad.detectors._windows import Windows, all_windows
 from skad.error_models._models import ERROR_MODELS, BaseErrorModel
 
@@ -58,7 +51,7 @@ ErrorModel = Literal["mse", "mae", "std", "mahalanobis", "hybrid"] | BaseErrorMo
 class BaseAutoencoder(
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
-    CalibratedThreshold,
+    LeavesOut,
     ThresholdMixin,
     BaseEstimator,
 ):
@@ -80,9 +73,11 @@ class BaseAutoencoder(
         first four; "hybrid" finds it. Fitted on the held-out windows; on the
         training windows if none are held out or the detector has ``refit=True``.
     contamination : "auto" or float, default="auto"
-        Where the threshold lies. "auto": 1 % of the scores of the held-out windows, one
-        of them at least, are below it (of all windows if none are held out). A float
-        in (0, 0.5]: that share of the scores of all windows is.
+        Where the threshold lies. "auto": where about 1 % of new normal windows are
+        below it, judged by windows that were left out: blocks of them in turn, by
+        models that have learnt the others, or `X_val`. See `calibration_`. A float in
+        (0, 0.5]: that share of the scores of all windows of fit is; it promises
+        nothing of new ones.
     normal_label : object, default=None
         Label in `y` of the windows to learn from; None learns from all of them.
 
@@ -94,6 +89,8 @@ class BaseAutoencoder(
         The fitted error model.
     offset_ : float
         A score below it is an anomaly.
+    calibration_ : object
+        Where the threshold comes from, and what it promises; print it.
     n_features_in_ : int
         Values of a row, ``window_length_ * n_channels_``.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -119,15 +116,11 @@ class BaseAutoencoder(
         super().__init_subclass__(**kwargs)
         inherit_sections(cls, BaseAutoencoder)
 
-    # What a subclass writes, beside `_learn` of `CalibratedThreshold` -----------------
+    # What a subclass writes, beside `_learn` and `_learn_fold` -----------------------
 
     def _reconstruct_block(self, block) -> tuple[np.ndarray, np.ndarray | None]:
         """Reconstruct (BLOCK, window_length, n_channels); return it and the codes."""
         raise NotImplementedError(f"{type(self).__name__} lacks _reconstruct_block.")
-
-    def _learning(self) -> AbstractContextManager:
-        """Enter what surrounds `_learn` and the threshold."""
-        return nullcontext()
 
     # fit ------------------------------------------------------------------------------
 
@@ -195,17 +188,17 @@ class BaseAutoencoder(
         X = self._check_windows(X, reset=True)
         held_out = None if held_out is None else Windows(X, held_out)
         windows = Windows(X, positions)
-        with self._learning():
-            held_out = self._learn(windows, held_out)
-            self._place_threshold(windows, held_out or windows)
+        with self._learning(), uncalibrated():
+            self._place_threshold(windows, self._learn(windows, held_out))
 
     @fit_method
     def _refit_positions(self, X, positions) -> None:
         """Learn again, from all windows at some positions of X."""
         windows = Windows(X, positions)
-        with self._learning():
+        with self._learning(), uncalibrated():
             self._learn_again(windows)
-            self._place_threshold(windows, windows)
+            if self.contamination != "auto":  # else that of what was held out stays
+                self._place_threshold(windows, None)
 
     def _check_windows(self, X, *, reset, name="X") -> np.ndarray:
         """Windows as a finite 2-D array; sets the shape of a window if `reset`."""
@@ -324,50 +317,6 @@ class BaseAutoencoder(
         return np.concatenate(
             [codes[: at.stop - at.start] for at, _, codes in self._blocks(windows)]
         )
-
-    # Left-out windows -----------------------------------------------------------------
-
-    def _left_out_scores(self, windows):
-        reach = overlap_of_rows(windows.X[windows.rows[:64]], self.n_channels_)
-        positions = np.arange(len(windows))
-        blocks = (
-            random_blocks(len(windows), self._n_blocks)
-            if reach == 1
-            else consecutive_blocks(positions, reach, self._n_blocks)
-        )
-        scores, numbers = np.empty(len(windows)), np.full(len(windows), -1)
-        for number, (train, out) in enumerate(blocks):
-            fold = self._fold_from(Windows(windows.X, windows.rows[train]))
-            scores[out] = fold._scores_of(Windows(windows.X, windows.rows[out]))
-            numbers[out] = number
-        return scores[numbers >= 0], numbers[numbers >= 0]
-
-    _n_blocks: ClassVar[int] = N_BLOCKS
-
-    def _n_independent(self, windows, n_scores):
-        reach = overlap_of_rows(windows.X[windows.rows[:64]], self.n_channels_)
-        return n_scores / reach
-
-    def _fold_at(self, X, positions) -> Self:
-        """Fit such a fold on windows at positions of X, for a detector around this."""
-        with self._learning():
-            return self._fold_from(Windows(X, positions))
-
-    def _fold_from(self, windows) -> Self:
-        """Fit a detector like this one, and of its sizes, on some of the windows.
-
-        Its errors are in the units of this one.
-        """
-        fold = copy.copy(self)
-        fold._learn_fold(windows)
-        own = self.error_model_
-        if hasattr(own, "with_codes_of"):
-            fold.error_model_ = own.with_codes_of(fold.error_model_)
-        return fold
-
-    def _learn_fold(self, windows) -> None:
-        """Learn from some windows, in the sizes that were learnt from all."""
-        raise NotImplementedError(f"{type(self).__name__} lacks _learn_fold.")
 
     # After fit ------------------------------------------------------------------------
 

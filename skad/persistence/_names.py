@@ -149,6 +149,7 @@ _PUBLIC: dict[str, dict[str, str]] = {
 _PRIVATE: dict[str, dict[str, str]] = {
     OBJECT: {
         NET: "skad.training._net:ReconstructionNet",
+        "skad.Calibration": "skad.calibration._report:Calibration",
         IMPUTER_TAIL: "skad.series._imputer:_Tail",
         "skad.OutlierMetric": "skad.metrics._scorers:_OutlierMetric",
         "sklearn.Scorer": _place(type(metrics.make_scorer(metrics.accuracy_score))),

@@ -217,6 +217,14 @@ def _is_function(value):
     return callable(value) or class_of(value) is not None
 
 
+def _is_number(value):
+    return isinstance(value, Number) and not isinstance(value, bool)
+
+
+def _is_number_or_none(value):
+    return value is None or _is_number(value)
+
+
 def _is_requests(value):
     return isinstance(value, dict) and is_plain(value)
 
@@ -243,6 +251,16 @@ _FIELDS: dict[str, dict[str, Callable[[Any], bool]]] = {
         "owner": _is_owner,
         "method": _is_text,
         "_requests": _is_requests,
+    },
+    "skad.Calibration": {
+        "source": _is_text,
+        "n_scores": _is_number,
+        "threshold": _is_number,
+        "promised": _is_number_or_none,
+        "n_independent": _is_number_or_none,
+        "block_thresholds": lambda value: (
+            isinstance(value, list) and all(map(_is_number, value))
+        ),
     },
     "skad.OutlierMetric": {
         "metric": callable,

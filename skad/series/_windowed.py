@@ -15,7 +15,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils import InputTags
 
-from skad._base import MetaDetector, ThresholdMixin, inner_explains
+from skad._base import MetaDetector, ThresholdMixin, inner_explains, uncalibrated
 from skad._docs import add_parameters
 from skad._fitting import after_fit, fit_method
 from skad._nesting import layers
@@ -30,9 +30,9 @@ from skad._validation import (
     column_or_1d,
     validate_data,
 )
-from skad.calibration._blocks import consecutive_blocks
-from skad.calibration._fit import N_BLOCKS, CalibratedThreshold
+from skad.calibration._fit import CalibratedThreshold
 from skad.series._cover import explain_segment, score_segment
+from skad.series._folds import folds_of, learns_positions
 from skad.series._rows import MaxGap, read_rows
 from skad.series._table_windows import TableWindows, warn_of_short_segments
 from skad.series._windows import any_in_window, check_long_enough, window_starts
@@ -74,11 +74,11 @@ class WindowedDetector(CalibratedThreshold, ThresholdMixin, MetaDetector):
         for the first window_length - 1 rows of a segment. Use it to judge the
         newest row: the others average fewer windows there than elsewhere.
     contamination : "auto" or float, default="auto"
-        Where the threshold lies. "auto": 1 % of the scores of the held-out rows, at
-        least one, are below (of all rows if none are held out: a detector that
-        remembers what it has learnt then flags more new rows). A float in (0, 0.5]:
-        that share of the scores of all rows is. Threshold and `contamination` of the
-        detector inside do not count.
+        Where the threshold lies. "auto": where about 1 % of new normal rows are below
+        it, judged by rows that were left out: blocks of windows in turn, by detectors
+        that have learnt the others. See `calibration_`. A float in (0, 0.5]: that share
+        of the scores of all rows of fit is; it promises nothing of new ones. Threshold
+        and `contamination` of the detector inside do not count.
     normal_label : object, default=None
         Label in `y` of the rows to learn from: windows that hold a row with another
         label are dropped after cutting. None learns from all windows.
@@ -91,6 +91,8 @@ class WindowedDetector(CalibratedThreshold, ThresholdMixin, MetaDetector):
         The fitted detector of windows.
     offset_ : float
         A score below it is an anomaly.
+    calibration_ : object
+        Where the threshold comes from, and what it promises; print it.
     max_gap_ : number, timedelta or None
         Longest step in time that is no gap; None where the table has no time index.
     n_features_in_ : int
@@ -268,7 +270,7 @@ class WindowedDetector(CalibratedThreshold, ThresholdMixin, MetaDetector):
             train, held_out = windows.split_off_tails(detector.validation_fraction)
             if held_out is None:
                 detector.set_params(early_stopping=False)
-        if _learns_positions(detector):
+        if learns_positions(detector):
             tail = None if held_out is None else held_out.starts
             self._call_inner("_fit_positions", windows.view, train.starts, tail)
         else:
@@ -277,7 +279,7 @@ class WindowedDetector(CalibratedThreshold, ThresholdMixin, MetaDetector):
 
     def _refits(self) -> bool:
         inner = self.estimator_
-        return _learns_positions(inner) and inner._refits()
+        return learns_positions(inner) and inner._refits()
 
     def _learn_again(self, windows) -> None:
         self._call_inner("_refit_positions", windows.view, windows.starts)
@@ -287,29 +289,13 @@ class WindowedDetector(CalibratedThreshold, ThresholdMixin, MetaDetector):
         return self._score_table(windows.table, windows.rows.bounds)[windows.judged]
 
     def _left_out_scores(self, windows):
-        inner = self.estimator_
-        if isinstance(inner, FrozenEstimator):  # has not learnt these windows
-            return self._scores_of(windows), np.zeros(windows.judged.sum(), dtype=int)
-        n_blocks = getattr(inner, "_n_blocks", N_BLOCKS)
-        blocks = consecutive_blocks(windows.starts, self.window_length, n_blocks)
-        if not blocks:
+        folds = folds_of(self.estimator_, windows)
+        if not folds:
             return np.empty(0), np.empty(0, dtype=int)
-        firsts = [int(windows.starts[out[0]]) for _, out in blocks]
-        folds = [self._fold_from(windows, train) for train, _ in blocks]
-        scores = self._score_table(
-            windows.table, windows.rows.bounds, list(zip(firsts, folds, strict=True))
-        )
+        scores = self._score_table(windows.table, windows.rows.bounds, folds)
         rows = np.flatnonzero(windows.judged)
-        return scores[rows], np.searchsorted(firsts[1:], rows, side="right")
-
-    def _fold_from(self, windows, train):
-        """Fit a detector like the one inside on some windows."""
-        inner = self.estimator_
-        starts = windows.starts[train]
-        with config_context(assume_finite=True):
-            if _learns_positions(inner):
-                return inner._fold_at(windows.view, starts)
-            return clone(inner).fit(windows.view[starts])
+        firsts = [row for row, _ in folds[1:]]
+        return scores[rows], np.searchsorted(firsts, rows, side="right")
 
     def _n_independent(self, windows, n_scores):
         return n_scores / self.window_length
@@ -320,6 +306,7 @@ class WindowedDetector(CalibratedThreshold, ThresholdMixin, MetaDetector):
         with (
             config_context(assume_finite=True),
             self._fit_task(context, "fit-estimator", inner, X),
+            uncalibrated(),
         ):
             getattr(inner, method)(X, *others)
 
@@ -374,7 +361,9 @@ class WindowedDetector(CalibratedThreshold, ThresholdMixin, MetaDetector):
         labels : ndarray of shape (n_timestamps,), dtype int
             -1 for anomalies, where `decision_function` is below zero; else +1.
         """
-        return np.where(self.decision_function(X, series=series) < 0, -1, 1)
+        labels = np.where(self.decision_function(X, series=series) < 0, -1, 1)
+        self._judge(labels)
+        return labels
 
     @add_parameters(_TABLE)
     def fit_predict(  # type: ignore[override]
@@ -434,11 +423,6 @@ class WindowedDetector(CalibratedThreshold, ThresholdMixin, MetaDetector):
         """How to score a segment."""
         windows = self.estimator_, self.window_length, self.stride
         return *windows, self.aggregate, self.level
-
-
-def _learns_positions(detector) -> bool:
-    # Of its class: FrozenEstimator passes on every attribute of what it must not fit.
-    return hasattr(type(detector), "_fit_positions")
 
 
 def _tell_n_channels(detector, n_channels):

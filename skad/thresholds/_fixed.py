@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Self
 
 from numpy.typing import ArrayLike
 
-from skad._base import MetaDetector, ThresholdMixin
+from skad._base import MetaDetector, ThresholdMixin, uncalibrated
 from skad._fitting import fit_method
 from skad._validation import (
     HasMethods,
@@ -76,6 +76,7 @@ class FixedThresholdDetector(ThresholdMixin, MetaDetector):
         self : object
             The fitted detector.
         """
-        self._fit_clone(X, y)
+        with uncalibrated():
+            self._fit_clone(X, y)
         self.offset_ = float(self.threshold)
         return self

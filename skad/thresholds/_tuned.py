@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import KW_ONLY, dataclass
 from numbers import Integral, Real
 from typing import Any, ClassVar, Literal, Self
@@ -17,7 +18,7 @@ from sklearn.model_selection import (
 )
 from sklearn.utils import indexable
 
-from skad._base import MetaDetector, ThresholdMixin
+from skad._base import MetaDetector, ThresholdMixin, uncalibrated
 from skad._fitting import after_fit, fit_method
 from skad._nesting import find_layer, parts
 from skad._validation import (
@@ -225,7 +226,8 @@ class TunedThresholdDetector(ThresholdMixin, MetaDetector):
     def _fit_with_validation_rows(self, rule, X, y, X_val, y_val):
         if X_val is not None:
             y_val = _check_validation_labels(rule, X_val, y_val)
-        self._fit_all(X, y)
+        with nullcontext() if X_val is None else uncalibrated():
+            self._fit_all(X, y)
         if X_val is None:
             self._keep_offset("" if y is None else "There is no X_val, and cv is None")
         else:
@@ -241,10 +243,14 @@ class TunedThresholdDetector(ThresholdMixin, MetaDetector):
             X_train = safe_indexing(X, train)
             y_train = None if y is None else safe_indexing(y, train)
             detector = clone(self.estimator)
-            self._fit_inner(context, "fit-split", detector, X_train, y_train)
+            with uncalibrated():
+                self._fit_inner(context, "fit-split", detector, X_train, y_train)
             scores.append(detector.score_samples(safe_indexing(X, test)))
         if self.refit:
-            detector = self._fit_inner(context, "refit", clone(self.estimator), X, y)
+            with uncalibrated():
+                detector = self._fit_inner(
+                    context, "refit", clone(self.estimator), X, y
+                )
         context.call_on_fit_task_end(estimator=self)
         self._keep(detector)
         if labels is not None:

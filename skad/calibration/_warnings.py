@@ -1,0 +1,57 @@
+"""What is said where labels may not be trusted."""
+
+import sys
+
+from skad._validation import warn
+
+# Callers that judge labels themselves: many flagged rows are no news to them.
+_JUDGES = ("sklearn.model_selection", "sklearn.metrics", "skad.evaluation")
+
+
+class CalibrationWarning(UserWarning):
+    """There are too few independent windows to place a threshold well."""
+
+
+class DriftWarning(UserWarning):
+    """Far more rows are flagged than normal rows would be."""
+
+
+def warn_of_few(calibration) -> None:
+    """Warn of fewer independent windows than the promised share needs."""
+    n_needed = 0.4 / calibration.promised
+    if calibration.n_independent < n_needed:
+        warn(
+            f"The threshold rests on {calibration.n_independent:.0f} independent "
+            f"windows, where {100 * calibration.promised:g} % of new normal rows need "
+            f"{n_needed:.0f}: it may flag several times as many, or hardly any. Fit on "
+            "more rows, use a shorter window, or set contamination.",
+            CalibrationWarning,
+        )
+
+
+def warn_of_drift(calibration, n_flagged, n_rows) -> None:
+    """Warn where far more rows are flagged than promised, by what chance allows."""
+    if calibration.promised is None or _is_judged():
+        return
+    share = n_flagged / n_rows
+    n_independent = n_rows * calibration.n_independent / calibration.n_scores
+    # Chosen on made tables (false in 1 to 2 %) and on tables that drift.
+    allowed = 3 * calibration.promised + 1.5 / calibration.n_independent
+    if share > allowed + 1 / n_independent:
+        warn(
+            f"{n_flagged} of {n_rows} rows ({100 * share:.0f} %) are flagged, where "
+            f"{100 * calibration.promised:g} % of rows like those of fit would be. "
+            "Unless these are full of anomalies, normal has moved on: fit again on "
+            "rows that are normal now, or compare the levels of the columns.",
+            DriftWarning,
+        )
+
+
+def _is_judged():
+    """Whether a scorer, a search or an evaluation is asking."""
+    frame = sys._getframe(2)
+    while frame is not None:
+        if frame.f_globals.get("__name__", "").startswith(_JUDGES):
+            return True
+        frame = frame.f_back
+    return False

@@ -1,0 +1,71 @@
+"""Windows that are left out in turn, and scored by models that have not learnt them."""
+
+import copy
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from skad.calibration._blocks import (
+    consecutive_blocks,
+    overlap_of_rows,
+    random_blocks,
+)
+from skad.calibration._fit import N_BLOCKS, CalibratedThreshold
+from skad.detectors._windows import Windows
+
+
+class LeavesOut(CalibratedThreshold):
+    """Mixin of detectors of windows: how blocks of these are left out.
+
+    A subclass writes `_learn_fold`.
+    """
+
+    n_channels_: int
+    error_model_: Any
+
+    def _learning(self) -> AbstractContextManager:
+        """Enter what surrounds `_learn` and the threshold."""
+        return nullcontext()
+
+    _n_blocks: ClassVar[int] = N_BLOCKS
+
+    def _left_out_scores(self, windows):
+        reach = overlap_of_rows(windows.X[windows.rows[:64]], self.n_channels_)
+        positions = np.arange(len(windows))
+        blocks = (
+            random_blocks(len(windows), self._n_blocks)
+            if reach == 1
+            else consecutive_blocks(positions, reach, self._n_blocks)
+        )
+        scores, numbers = np.empty(len(windows)), np.full(len(windows), -1)
+        for number, (train, out) in enumerate(blocks):
+            fold = self._fold_from(Windows(windows.X, windows.rows[train]))
+            scores[out] = fold._scores_of(Windows(windows.X, windows.rows[out]))
+            numbers[out] = number
+        return scores[numbers >= 0], numbers[numbers >= 0]
+
+    def _n_independent(self, windows, n_scores):
+        reach = overlap_of_rows(windows.X[windows.rows[:64]], self.n_channels_)
+        return n_scores / reach
+
+    def _fold_at(self, X, positions) -> Self:
+        """Fit such a fold on windows at positions of X, for a detector around this."""
+        with self._learning():
+            return self._fold_from(Windows(X, positions))
+
+    def _fold_from(self, windows) -> Self:
+        """Fit a detector like this one, and of its sizes, on some of the windows.
+
+        Its errors are in the units of this one.
+        """
+        fold = copy.copy(self)
+        fold._learn_fold(windows)
+        own = self.error_model_
+        if hasattr(own, "with_codes_of"):
+            fold.error_model_ = own.with_codes_of(fold.error_model_)
+        return fold
+
+    def _learn_fold(self, windows) -> None:
+        """Learn from some windows, in the sizes that were learnt from all."""
+        raise NotImplementedError(f"{type(self).__name__} lacks _learn_fold.")
