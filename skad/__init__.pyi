@@ -1,5 +1,6 @@
 """Every public name, and where it lives; read at import, and by type checkers."""
 
+from .calibration._recalibrate import recalibrate as recalibrate
 from .calibration._warnings import CalibrationWarning as CalibrationWarning
 from .calibration._warnings import DriftWarning as DriftWarning
 from .datasets._heartbeat_files import load_heartbeats as load_heartbeats

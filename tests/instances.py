@@ -65,7 +65,7 @@ AUTOENCODERS = {
     "linear-hybrid": LinearAutoencoder(error_model="hybrid"),
     "mlp": MLPAutoencoder((8,), 1, **FAST),
     "mlp-plain": MLPAutoencoder((6, 3), 1, linear_path=None, error_model="mae", **FAST),
-    "mlp-share": MLPAutoencoder((8,), 0.9, error_model="std", **FAST),
+    "mlp-share": MLPAutoencoder((8,), 0.5, error_model="std", **FAST),
     "mlp-hybrid": MLPAutoencoder((8,), 1, error_model="hybrid", **FAST),
     "mlp-no-validation": MLPAutoencoder(
         (8,), 1, early_stopping=False, contamination=0.1, **FAST

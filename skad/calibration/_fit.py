@@ -6,12 +6,10 @@ import numpy as np
 
 from skad._base import is_calibrating
 from skad.calibration._report import Calibration
-from skad.calibration._threshold import promised_threshold
+from skad.calibration._threshold import PROMISED, promised_threshold, within_reach
 from skad.calibration._warnings import warn_of_drift, warn_of_few
 from skad.thresholds._counting import QuantileThreshold
 
-# Share of new normal rows that contamination="auto" promises to flag.
-PROMISED = 0.01
 N_BLOCKS = 5
 
 
@@ -20,7 +18,7 @@ class CalibratedThreshold:
 
     With ``contamination="auto"`` that comes from scores of windows that were left out
     in turn: those of learnt windows are too high. A subclass writes `_learn`,
-    `_scores_of`, `_left_out_scores` and `_n_independent`; and `_refits` and
+    `_scores_of`, `_left_out_scores` and `_reach_of`; and `_refits` and
     `_learn_again`, if it holds windows out to stop its training. It also chooses what
     it passes as windows.
     """
@@ -48,9 +46,9 @@ class CalibratedThreshold:
         """
         raise NotImplementedError(f"{type(self).__name__} lacks _left_out_scores.")
 
-    def _n_independent(self, windows, n_scores) -> float:
-        """How many independent windows the scores amount to."""
-        return n_scores
+    def _reach_of(self, windows) -> int:
+        """How many scores in a row tell the same, because their windows overlap."""
+        return 1
 
     def _refits(self) -> bool:
         """Whether to learn again from all windows after some were held out."""
@@ -94,14 +92,19 @@ class CalibratedThreshold:
             scores, blocks = self._left_out_scores(windows)
         if not len(scores):
             source, scores = "learnt windows", self._scores_of(windows)
-        n_independent = self._n_independent(windows, len(self._finite(scores)))
-        self.offset_ = promised_threshold(scores, PROMISED, n_independent)
+        reach = self._reach_of(windows)
+        n_independent = len(self._finite(scores)) / reach
+        learnt = self._scores_of(windows)
+        self.offset_ = within_reach(
+            promised_threshold(scores, PROMISED, n_independent), learnt, scores
+        )
         self.calibration_ = Calibration(
             source,
             len(scores),
             self.offset_,
             promised=PROMISED,
-            n_independent=float(n_independent),
+            reach=float(reach),
+            learnt_flagged=float((learnt < self.offset_).mean()),
             block_thresholds=[
                 float(np.quantile(scores[blocks == block], PROMISED))
                 for block in np.unique(blocks)

@@ -4,6 +4,10 @@ import numpy as np
 from scipy.stats import norm, t
 
 from skad.thresholds._counting import QuantileThreshold
+from skad.thresholds._cuts import threshold_below
+
+# Share of new normal rows that contamination="auto" promises to flag.
+PROMISED = 0.01
 
 
 def promised_threshold(scores, share, n_independent) -> float:
@@ -29,3 +33,15 @@ def promised_threshold(scores, share, n_independent) -> float:
     mixed = weight * (np.log(-counted) if is_positive else -counted)
     mixed += (1 - weight) * predicted
     return float(-np.exp(mixed) if is_positive else -mixed)
+
+
+def within_reach(threshold, learnt, scores) -> float:
+    """Raise a threshold that no learnt row is below, until one is.
+
+    Unless that would flag more than twice the promised share of the scores that were
+    not learnt: a model that remembers what it has learnt scores it too high to compare.
+    """
+    if (learnt < threshold).any():
+        return threshold
+    raised = threshold_below(np.sort(learnt), 1)
+    return raised if (scores < raised).mean() <= 2 * PROMISED else threshold

@@ -34,7 +34,7 @@ def warn_of_drift(calibration, n_flagged, n_rows) -> None:
     if calibration.promised is None or _is_judged():
         return
     share = n_flagged / n_rows
-    n_independent = n_rows * calibration.n_independent / calibration.n_scores
+    n_independent = n_rows / calibration.reach
     # Chosen on made tables (false in 1 to 2 %) and on tables that drift.
     allowed = 3 * calibration.promised + 1.5 / calibration.n_independent
     if share > allowed + 1 / n_independent:

@@ -31,7 +31,7 @@ class LeavesOut(CalibratedThreshold):
     _n_blocks: ClassVar[int] = N_BLOCKS
 
     def _left_out_scores(self, windows):
-        reach = overlap_of_rows(windows.X[windows.rows[:64]], self.n_channels_)
+        reach = self._reach_of(windows)
         positions = np.arange(len(windows))
         blocks = (
             random_blocks(len(windows), self._n_blocks)
@@ -40,32 +40,34 @@ class LeavesOut(CalibratedThreshold):
         )
         scores, numbers = np.empty(len(windows)), np.full(len(windows), -1)
         for number, (train, out) in enumerate(blocks):
-            fold = self._fold_from(Windows(windows.X, windows.rows[train]))
+            fold = self._fold_from(
+                Windows(windows.X, windows.rows[train]), len(windows)
+            )
             scores[out] = fold._scores_of(Windows(windows.X, windows.rows[out]))
             numbers[out] = number
         return scores[numbers >= 0], numbers[numbers >= 0]
 
-    def _n_independent(self, windows, n_scores):
-        reach = overlap_of_rows(windows.X[windows.rows[:64]], self.n_channels_)
-        return n_scores / reach
+    def _reach_of(self, windows):
+        return overlap_of_rows(windows.X[windows.rows[:64]], self.n_channels_)
 
-    def _fold_at(self, X, positions) -> Self:
+    def _fold_at(self, X, positions, n_all) -> Self:
         """Fit such a fold on windows at positions of X, for a detector around this."""
-        with self._learning():
-            return self._fold_from(Windows(X, positions))
+        one = copy.copy(self)  # which keeps what belongs to a run
+        with one._learning():
+            return one._fold_from(Windows(X, positions), n_all)
 
-    def _fold_from(self, windows) -> Self:
+    def _fold_from(self, windows, n_all) -> Self:
         """Fit a detector like this one, and of its sizes, on some of the windows.
 
         Its errors are in the units of this one.
         """
         fold = copy.copy(self)
-        fold._learn_fold(windows)
+        fold._learn_fold(windows, n_all)
         own = self.error_model_
-        if hasattr(own, "with_codes_of"):
-            fold.error_model_ = own.with_codes_of(fold.error_model_)
+        if hasattr(own, "_with_codes_of"):
+            fold.error_model_ = own._with_codes_of(fold.error_model_)
         return fold
 
-    def _learn_fold(self, windows) -> None:
-        """Learn from some windows, in the sizes that were learnt from all."""
+    def _learn_fold(self, windows, n_all) -> None:
+        """Learn from some of `n_all` windows, in sizes that were learnt from all."""
         raise NotImplementedError(f"{type(self).__name__} lacks _learn_fold.")

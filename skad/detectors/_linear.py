@@ -83,7 +83,7 @@ class LinearAutoencoder(BaseAutoencoder):
         self._fit_error_model(error_model, windows, held_out)
         return held_out
 
-    def _learn_fold(self, windows):
+    def _learn_fold(self, windows, n_all):
         self.latent_dim = self.latent_dim_
         self._learn(windows, None)
 

@@ -234,15 +234,23 @@ class BaseNeuralAutoencoder(CallbackSupportMixin, BaseAutoencoder):
 
     _n_blocks: ClassVar[int] = 2
 
-    def _learn_fold(self, windows):
-        """Train for as many epochs as were best, and no longer."""
+    def _learn_fold(self, windows, n_all):
+        """Train as the net was trained: from the same weights, for as many steps."""
         self.early_stopping = self.warm_start = False
-        self.max_epochs = self.best_epoch_ or self.max_epochs
-        self.callbacks, self.verbose = None, 0
-        self.random_state = self.net_.made_with["split_seed"] % 2**32
+        n_epochs = self.best_epoch_ or self.max_epochs
+        self.max_epochs = -(-n_epochs * n_all // len(windows))
+        self.callbacks, self.verbose, self._callback_fit_ctx = None, 0, None
+        # Batches of one size: none of a single window, which some layers refuse.
+        n_batches = max(1, len(windows) // self.batch_size)
+        self.batch_size = -(-len(windows) // n_batches)
         if self.latent_dim_ is not None:
             self.latent_dim = self.latent_dim_
-        self._learn(windows, None)
+        generator = torch.Generator()
+        generator.set_state(self.net_.start_)
+        net = self._new_net(windows, generator, self.net_.made_with["split_seed"])
+        train(self, net, windows, None)
+        self.net_ = net
+        self._fit_error_model(self._new_error_model(), windows, None)
 
     def _hold_out(self, windows, generator) -> tuple[Windows, Windows | None]:
         """Split windows at random into those to train on and those to validate on."""
@@ -258,6 +266,7 @@ class BaseNeuralAutoencoder(CallbackSupportMixin, BaseAutoencoder):
 
     def _new_net(self, windows, generator, split_seed) -> ReconstructionNet:
         """Build an untrained net."""
+        start = generator.get_state()
         module, params, pca = self._architecture(windows)
         self.latent_dim_ = params.get("latent_dim")
         shape = {"window_length": self.window_length_, "n_channels": self.n_channels_}
@@ -270,6 +279,7 @@ class BaseNeuralAutoencoder(CallbackSupportMixin, BaseAutoencoder):
             random_module=self._random_module,
             made_with=self._lasting_params() | provenance,
         )
+        net.start_ = start  # a copy that is to be compared starts from it, too
         if pca is not None:
             net.module_.start_from(pca)
         return net

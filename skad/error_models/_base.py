@@ -66,7 +66,7 @@ class BaseErrorModel(KeepsParams, BaseEstimator):
         """
         raise NotImplementedError(f"{type(self).__name__} lacks contributions.")
 
-    def with_codes_of(self, other: Self) -> Self:
+    def _with_codes_of(self, other: Self) -> Self:
         """Return a model with the units of this one, for codes of another's detector.
 
         Detectors score what they leave out in the units that new windows will have.

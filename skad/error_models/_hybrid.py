@@ -123,7 +123,7 @@ class HybridErrors(BaseErrorModel):
         self.distance_unit_ = _unit(distances, least=1e-6)  # codes have variance 1
         return self
 
-    def with_codes_of(self, other: Self) -> Self:
+    def _with_codes_of(self, other: Self) -> Self:
         """Return a model of these units and those codes; see `BaseErrorModel`."""
         model = copy.copy(self)
         for name in ("code_means_", "code_units_", "bank_", "own_distance_"):

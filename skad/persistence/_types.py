@@ -257,7 +257,8 @@ _FIELDS: dict[str, dict[str, Callable[[Any], bool]]] = {
         "n_scores": _is_number,
         "threshold": _is_number,
         "promised": _is_number_or_none,
-        "n_independent": _is_number_or_none,
+        "reach": _is_number,
+        "learnt_flagged": _is_number_or_none,
         "block_thresholds": lambda value: (
             isinstance(value, list) and all(map(_is_number, value))
         ),

@@ -27,13 +27,13 @@ def folds_of(inner: Any, windows: TableWindows) -> list[tuple[int, Any]]:
     n_blocks = getattr(inner, "_n_blocks", N_BLOCKS)
     starts = windows.starts
     return [
-        (int(starts[out[0]]), _fold_of(inner, windows.view, starts[train]))
+        (int(starts[out[0]]), _fold_of(inner, windows.view, starts[train], len(starts)))
         for train, out in consecutive_blocks(starts, windows.window_length, n_blocks)
     ]
 
 
-def _fold_of(inner, view, starts):
+def _fold_of(inner, view, starts, n_all):
     with config_context(assume_finite=True), uncalibrated():
         if learns_positions(inner):
-            return inner._fold_at(view, starts)
+            return inner._fold_at(view, starts, n_all)
         return clone(inner).fit(view[starts])

@@ -297,8 +297,8 @@ class WindowedDetector(CalibratedThreshold, ThresholdMixin, MetaDetector):
         firsts = [row for row, _ in folds[1:]]
         return scores[rows], np.searchsorted(firsts, rows, side="right")
 
-    def _n_independent(self, windows, n_scores):
-        return n_scores / self.window_length
+    def _reach_of(self, windows):
+        return self.window_length
 
     def _call_inner(self, method, X, *others) -> None:
         """Have the detector inside learn from windows."""

@@ -88,7 +88,9 @@ def train(detector, net, windows, held_out) -> int | None:
     """Run the epochs; return the best one, None without early stopping."""
     stopping = BestWeights(detector.n_iter_no_change)
     stops = detector.early_stopping and held_out is not None
-    internal = [FiniteLossGuard(), EpochTasks(detector, detector._callback_fit_ctx)]
+    context = detector._callback_fit_ctx  # None for what is trained to be compared
+    internal = [FiniteLossGuard()]
+    internal += [] if context is None else [EpochTasks(detector, context)]
     internal += [stopping] if stops else []
     internal += _optional_callbacks(detector, net, len(windows))
     callbacks = [_clone_callback(callback) for callback in detector.callbacks or ()]

@@ -1,0 +1,56 @@
+"""Left-out scores and thresholds in plain loops."""
+
+import numpy as np
+from scipy import stats
+from sklearn.base import clone
+
+from skad import LinearAutoencoder
+
+
+def left_out_scores(detector, X, blocks):
+    """Scores of rows by detectors, of the sizes of a fitted one, that lack a block."""
+    scores = np.empty(len(X))
+    for train, out in blocks:
+        fold = clone(detector)
+        if isinstance(detector, LinearAutoencoder):
+            fold.set_params(latent_dim=detector.latent_dim_)
+        fold.fit(X[train])
+        for row in out:
+            scores[row] = fold.score_samples(X[[row]])[0]
+    return scores
+
+
+def blocks_of(starts, window_length, n_blocks=5):
+    """Positions of windows to learn from, and of those left out, block by block."""
+    blocks = []
+    for out in np.array_split(np.arange(len(starts)), n_blocks):
+        train = [
+            i
+            for i, start in enumerate(starts)
+            if all(abs(start - starts[j]) >= window_length for j in out)
+        ]
+        blocks.append((np.array(train), out))
+    return blocks
+
+
+def row_scores(window_scores, starts, window_length, n_rows):
+    """Mean over the windows that cover each row."""
+    covering = [
+        [s for s, first in zip(window_scores, starts, strict=True)
+         if first <= row < first + window_length]
+        for row in range(n_rows)
+    ]  # fmt: skip
+    return np.array([np.mean(scores) for scores in covering])
+
+
+def threshold(scores, share, n):
+    """Mix the quantile with that of a log-normal distribution of few observations."""
+    ordered = sorted(scores)
+    n_below = int(np.ceil(share * (len(ordered) - 1)))
+    counted = (ordered[n_below - 1] + ordered[n_below]) / 2
+    logs = np.log(-np.asarray(scores))
+    sd = (np.quantile(logs, 0.9) - np.median(logs)) / stats.norm.ppf(0.9)
+    quantile = stats.t.ppf(1 - share, n - 1) * (1 + 1 / n) ** 0.5
+    predicted = np.median(logs) + sd * quantile
+    weight = share * n / (1 + share * n)
+    return -np.exp(weight * np.log(-counted) + (1 - weight) * predicted)
