@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, copy_context
 from functools import cache
 from importlib.metadata import version
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -72,6 +72,7 @@ class VersionedMixin(KeepsParams):
 
 # Thresholds -------------------------------------------------------------------------
 
+T = TypeVar("T")
 _is_calibrating: ContextVar[bool] = ContextVar("is_calibrating", default=True)
 
 
@@ -80,14 +81,14 @@ def is_calibrating() -> bool:
     return _is_calibrating.get()
 
 
-@contextmanager
-def uncalibrated() -> Iterator[None]:
-    """Fit detectors whose thresholds will not be used: none are looked for."""
-    token = _is_calibrating.set(False)
-    try:
-        yield
-    finally:
-        _is_calibrating.reset(token)
+def uncalibrated(call: Callable[..., T], *args: Any) -> T:
+    """Call what fits detectors whose thresholds will not be used: none are looked for.
+
+    In a context of its own, which no Ctrl-C can leave behind.
+    """
+    context = copy_context()
+    context.run(_is_calibrating.set, False)
+    return context.run(call, *args)
 
 
 # Detectors --------------------------------------------------------------------------

@@ -225,12 +225,12 @@ def test_contamination__is_the_share_flagged(contamination):
         assert abs(share - contamination) <= 1 / 200
 
 
-def test_contamination_auto__one_percent_of_what_was_held_out():
+def test_contamination_auto__about_one_percent_of_what_was_not_learnt():
     X, X_val = windows(300, 12), windows(200, 12, seed=5)
     detector = MLPAutoencoder((3,), 1, **FAST).fit(X, X_val=X_val)
-    assert np.sum(detector.predict(X_val) == -1) == 2
+    assert 1 <= np.sum(detector.predict(X_val) == -1) <= 3
     detector = LinearAutoencoder(1).fit(X)
-    assert np.sum(detector.predict(X) == -1) == 3
+    assert 1 <= np.sum(detector.predict(X) == -1) <= 4
 
 
 def test_normal_label__learns_from_that_label_only(beats):

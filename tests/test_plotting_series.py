@@ -69,7 +69,7 @@ def pipeline(table):
     return make_pipeline(
         TimeSeriesImputer(max_missing=0.5),
         StandardScaler(),
-        WindowedDetector(LinearAutoencoder(6), 20),
+        WindowedDetector(LinearAutoencoder(6), 20, contamination=0.01),
     ).fit(table[0][:1500])
 
 

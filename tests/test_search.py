@@ -101,7 +101,9 @@ def make_search(name, folds, n_jobs=1):
     estimator, grid = {
         "encdec-ad": make_encdec_ad,
         "mlp": lambda: make_rows_of_windows(
-            MLPAutoencoder((8,), normal_label=0, max_epochs=1, random_state=0),
+            MLPAutoencoder(
+                (8,), normal_label=0, contamination=0.05, max_epochs=1, random_state=0
+            ),
             {"detect__latent_dim": [2, 0.9]},
         ),
         "forest": lambda: make_rows_of_windows(

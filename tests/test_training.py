@@ -114,14 +114,6 @@ def test_refit__learns_all_rows_for_the_best_number_of_epochs(X):
     assert sizes == [108] * first.n_iter_ + [120] * first.best_epoch_
 
 
-def test_refit__keeps_the_threshold_of_the_held_out_rows(X):
-    params = {"max_epochs": 9, "lr": 0.1, "error_model": "mse"}
-    detector = fast_mlp(**params).fit(X)
-    assert detector.offset_ == fast_mlp(**params, refit=False).fit(X).offset_
-    share = fast_mlp(**params, contamination=0.2).fit(X)
-    assert np.mean(share.predict(X) == -1) == pytest.approx(0.2, abs=1 / 120)
-
-
 @pytest.mark.parametrize("error_model", ["std", "hybrid", "mahalanobis"])
 def test_refit__units_of_threshold_and_scores_agree(error_model):
     # Noise has nothing to learn: new rows have larger errors than those learnt.

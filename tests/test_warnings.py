@@ -120,4 +120,4 @@ def test_warning__where_no_frame_is_the_users__is_given_all_the_same():
         warnings.simplefilter("always")
         with ThreadPoolExecutor(1) as pool:
             pool.submit(COPIES.fit, X).result()
-    assert {w.category for w in caught} == {UserWarning, skad.CalibrationWarning}
+    assert [warning.category for warning in caught] == [UserWarning]

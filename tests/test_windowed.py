@@ -407,15 +407,6 @@ def test_refit__learns_all_windows_and_keeps_the_threshold(error_model):
     )
 
 
-def test_refit__keeps_the_threshold_of_the_tails():
-    net = MLPAutoencoder((8,), 2, error_model="mse", **FAST)
-    refitted = WindowedDetector(net, 10).fit(cycle(300))
-    first = WindowedDetector(clone(net).set_params(refit=False), 10).fit(cycle(300))
-    assert refitted.offset_ == first.offset_
-    share = WindowedDetector(net, 10, contamination=0.2).fit(cycle(300))
-    assert np.mean(share.predict(cycle(300)) == -1) == pytest.approx(0.2, abs=1 / 300)
-
-
 def test_validation__too_little_left_trains_on_all_without_stopping():
     detector = WindowedDetector(MLPAutoencoder((8,), 2, **FAST), 20)
     with pytest.warns(UserWarning, match=r"Only \d+ of 31 windows would remain"):

@@ -188,14 +188,15 @@ class BaseAutoencoder(
         X = self._check_windows(X, reset=True)
         held_out = None if held_out is None else Windows(X, held_out)
         windows = Windows(X, positions)
-        with self._learning(), uncalibrated():
-            self._place_threshold(windows, self._learn(windows, held_out))
+        with self._learning():
+            held_out = self._learn(windows, held_out)
+            uncalibrated(self._place_threshold, windows, held_out)
 
     @fit_method
     def _refit_positions(self, X, positions) -> None:
         """Learn again, from all windows at some positions of X."""
         windows = Windows(X, positions)
-        with self._learning(), uncalibrated():
+        with self._learning():
             self._learn_again(windows)
             if self.contamination != "auto":  # else that of what was held out stays
                 self._place_threshold(windows, None)

@@ -73,19 +73,21 @@ class LinearAutoencoder(BaseAutoencoder):
     }
 
     def _learn(self, windows, held_out):
-        error_model = self._new_error_model()
-        pca = principal_components(windows, self.latent_dim)
-        self.latent_dim_ = int(pca.n_components_)
+        self._learn_plane(windows, held_out, self.latent_dim)
         warn_if_not_narrower(self.latent_dim_, self.n_features_in_)
-        self.mean_ = pca.mean_
-        self.components_ = pca.components_.copy(order="K")  # as a file returns it
-        self.explained_variance_ = pca.explained_variance_
-        self._fit_error_model(error_model, windows, held_out)
         return held_out
 
     def _learn_fold(self, windows, n_all):
-        self.latent_dim = self.latent_dim_
-        self._learn(windows, None)
+        self._learn_plane(windows, None, self.latent_dim_)
+
+    def _learn_plane(self, windows, held_out, latent_dim):
+        error_model = self._new_error_model()
+        pca = principal_components(windows, latent_dim)
+        self.latent_dim_ = int(pca.n_components_)
+        self.mean_ = pca.mean_
+        self.components_ = pca.components_
+        self.explained_variance_ = pca.explained_variance_
+        self._fit_error_model(error_model, windows, held_out)
 
     def _reconstruct_block(self, block):
         flat = block.reshape(len(block), -1)

@@ -33,7 +33,7 @@ def folds_of(inner: Any, windows: TableWindows) -> list[tuple[int, Any]]:
 
 
 def _fold_of(inner, view, starts, n_all):
-    with config_context(assume_finite=True), uncalibrated():
+    with config_context(assume_finite=True):
         if learns_positions(inner):
             return inner._fold_at(view, starts, n_all)
-        return clone(inner).fit(view[starts])
+        return uncalibrated(clone(inner).fit, view[starts])

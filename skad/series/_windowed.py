@@ -306,9 +306,8 @@ class WindowedDetector(CalibratedThreshold, ThresholdMixin, MetaDetector):
         with (
             config_context(assume_finite=True),
             self._fit_task(context, "fit-estimator", inner, X),
-            uncalibrated(),
         ):
-            getattr(inner, method)(X, *others)
+            uncalibrated(getattr(inner, method), X, *others)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

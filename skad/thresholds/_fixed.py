@@ -76,7 +76,6 @@ class FixedThresholdDetector(ThresholdMixin, MetaDetector):
         self : object
             The fitted detector.
         """
-        with uncalibrated():
-            self._fit_clone(X, y)
+        uncalibrated(self._fit_clone, X, y)
         self.offset_ = float(self.threshold)
         return self

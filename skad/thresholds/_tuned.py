@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from dataclasses import KW_ONLY, dataclass
 from numbers import Integral, Real
 from typing import Any, ClassVar, Literal, Self
@@ -226,11 +225,11 @@ class TunedThresholdDetector(ThresholdMixin, MetaDetector):
     def _fit_with_validation_rows(self, rule, X, y, X_val, y_val):
         if X_val is not None:
             y_val = _check_validation_labels(rule, X_val, y_val)
-        with nullcontext() if X_val is None else uncalibrated():
-            self._fit_all(X, y)
         if X_val is None:
+            self._fit_all(X, y)
             self._keep_offset("" if y is None else "There is no X_val, and cv is None")
         else:
+            uncalibrated(self._fit_all, X, y)
             self._apply(rule, self.estimator_.score_samples(X_val), y_val)
 
     def _fit_with_splits(self, rule, X, y, labels, groups):
@@ -243,14 +242,12 @@ class TunedThresholdDetector(ThresholdMixin, MetaDetector):
             X_train = safe_indexing(X, train)
             y_train = None if y is None else safe_indexing(y, train)
             detector = clone(self.estimator)
-            with uncalibrated():
-                self._fit_inner(context, "fit-split", detector, X_train, y_train)
+            part = context, "fit-split", detector, X_train, y_train
+            uncalibrated(self._fit_inner, *part)
             scores.append(detector.score_samples(safe_indexing(X, test)))
         if self.refit:
-            with uncalibrated():
-                detector = self._fit_inner(
-                    context, "refit", clone(self.estimator), X, y
-                )
+            part = context, "refit", clone(self.estimator), X, y
+            detector = uncalibrated(self._fit_inner, *part)
         context.call_on_fit_task_end(estimator=self)
         self._keep(detector)
         if labels is not None:
