@@ -42,6 +42,8 @@ def check_net(state: dict[str, Any]) -> None:
     for name, weight in weights.items():
         if not isinstance(weight, np.ndarray) or weight.dtype.kind not in "fiub":
             raise ValueError(f"the weight {name!r} of a net is no array of numbers")
+    if len({id(weight) for weight in weights.values()}) != len(weights):
+        raise ValueError("two weights of a net are one array")
     if not isinstance(history, list) or not all(map(_is_epoch, history)):
         raise ValueError("the history of a net is a list of dicts")
     _check_generator(state["generator_state"])
@@ -109,6 +111,11 @@ def _check_weights(params, weights):
     if n_layers > len(weights):
         raise ValueError(f"{n_layers} layers need more than {len(weights)} weights")
     with torch.device("meta"):
-        needed = {n: tuple(w.shape) for n, w in module(**sizes).state_dict().items()}
-    if needed != {name: weight.shape for name, weight in weights.items()}:
+        needed = {n: _form(w) for n, w in module(**sizes).state_dict().items()}
+    if needed != {name: _form(weight) for name, weight in weights.items()}:
         raise ValueError(f"the weights do not fit {name_of(module)} with {sizes}")
+
+
+def _form(weight):
+    """Shape and dtype of an array or tensor: a net takes no more than its file."""
+    return tuple(weight.shape), f"{weight.dtype}".removeprefix("torch.")

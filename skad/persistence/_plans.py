@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from reprlib import repr as shown
 from typing import Any
 
 import numpy as np
@@ -70,6 +71,8 @@ def plans_in(value: Any, place: str = "") -> Iterator[tuple[str, Plan]]:
             open_.append(_inside(place, value))
 
 
+# A place is made for every item: a name of a megabyte would be copied for each.
+_MAX_NAME = 100
 _CONTAINERS = (Plan, dict, list, tuple, np.ndarray)
 
 
@@ -77,10 +80,10 @@ def _inside(place, value):
     """Yield what a container holds, with the way to it."""
     if isinstance(value, Plan):
         for name, item in value.state.items():
-            yield f"{place}.{name}".lstrip("."), item
+            yield f"{place}.{name[:_MAX_NAME]}".lstrip("."), item
         value = value.args or ()
     if isinstance(value, dict):
-        yield from ((f"{place}[{key!r}]", item) for key, item in value.items())
+        yield from ((f"{place}[{shown(key)}]", item) for key, item in value.items())
     elif isinstance(value, list | tuple):
         yield from ((f"{place}[{i}]", item) for i, item in enumerate(value))
     elif isinstance(value, np.ndarray) and value.dtype == object:

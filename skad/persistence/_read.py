@@ -31,6 +31,7 @@ from skad.persistence._names import (
 )
 from skad.persistence._plans import DevicePlan, GeneratorPlan, Plan
 from skad.persistence._types import (
+    SET_LATER,
     check_object,
     check_random_state,
     check_set_later,
@@ -40,8 +41,10 @@ from skad.persistence._types import (
 
 _MAX_DEPTH = 120
 # Numbers can be chosen so that all fall into one place of a hash table, where each is
-# compared with all before it; texts cannot, as Python salts their hashes.
+# compared with all before it; texts cannot, as Python salts their hashes. The second
+# limit is for the comparisons in all dicts and sets of a file.
 _MAX_NUMBERS_AS_KEYS = 10_000
+_MAX_COMPARISONS = 2 * _MAX_NUMBERS_AS_KEYS**2
 _MAX_KEY = 2**64
 _DEVICE = re.compile(r"(cpu|cuda|mps|xpu|meta)(:\d{1,3})?")
 _UNITS = ("s", "ms", "us", "ns")
@@ -84,6 +87,8 @@ class Reader:
         self._budget = budget
         self._plans: list = []  # by their numbers; None while arguments are read
         self._depth = 0
+        self._n_comparisons = 0
+        self._set_later: set[str] = set()  # what is being read is to be a value of them
 
     def read(self, node: Any, key: str = "") -> Any:
         """Read a value; `key` is the parameter or entry that it belongs to."""
@@ -115,8 +120,9 @@ class Reader:
     def _set(self, content, key):
         items = self._items(content, key)
         self._budget.spend(100 * len(items))
-        _check_key(tuple(items))
-        self._check_keys(items)
+        for item in items:
+            _check_key(item)
+        self._check_collisions(items)
         return set(items)
 
     def _slice(self, content, key):
@@ -131,20 +137,26 @@ class Reader:
             yield self.read(key), node
 
     def _dict(self, pairs, key):
-        made = {}
         self._budget.spend(64)
+        keys, values = [], []
         for name, node in self._pairs(pairs):
             _check_key(name)
-            made[name] = self._named(name, node)
-        self._check_keys(made)
+            keys.append(name)
+            values.append(self._named(name, node))
+        self._check_collisions(keys)
+        made = dict(zip(keys, values, strict=True))
         if len(made) != len(pairs):
             raise ValueError("a dict has a key twice")
         return made
 
     def _named(self, name, node):
         """Read what a parameter has been set to, or will be by a search."""
-        last = name.rpartition("__")[2] if type(name) is str else ""
+        last = str(name).rpartition("__")[2] if isinstance(name, str) else ""
+        if last not in SET_LATER or last in self._set_later:
+            return self.read(node, last)  # checked with all around it
+        self._set_later.add(last)
         value = self.read(node, last)
+        self._set_later.discard(last)
         check_set_later(last, value)
         return value
 
@@ -157,8 +169,8 @@ class Reader:
             state[name] = self.read(node) if is_trusted else self._named(name, node)
         return state
 
-    def _check_keys(self, keys):
-        """Refuse keys that could have been chosen to collide."""
+    def _check_collisions(self, keys):
+        """Refuse keys that could have been chosen to collide, before they can."""
         numbers = [key for key in keys if type(key) is not str]
         if len(numbers) > _MAX_NUMBERS_AS_KEYS:
             raise ValueError(
@@ -169,6 +181,12 @@ class Reader:
         for key in numbers:
             if type(key) is int and abs(key) > _MAX_KEY:
                 raise ValueError(f"{shown(key)} is too large for a key")
+        self._n_comparisons += len(numbers) ** 2
+        if self._n_comparisons > _MAX_COMPARISONS:
+            raise ValueError(
+                "its dicts and sets have too many keys that are no text. Use texts as "
+                "keys (such as the ids of series), or joblib"
+            )
 
     def _array(self, number, key):
         if not is_int(number, 0, len(self._arrays) - 1):
