@@ -1,6 +1,7 @@
 """What a net in a file may be made of. Imports torch, so only nets ask for it."""
 
 import inspect
+from numbers import Integral, Real
 from reprlib import repr as shown
 from types import NoneType
 from typing import Any
@@ -14,19 +15,19 @@ from skad.persistence._types import is_plain
 _PARTS = ("module", "criterion", "optimizer", "iterator_train", "iterator_valid")
 _CLASSES = (*_PARTS, "dataset")
 _OPTIONS: dict[str, Any] = {
-    "batch_size": int,
+    "batch_size": Integral,
     "callbacks__print_log": NoneType,
     "compile": NoneType,
     "device": str,
-    "input_noise": int | float,
-    "lr": int | float,
-    "max_epochs": int,
+    "input_noise": Real,
+    "lr": Real,
+    "max_epochs": Integral,
     "predict_nonlinearity": str | None,
-    "random_module": bool,
+    "random_module": bool | np.bool_,
     "settings": dict | None,
     "torch_load_kwargs": NoneType,
     "use_caching": str | bool,
-    "verbose": int,
+    "verbose": Integral,
     "warm_start": bool,
 }
 
@@ -52,7 +53,7 @@ def check_net(state: dict[str, Any]) -> None:
 
 def _is_epoch(row):
     is_row = isinstance(row, dict) and all(isinstance(name, str) for name in row)
-    return is_row and is_plain(row) and isinstance(row.get("dur", 0.0), int | float)
+    return is_row and is_plain(row) and isinstance(row.get("dur", 0.0), Real)
 
 
 def _check_options(params):

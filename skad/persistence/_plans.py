@@ -49,6 +49,10 @@ def class_of(value: Any) -> type | None:
     """Class of what is to be built, None for a value that is there."""
     if isinstance(value, Plan):
         return value.cls
+    if isinstance(value, DevicePlan):
+        import torch
+
+        return torch.device
     return np.random.RandomState if isinstance(value, GeneratorPlan) else None
 
 

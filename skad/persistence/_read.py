@@ -15,17 +15,20 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from sklearn.utils import Bunch
 
 from skad.persistence._dtypes import read_dtype
 from skad.persistence._header import Budget, is_int, read_shape
 from skad.persistence._names import (
     CRITERION,
     DATASET,
+    DISTRIBUTION,
     IMPUTER_TAIL,
     ITERATOR,
     MODULE,
     OBJECT,
     OPTIMIZER,
+    SPLITTER,
     VALUE,
     Names,
 )
@@ -37,6 +40,7 @@ from skad.persistence._types import (
     check_set_later,
     check_tail,
     cost_of,
+    is_number,
 )
 
 _MAX_DEPTH = 120
@@ -48,6 +52,7 @@ _MAX_COMPARISONS = 2 * _MAX_NUMBERS_AS_KEYS**2
 _MAX_KEY = 2**64
 _DEVICE = re.compile(r"(cpu|cuda|mps|xpu|meta)(:\d{1,3})?")
 _UNITS = ("s", "ms", "us", "ns")
+_NAMED = ("name", "object", "namedtuple", "distribution")
 
 # What a name may stand for depends on the parameter that it is the value of.
 _USES = {
@@ -57,6 +62,7 @@ _USES = {
     "iterator_valid": ITERATOR,
     "dataset": DATASET,
     "optimizer": OPTIMIZER,
+    "cv": SPLITTER,
 }
 
 
@@ -72,7 +78,7 @@ def used_names(node: Any) -> set[str]:
             for tag, content in node:
                 if tag == "name":
                     content = [content]
-                if tag in ("name", "object", "namedtuple") and type(content) is list:
+                if tag in _NAMED and type(content) is list:
                     names.update(n for n in content[:1] if type(n) is str)
                 todo.append(content)
     return names
@@ -128,6 +134,34 @@ class Reader:
     def _slice(self, content, key):
         self._budget.spend(100)
         return slice(*_of_length(self._items(content, key), 3))
+
+    def _range(self, content, key):
+        self._budget.spend(100)
+        ends = _of_length(content, 3)
+        if not all(is_int(end, -(2**62), 2**62) for end in ends):
+            raise ValueError(f"{shown(content)} is no range")
+        return range(*ends)
+
+    def _bunch(self, pairs, key):
+        """Read the one Bunch of a fitted estimator: elsewhere, its keys are methods."""
+        self._budget.spend(64)
+        made = dict(self._items(pair, "") for pair in _of_length(pairs, None))
+        is_right = all(
+            isinstance(name, str) and (value == "drop" or isinstance(value, Plan))
+            for name, value in made.items()
+        )
+        if key != "named_estimators_" or not is_right:
+            raise ValueError("a Bunch holds something else than named_estimators_")
+        return Bunch(**made)
+
+    def _distribution(self, content, key):
+        name, args, options = _of_length(content, 3)
+        self._budget.spend(60_000)  # scipy makes functions for each
+        args, options = self.read(args), self.read(options)
+        is_right = isinstance(args, tuple) and isinstance(options, dict)
+        if not is_right or not all(map(is_number, (*args, *options.values()))):
+            raise ValueError("a distribution of scipy is told numbers alone")
+        return self._look_up(name, DISTRIBUTION)(*args, **options)
 
     def _pairs(self, pairs):
         """Yield key and node of each pair in the list of a dict."""
@@ -319,6 +353,12 @@ class Reader:
             return time.tz_localize("UTC").tz_convert(known)
         raise ValueError(f"{shown(zone)} is no time zone")
 
+    def _duration(self, number, key):
+        self._budget.spend(100)
+        if not is_int(number, -(2**63), 2**63 - 1):
+            raise ValueError(f"{shown(number)} is no count of microseconds")
+        return timedelta(microseconds=number)
+
     def _timedelta(self, content, key):
         return pd.Timedelta(np.timedelta64(*self._time(*_of_length(content, 2))))
 
@@ -328,6 +368,10 @@ _READERS = {
     "tuple": Reader._tuple,
     "set": Reader._set,
     "slice": Reader._slice,
+    "range": Reader._range,
+    "bunch": Reader._bunch,
+    "distribution": Reader._distribution,
+    "duration": Reader._duration,
     "dict": Reader._dict,
     "array": Reader._array,
     "scalar": Reader._scalar,

@@ -36,11 +36,12 @@ def check_set_later(name: str, value: Any) -> None:
 
 
 def _hides_values(leaf):
-    """Whether a search could pick values out of an object, such as an ensemble.
+    """Whether a search could draw values from it: a distribution, an ensemble.
 
     An imputer's dict may well have a series of such a name.
     """
-    return isinstance(leaf, Plan) and leaf.name != IMPUTER_TAIL
+    is_object = isinstance(leaf, Plan) and leaf.name != IMPUTER_TAIL
+    return is_object or hasattr(leaf, "rvs")
 
 
 def _holds_text(leaf):
@@ -79,6 +80,8 @@ def _leaves(value):
         value = value.values()
     elif isinstance(value, np.ndarray) and value.dtype == object:
         value = value.reshape(-1).tolist()
+    elif isinstance(value, range):
+        value = (value.start, value.stop)
     elif not isinstance(value, list | tuple | set):
         yield value
         return
@@ -216,6 +219,11 @@ def is_plain(value: Any) -> bool:
     )
 
 
+def is_number(value: Any) -> bool:
+    """Whether a value is a number, of Python or numpy."""
+    return isinstance(value, Number) and not isinstance(value, complex)
+
+
 def _is_text(value):
     return isinstance(value, str)
 
@@ -249,6 +257,11 @@ _FIELDS: dict[str, dict[str, Callable[[Any], bool]]] = {
         ),
         "_metadata_request": lambda value: class_of(value) is not None,
     },
+    "sklearn.Splits": {"cv": lambda value: isinstance(value, list) and is_plain(value)},
+    "sklearn.PassthroughScorer": {
+        "_estimator": lambda value: class_of(value) is not None,
+        "_metadata_request": lambda value: class_of(value) is not None,
+    },
     "sklearn.MetadataRequest": {"owner": _is_owner, **_METHODS},
     "sklearn.MethodMetadataRequest": {
         "owner": _is_owner,
@@ -261,3 +274,4 @@ _FIELDS: dict[str, dict[str, Callable[[Any], bool]]] = {
         "__name__": _is_text,
     },
 }
+_FIELDS["sklearn.CurveScorer"] = _FIELDS["sklearn.Scorer"] | {"_thresholds": is_plain}
