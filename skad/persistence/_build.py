@@ -7,7 +7,7 @@ import sklearn
 from numpy.typing import NDArray
 from sklearn.utils import Bunch
 
-from skad.persistence._plans import DevicePlan, GeneratorPlan, Plan
+from skad.persistence._plans import DevicePlan, DistributionPlan, GeneratorPlan, Plan
 from skad.persistence._types import defaults_of, is_of_skad
 
 
@@ -91,4 +91,5 @@ _BUILDERS = {
     Plan: Builder._plan,
     GeneratorPlan: Builder._generator,
     DevicePlan: Builder._device,
+    DistributionPlan: lambda self, plan: plan.made,
 }

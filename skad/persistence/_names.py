@@ -267,9 +267,9 @@ def _importable_name(thing) -> str:
         found = None
     if found is not thing and thing.__module__ in ("builtins", "numpy"):
         raise ValueError(
-            f"A {thing.__name__} cannot be saved: no name leads to it again. Use a "
-            "function or a class that is defined at the top level of a module, or "
-            "joblib."
+            f"Objects of type {thing.__name__} cannot be saved: no name leads to them "
+            "again. Use a function or a class that is defined at the top level of a "
+            "module."
         )
     if found is not thing:
         raise ValueError(

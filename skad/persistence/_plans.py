@@ -45,6 +45,17 @@ class DevicePlan:
         return f"<device {self.text}>"
 
 
+@dataclass(eq=False, repr=False, slots=True)
+class DistributionPlan:
+    """A frozen distribution of scipy, whose own representation differs each time."""
+
+    name: str
+    made: Any
+
+    def __repr__(self):
+        return f"<{self.name}>"
+
+
 def class_of(value: Any) -> type | None:
     """Class of what is to be built, None for a value that is there."""
     if isinstance(value, Plan):

@@ -32,7 +32,7 @@ from skad.persistence._names import (
     VALUE,
     Names,
 )
-from skad.persistence._plans import DevicePlan, GeneratorPlan, Plan
+from skad.persistence._plans import DevicePlan, DistributionPlan, GeneratorPlan, Plan
 from skad.persistence._types import (
     SET_LATER,
     check_object,
@@ -161,7 +161,8 @@ class Reader:
         is_right = isinstance(args, tuple) and isinstance(options, dict)
         if not is_right or not all(map(is_number, (*args, *options.values()))):
             raise ValueError("a distribution of scipy is told numbers alone")
-        return self._look_up(name, DISTRIBUTION)(*args, **options)
+        made = self._look_up(name, DISTRIBUTION)(*args, **options)
+        return DistributionPlan(name, made)
 
     def _pairs(self, pairs):
         """Yield key and node of each pair in the list of a dict."""
@@ -355,7 +356,7 @@ class Reader:
 
     def _duration(self, number, key):
         self._budget.spend(100)
-        if not is_int(number, -(2**63), 2**63 - 1):
+        if not is_int(number, -(10**20), 10**20):
             raise ValueError(f"{shown(number)} is no count of microseconds")
         return timedelta(microseconds=number)
 
@@ -408,5 +409,5 @@ def _check_key(key):
     if isinstance(key, tuple):
         for item in key:
             _check_key(item)
-    elif isinstance(key, Plan | GeneratorPlan | DevicePlan):
+    elif isinstance(key, Plan | GeneratorPlan | DevicePlan | DistributionPlan):
         raise ValueError("a dict or set has objects as keys")

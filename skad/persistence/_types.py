@@ -16,7 +16,7 @@ import pandas as pd
 
 from skad._validation import HasMethods, Hidden, validate_parameter_constraints
 from skad.persistence._names import IMPUTER_TAIL, NET, PRIVATE_OBJECTS
-from skad.persistence._plans import Plan, class_of
+from skad.persistence._plans import DistributionPlan, Plan, class_of
 
 _MAX_WORKERS = 1024
 _TIMES = (Number, np.generic, pd.Timestamp, pd.Timedelta)
@@ -41,7 +41,7 @@ def _hides_values(leaf):
     An imputer's dict may well have a series of such a name.
     """
     is_object = isinstance(leaf, Plan) and leaf.name != IMPUTER_TAIL
-    return is_object or hasattr(leaf, "rvs")
+    return is_object or isinstance(leaf, DistributionPlan)
 
 
 def _holds_text(leaf):
