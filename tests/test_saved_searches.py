@@ -187,6 +187,12 @@ def test_class_that_is_no_splitter__is_not_repeated(tmp_path):
     assert "a splitter to be repeated" in said
 
 
+def test_memory_behind_a_mask__is_refused(tmp_path):
+    masked = np.ma.array(["/tmp/cache"], mask=True, dtype=object)
+    search = grid(PIPELINE, {"memory": masked})
+    assert "pickles" in refusal(forged(tmp_path / "a.skad", search))
+
+
 def test_callbacks_in_a_file__are_refused(tmp_path):
     change = setting("sklearn.preprocessing.StandardScaler", "_skl_callbacks", [SCALER])
     assert refusal(forged(tmp_path / "a.skad", StandardScaler(), change))

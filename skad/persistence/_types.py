@@ -79,7 +79,7 @@ def _leaves(value):
     if isinstance(value, dict):
         value = value.values()
     elif isinstance(value, np.ndarray) and value.dtype == object:
-        value = value.reshape(-1).tolist()
+        value = np.ma.getdata(value).reshape(-1).tolist()  # what a mask hides, too
     elif isinstance(value, range):
         value = (value.start, value.stop)
     elif not isinstance(value, list | tuple | set):
