@@ -119,4 +119,6 @@ def _check_weights(params, weights):
 
 def _form(weight):
     """Shape and dtype of an array or tensor: a net takes no more than its file."""
-    return tuple(weight.shape), f"{weight.dtype}".removeprefix("torch.")
+    dtype = weight.dtype  # that of a net is float32, whatever torch's default is here
+    dtype = "float32" if dtype is torch.get_default_dtype() else f"{dtype}"
+    return tuple(weight.shape), dtype.removeprefix("torch.")
