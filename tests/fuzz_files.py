@@ -28,6 +28,8 @@ LITERALS = [
     *({"object": ["skad.SigmaThreshold", []]}, {"device": "cuda:99"}),
     *({"dict": [["memory", "/tmp"]]}, {"objects": [[10**9], []]}, {"masked": []}),
     *({"timestamp": [2**63, "ns", None]}, {"timedelta": [1, "s"]}, {"slice": [1]}),
+    *({"range": [0, 9, 1]}, {"bunch": []}, {"duration": 1}, {"range": [0, 1, 0]}),
+    {"distribution": ["scipy.stats.norm", {"tuple": []}, {"dict": []}]},
     *("skad.load", "<U999999999", "<f8", "|O", "C", [10**18, 10**18], [-1], [0]),
 ]
 

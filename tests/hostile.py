@@ -68,6 +68,39 @@ def _dicts_of_keys(n_bytes):
     return framed(header_of(f"[{dicts}]"))
 
 
+def _tuples_as_keys(n_bytes):
+    """Dicts of pairs that all have one hash: Python's own, turned round."""
+    first, second, start, n_bits = *_PRIMES, 64
+    inverse, pairs = pow(second, -1, 2**n_bits), []
+    for a in range(1, 80_000):
+        mixed = (start + a * second) % 2**n_bits
+        mixed = ((mixed << 31) | (mixed >> 33)) * first % 2**n_bits
+        b = (12_345_678_901_234_567 - mixed) * inverse % 2**n_bits
+        if b < 2**61 - 1:
+            pairs.append(f'[{{"tuple":[{a},{b}]}},0]')
+    one = f'{{"dict":[{",".join(pairs[:9900])}]}}'
+    return framed(header_of(f"[{','.join([one] * max(1, n_bytes // len(one)))}]"))
+
+
+_PRIMES = 11400714785074694791, 14029467366897019727, 2870177450012600261
+
+
+def _one_in_another(n_bytes):
+    """Dicts in dicts: to be checked once, not again by each that is around."""
+    inner = repeated("0", n_bytes)
+    for _ in range(50):
+        inner = f'{{"dict":[["memory",{inner}]]}}'
+    return framed(header_of(inner))
+
+
+def _long_key(n_bytes):
+    return framed(
+        header_of(
+            f'{{"dict":[["{"k" * (n_bytes // 2)}",{repeated("0", n_bytes // 4)}]]}}'
+        )
+    )
+
+
 def _doubled(n_bytes):
     """Chains of objects that each hold the one before twice: 2^n if walked along."""
     chain, n_objects = 25, max(1, n_bytes // 2500)
@@ -103,6 +136,12 @@ KINDS = {
     "one large set": _in('{"set":', '"#"', "}"),
     "numbers as keys": lambda n: _keys(n, 40),
     "dicts of numbers as keys": _dicts_of_keys,
+    "tuples as keys": _tuples_as_keys,
+    "memory in memory": _one_in_another,
+    "one long key": _long_key,
+    "distributions": _plain(
+        '{"distribution":["scipy.stats.norm",{"tuple":[]},{"dict":[]}]}'
+    ),
     "nested lists": _nested("[", "]"),
     "nested tuples": _nested('{"tuple":[', "]}"),
     "transformers": _plain(f'{{"object":["{TRANSFORMER}",[]]}}'),

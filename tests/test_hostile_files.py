@@ -13,9 +13,11 @@ from pathlib import Path
 import hostile
 import numpy as np
 import pytest
+import scipy.stats
 from faults_tally import case, survived, tried
 from instances import ESTIMATORS, Bottleneck
 from sklearn.base import clone
+from sklearn.ensemble import BaggingClassifier
 from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
@@ -86,6 +88,8 @@ def setting(name, key, value):
 
 PIPELINE = Pipeline([("scale", StandardScaler()), ("detect", LinearAutoencoder())])
 CACHED = Pipeline(PIPELINE.steps, memory="/tmp/cache")
+HOLDER = BaggingClassifier()
+HOLDER.estimators_ = ["/tmp/cache"]
 LATER = {
     "grid": GridSearchCV(PIPELINE, {"memory": ["/tmp/cache"]}),
     "second grid": GridSearchCV(PIPELINE, [{}, {"memory": [None, "/tmp/cache"]}]),
@@ -99,6 +103,9 @@ LATER = {
     ),
     "arguments": FunctionTransformer(kw_args={"memory": "/tmp/cache"}),
     "text of numpy": GridSearchCV(PIPELINE, {"memory": [np.str_("/tmp/cache")]}),
+    "name of numpy": GridSearchCV(PIPELINE, {np.str_("memory"): ["/tmp/cache"]}),
+    "ensemble": RandomizedSearchCV(PIPELINE, {"memory": HOLDER}),  # draws from it
+    "scipy": RandomizedSearchCV(PIPELINE, {"memory": scipy.stats.norm()}),
 }
 
 
@@ -124,6 +131,8 @@ def test_memory_of_a_pipeline_in_a_grid__is_refused(tmp_path):
     ("key", "value"),
     [
         ("n_jobs", [10**6]),
+        ("n_jobs", range(10**6)),
+        ("n_jobs", scipy.stats.randint(1, 10**6)),
         ("tuned__estimator__n_jobs", [1, -(10**6)]),
         ("net_params", [{"iterator_train__num_workers": 4}]),
         ("net_params", [{"compile": True}]),
@@ -405,7 +414,10 @@ def models(tmp_path_factory):
             save(clone(ESTIMATORS[name]).fit(X), folder / f"{name}.skad")
     search = GridSearchCV(
         make_pipeline(StandardScaler(), LinearAutoencoder()),
-        {"linearautoencoder__latent_dim": [1, 2]},
+        {
+            "linearautoencoder__latent_dim": range(1, 3),
+            "standardscaler": ["passthrough"],
+        },
         cv=2,
         scoring=make_outlier_scorer("f1"),
     )

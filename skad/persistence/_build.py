@@ -5,8 +5,9 @@ from typing import Any
 import numpy as np
 import sklearn
 from numpy.typing import NDArray
+from sklearn.utils import Bunch
 
-from skad.persistence._plans import DevicePlan, GeneratorPlan, Plan
+from skad.persistence._plans import DevicePlan, DistributionPlan, GeneratorPlan, Plan
 from skad.persistence._types import defaults_of, is_of_skad
 
 
@@ -33,6 +34,8 @@ class Builder:
     def _array(self, value: NDArray) -> NDArray:
         if value.dtype != object:
             return value.copy(order="K")
+        if isinstance(value, np.ma.MaskedArray):  # setting an item would unmask it
+            return np.ma.MaskedArray(self._array(value.data), value.mask.copy())
         self._list(value.reshape(-1))  # a view of an array that was made by reading
         return value
 
@@ -84,7 +87,9 @@ _BUILDERS = {
     list: Builder._list,
     tuple: lambda self, value: tuple([self.build(item) for item in value]),
     dict: Builder._dict,
+    Bunch: lambda self, value: Bunch(**self._dict(value)),
     Plan: Builder._plan,
     GeneratorPlan: Builder._generator,
     DevicePlan: Builder._device,
+    DistributionPlan: lambda self, plan: plan.made,
 }

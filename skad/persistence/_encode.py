@@ -2,20 +2,24 @@
 
 import copyreg
 import math
-from datetime import timezone
+from datetime import timedelta, timezone
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.utils import Bunch
 
 from skad.persistence._dtypes import describe_dtype, read_dtype
-from skad.persistence._names import NET, name_of
+from skad.persistence._names import NET, name_of, name_of_distribution
 from skad.training._seconds import unwrap_seconds
 
 # State that is not saved: scikit-learn's callbacks belong to a run, and the versions
 # are in the header of the file.
 _LEFT_OUT = ("_skl_callbacks", "_sklearn_version", "_skad_versions")
-_KINDS_OF_FUNCTIONS = ("function", "builtin_function_or_method", "ufunc")
+_KINDS_OF_FUNCTIONS = (
+    *("function", "builtin_function_or_method", "ufunc"),
+    "_ArrayFunctionDispatcher",  # other functions of numpy
+)
 
 
 class Encoder:
@@ -54,6 +58,8 @@ class Encoder:
             return {"dtype": describe_dtype(value)}
         if (kind.__module__, kind.__name__) == ("torch", "device"):
             return {"device": str(value)}
+        if name := name_of_distribution(value):
+            return {"distribution": [name, *map(self.encode, (value.args, value.kwds))]}
         return self._encode_object(value)
 
     def views(self) -> list[np.ndarray]:
@@ -130,6 +136,9 @@ _ENCODERS = {
     tuple: lambda self, value: {"tuple": [self.encode(item) for item in value]},
     dict: lambda self, value: {"dict": self._encode_pairs(value)},
     set: Encoder._encode_set,
+    Bunch: lambda self, value: {"bunch": self._encode_pairs(value)},
+    range: lambda self, value: {"range": [value.start, value.stop, value.step]},
+    timedelta: lambda self, value: {"duration": value // timedelta(microseconds=1)},
     slice: lambda self, value: {
         "slice": [self.encode(part) for part in (value.start, value.stop, value.step)]
     },

@@ -23,6 +23,7 @@ VALUE = "a function or type that may be a value"
 MODULE, CRITERION = "a module of an autoencoder", "a criterion of a net"
 ITERATOR, DATASET = "an iterator of a net", "a dataset of a net"
 OPTIMIZER = "an optimizer"
+SPLITTER, DISTRIBUTION = "a splitter to be repeated", "a distribution of scipy"
 
 # The net of a detector: the one class that needs torch, and that is checked for itself.
 NET = "skad.ReconstructionNet"
@@ -44,7 +45,8 @@ _PUBLIC: dict[str, dict[str, str]] = {
             MeanAbsoluteErrors MeanSquaredErrors POTThreshold PrecisionFloorThreshold
             QuantileThreshold SigmaThreshold SlidingWindow StandardizedErrors
             TimeSeriesImputer TunedThresholdDetector WindowedDetector""",
-        "sklearn.compose": "ColumnTransformer TransformedTargetRegressor",
+        "sklearn.compose": """
+            ColumnTransformer TransformedTargetRegressor make_column_selector""",
         "sklearn.covariance": """
             EllipticEnvelope EmpiricalCovariance GraphicalLasso GraphicalLassoCV
             LedoitWolf MinCovDet OAS ShrunkCovariance""",
@@ -135,13 +137,20 @@ _PUBLIC: dict[str, dict[str, str]] = {
             subtract tan tanh trunc
             bool bool_ bytes_ complex64 complex128 datetime64 float16 float32 float64
             int8 int16 int32 int64 longdouble object_ str_ timedelta64 uint8 uint16
-            uint32 uint64""",
+            uint32 uint64
+            floating integer number""",
         "builtins": "bool int float str object",
     },
     OPTIMIZER: {
         "torch.optim": """
             ASGD Adadelta Adafactor Adagrad Adam AdamW Adamax LBFGS NAdam RAdam RMSprop
             Rprop SGD SparseAdam""",
+    },
+    SPLITTER: {"sklearn.model_selection": "KFold StratifiedKFold"},
+    DISTRIBUTION: {
+        "scipy.stats": """
+            beta expon gamma geom halfnorm loguniform lognorm norm poisson randint
+            triang truncnorm uniform""",
     },
 }
 
@@ -153,6 +162,10 @@ _PRIVATE: dict[str, dict[str, str]] = {
         IMPUTER_TAIL: "skad.series._imputer:_Tail",
         "skad.OutlierMetric": "skad.metrics._scorers:_OutlierMetric",
         "sklearn.Scorer": _place(type(metrics.make_scorer(metrics.accuracy_score))),
+        "sklearn.PassthroughScorer": "sklearn.metrics._scorer:_PassthroughScorer",
+        "sklearn.CurveScorer": "sklearn.metrics._scorer:_CurveScorer",
+        "sklearn.Splits": "sklearn.model_selection._split:_CVIterableWrapper",
+        "sklearn.ImputerTriplet": "sklearn.impute._iterative:_ImputerTriplet",
         "sklearn.MetadataRequest": _place(MetadataRequest),
         "sklearn.MethodMetadataRequest": _place(type(MetadataRequest("").fit)),
     },
@@ -230,6 +243,14 @@ def name_of(thing: Any) -> str:
     return _importable_name(thing)
 
 
+def name_of_distribution(frozen: Any) -> str | None:
+    """Name of a frozen distribution of scipy, None for anything else."""
+    name = f"scipy.stats.{getattr(getattr(frozen, 'dist', None), 'name', '')}"
+    found = _find(name, DISTRIBUTION)
+    is_one = type(frozen).__module__.startswith("scipy.stats")
+    return name if is_one and type(found) is type(frozen.dist) else None
+
+
 def _public_module(module) -> str:
     """Guess the module in `_PUBLIC` that exports what is defined in another one."""
     package, *inside = module.split(".")
@@ -245,6 +266,12 @@ def _importable_name(thing) -> str:
         found = pkgutil.resolve_name(name)
     except (ImportError, AttributeError, ValueError):
         found = None
+    if found is not thing and thing.__module__ in ("builtins", "numpy"):
+        raise ValueError(
+            f"Objects of type {thing.__name__} cannot be saved: no name leads to them "
+            "again. Use a function or a class that is defined at the top level of a "
+            "module."
+        )
     if found is not thing:
         raise ValueError(
             f"{thing!r} cannot be saved: importing {name} does not give it back. "

@@ -1,6 +1,7 @@
 """What a net in a file may be made of. Imports torch, so only nets ask for it."""
 
 import inspect
+from numbers import Integral, Real
 from reprlib import repr as shown
 from types import NoneType
 from typing import Any
@@ -14,19 +15,19 @@ from skad.persistence._types import is_plain
 _PARTS = ("module", "criterion", "optimizer", "iterator_train", "iterator_valid")
 _CLASSES = (*_PARTS, "dataset")
 _OPTIONS: dict[str, Any] = {
-    "batch_size": int,
+    "batch_size": Integral,
     "callbacks__print_log": NoneType,
     "compile": NoneType,
     "device": str,
-    "input_noise": int | float,
-    "lr": int | float,
-    "max_epochs": int,
+    "input_noise": Real,
+    "lr": Real,
+    "max_epochs": Integral,
     "predict_nonlinearity": str | None,
-    "random_module": bool,
+    "random_module": bool | np.bool_,
     "settings": dict | None,
     "torch_load_kwargs": NoneType,
     "use_caching": str | bool,
-    "verbose": int,
+    "verbose": Integral,
     "warm_start": bool,
 }
 
@@ -42,6 +43,8 @@ def check_net(state: dict[str, Any]) -> None:
     for name, weight in weights.items():
         if not isinstance(weight, np.ndarray) or weight.dtype.kind not in "fiub":
             raise ValueError(f"the weight {name!r} of a net is no array of numbers")
+    if len({id(weight) for weight in weights.values()}) != len(weights):
+        raise ValueError("two weights of a net are one array")
     if not isinstance(history, list) or not all(map(_is_epoch, history)):
         raise ValueError("the history of a net is a list of dicts")
     _check_generator(state["generator_state"])
@@ -50,7 +53,7 @@ def check_net(state: dict[str, Any]) -> None:
 
 def _is_epoch(row):
     is_row = isinstance(row, dict) and all(isinstance(name, str) for name in row)
-    return is_row and is_plain(row) and isinstance(row.get("dur", 0.0), int | float)
+    return is_row and is_plain(row) and isinstance(row.get("dur", 0.0), Real)
 
 
 def _check_options(params):
@@ -109,6 +112,13 @@ def _check_weights(params, weights):
     if n_layers > len(weights):
         raise ValueError(f"{n_layers} layers need more than {len(weights)} weights")
     with torch.device("meta"):
-        needed = {n: tuple(w.shape) for n, w in module(**sizes).state_dict().items()}
-    if needed != {name: weight.shape for name, weight in weights.items()}:
+        needed = {n: _form(w) for n, w in module(**sizes).state_dict().items()}
+    if needed != {name: _form(weight) for name, weight in weights.items()}:
         raise ValueError(f"the weights do not fit {name_of(module)} with {sizes}")
+
+
+def _form(weight):
+    """Shape and dtype of an array or tensor: a net takes no more than its file."""
+    dtype = weight.dtype  # that of a net is float32, whatever torch's default is here
+    dtype = "float32" if dtype is torch.get_default_dtype() else f"{dtype}"
+    return tuple(weight.shape), dtype.removeprefix("torch.")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from reprlib import repr as shown
 from typing import Any
 
 import numpy as np
@@ -44,10 +45,25 @@ class DevicePlan:
         return f"<device {self.text}>"
 
 
+@dataclass(eq=False, repr=False, slots=True)
+class DistributionPlan:
+    """A frozen distribution of scipy, whose own representation differs each time."""
+
+    name: str
+    made: Any
+
+    def __repr__(self):
+        return f"<{self.name}>"
+
+
 def class_of(value: Any) -> type | None:
     """Class of what is to be built, None for a value that is there."""
     if isinstance(value, Plan):
         return value.cls
+    if isinstance(value, DevicePlan):
+        import torch
+
+        return torch.device
     return np.random.RandomState if isinstance(value, GeneratorPlan) else None
 
 
@@ -70,6 +86,8 @@ def plans_in(value: Any, place: str = "") -> Iterator[tuple[str, Plan]]:
             open_.append(_inside(place, value))
 
 
+# A place is made for every item: a name of a megabyte would be copied for each.
+_MAX_NAME = 100
 _CONTAINERS = (Plan, dict, list, tuple, np.ndarray)
 
 
@@ -77,10 +95,10 @@ def _inside(place, value):
     """Yield what a container holds, with the way to it."""
     if isinstance(value, Plan):
         for name, item in value.state.items():
-            yield f"{place}.{name}".lstrip("."), item
+            yield f"{place}.{name[:_MAX_NAME]}".lstrip("."), item
         value = value.args or ()
     if isinstance(value, dict):
-        yield from ((f"{place}[{key!r}]", item) for key, item in value.items())
+        yield from ((f"{place}[{shown(key)}]", item) for key, item in value.items())
     elif isinstance(value, list | tuple):
         yield from ((f"{place}[{i}]", item) for i, item in enumerate(value))
     elif isinstance(value, np.ndarray) and value.dtype == object:

@@ -15,36 +15,44 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from sklearn.utils import Bunch
 
 from skad.persistence._dtypes import read_dtype
 from skad.persistence._header import Budget, is_int, read_shape
 from skad.persistence._names import (
     CRITERION,
     DATASET,
+    DISTRIBUTION,
     IMPUTER_TAIL,
     ITERATOR,
     MODULE,
     OBJECT,
     OPTIMIZER,
+    SPLITTER,
     VALUE,
     Names,
 )
-from skad.persistence._plans import DevicePlan, GeneratorPlan, Plan
+from skad.persistence._plans import DevicePlan, DistributionPlan, GeneratorPlan, Plan
 from skad.persistence._types import (
+    SET_LATER,
     check_object,
     check_random_state,
     check_set_later,
     check_tail,
     cost_of,
+    is_number,
 )
 
 _MAX_DEPTH = 120
 # Numbers can be chosen so that all fall into one place of a hash table, where each is
-# compared with all before it; texts cannot, as Python salts their hashes.
+# compared with all before it; texts cannot, as Python salts their hashes. The second
+# limit is for the comparisons in all dicts and sets of a file.
 _MAX_NUMBERS_AS_KEYS = 10_000
+_MAX_COMPARISONS = 2 * _MAX_NUMBERS_AS_KEYS**2
 _MAX_KEY = 2**64
 _DEVICE = re.compile(r"(cpu|cuda|mps|xpu|meta)(:\d{1,3})?")
 _UNITS = ("s", "ms", "us", "ns")
+_NAMED = ("name", "object", "namedtuple", "distribution")
 
 # What a name may stand for depends on the parameter that it is the value of.
 _USES = {
@@ -54,6 +62,7 @@ _USES = {
     "iterator_valid": ITERATOR,
     "dataset": DATASET,
     "optimizer": OPTIMIZER,
+    "cv": SPLITTER,
 }
 
 
@@ -69,7 +78,7 @@ def used_names(node: Any) -> set[str]:
             for tag, content in node:
                 if tag == "name":
                     content = [content]
-                if tag in ("name", "object", "namedtuple") and type(content) is list:
+                if tag in _NAMED and type(content) is list:
                     names.update(n for n in content[:1] if type(n) is str)
                 todo.append(content)
     return names
@@ -84,6 +93,8 @@ class Reader:
         self._budget = budget
         self._plans: list = []  # by their numbers; None while arguments are read
         self._depth = 0
+        self._n_comparisons = 0
+        self._set_later: set[str] = set()  # what is being read is to be a value of them
 
     def read(self, node: Any, key: str = "") -> Any:
         """Read a value; `key` is the parameter or entry that it belongs to."""
@@ -115,13 +126,43 @@ class Reader:
     def _set(self, content, key):
         items = self._items(content, key)
         self._budget.spend(100 * len(items))
-        _check_key(tuple(items))
-        self._check_keys(items)
+        for item in items:
+            _check_key(item)
+        self._check_collisions(items)
         return set(items)
 
     def _slice(self, content, key):
         self._budget.spend(100)
         return slice(*_of_length(self._items(content, key), 3))
+
+    def _range(self, content, key):
+        self._budget.spend(100)
+        ends = _of_length(content, 3)
+        if not all(is_int(end, -(2**62), 2**62) for end in ends):
+            raise ValueError(f"{shown(content)} is no range")
+        return range(*ends)
+
+    def _bunch(self, pairs, key):
+        """Read the one Bunch of a fitted estimator: elsewhere, its keys are methods."""
+        self._budget.spend(64)
+        made = dict(self._items(pair, "") for pair in _of_length(pairs, None))
+        is_right = all(
+            isinstance(name, str) and (value == "drop" or isinstance(value, Plan))
+            for name, value in made.items()
+        )
+        if key != "named_estimators_" or not is_right:
+            raise ValueError("a Bunch holds something else than named_estimators_")
+        return Bunch(**made)
+
+    def _distribution(self, content, key):
+        name, args, options = _of_length(content, 3)
+        self._budget.spend(60_000)  # scipy makes functions for each
+        args, options = self.read(args), self.read(options)
+        is_right = isinstance(args, tuple) and isinstance(options, dict)
+        if not is_right or not all(map(is_number, (*args, *options.values()))):
+            raise ValueError("a distribution of scipy is told numbers alone")
+        made = self._look_up(name, DISTRIBUTION)(*args, **options)
+        return DistributionPlan(name, made)
 
     def _pairs(self, pairs):
         """Yield key and node of each pair in the list of a dict."""
@@ -131,20 +172,26 @@ class Reader:
             yield self.read(key), node
 
     def _dict(self, pairs, key):
-        made = {}
         self._budget.spend(64)
+        keys, values = [], []
         for name, node in self._pairs(pairs):
             _check_key(name)
-            made[name] = self._named(name, node)
-        self._check_keys(made)
+            keys.append(name)
+            values.append(self._named(name, node))
+        self._check_collisions(keys)
+        made = dict(zip(keys, values, strict=True))
         if len(made) != len(pairs):
             raise ValueError("a dict has a key twice")
         return made
 
     def _named(self, name, node):
         """Read what a parameter has been set to, or will be by a search."""
-        last = name.rpartition("__")[2] if type(name) is str else ""
+        last = str(name).rpartition("__")[2] if isinstance(name, str) else ""
+        if last not in SET_LATER or last in self._set_later:
+            return self.read(node, last)  # checked with all around it
+        self._set_later.add(last)
         value = self.read(node, last)
+        self._set_later.discard(last)
         check_set_later(last, value)
         return value
 
@@ -157,8 +204,8 @@ class Reader:
             state[name] = self.read(node) if is_trusted else self._named(name, node)
         return state
 
-    def _check_keys(self, keys):
-        """Refuse keys that could have been chosen to collide."""
+    def _check_collisions(self, keys):
+        """Refuse keys that could have been chosen to collide, before they can."""
         numbers = [key for key in keys if type(key) is not str]
         if len(numbers) > _MAX_NUMBERS_AS_KEYS:
             raise ValueError(
@@ -169,6 +216,12 @@ class Reader:
         for key in numbers:
             if type(key) is int and abs(key) > _MAX_KEY:
                 raise ValueError(f"{shown(key)} is too large for a key")
+        self._n_comparisons += len(numbers) ** 2
+        if self._n_comparisons > _MAX_COMPARISONS:
+            raise ValueError(
+                "its dicts and sets have too many keys that are no text. Use texts as "
+                "keys (such as the ids of series), or joblib"
+            )
 
     def _array(self, number, key):
         if not is_int(number, 0, len(self._arrays) - 1):
@@ -301,6 +354,12 @@ class Reader:
             return time.tz_localize("UTC").tz_convert(known)
         raise ValueError(f"{shown(zone)} is no time zone")
 
+    def _duration(self, number, key):
+        self._budget.spend(100)
+        if not is_int(number, -(10**20), 10**20):
+            raise ValueError(f"{shown(number)} is no count of microseconds")
+        return timedelta(microseconds=number)
+
     def _timedelta(self, content, key):
         return pd.Timedelta(np.timedelta64(*self._time(*_of_length(content, 2))))
 
@@ -310,6 +369,10 @@ _READERS = {
     "tuple": Reader._tuple,
     "set": Reader._set,
     "slice": Reader._slice,
+    "range": Reader._range,
+    "bunch": Reader._bunch,
+    "distribution": Reader._distribution,
+    "duration": Reader._duration,
     "dict": Reader._dict,
     "array": Reader._array,
     "scalar": Reader._scalar,
@@ -346,5 +409,5 @@ def _check_key(key):
     if isinstance(key, tuple):
         for item in key:
             _check_key(item)
-    elif isinstance(key, Plan | GeneratorPlan | DevicePlan):
+    elif isinstance(key, Plan | GeneratorPlan | DevicePlan | DistributionPlan):
         raise ValueError("a dict or set has objects as keys")

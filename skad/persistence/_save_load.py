@@ -17,7 +17,7 @@ from skad.persistence._encode import Encoder
 from skad.persistence._files import check_target, pack, read_file, write_atomically
 from skad.persistence._header import Budget, parse, view_arrays
 from skad.persistence._names import NET, UNCHECKED, Names, OwnNames
-from skad.persistence._plans import Plan, plans_in
+from skad.persistence._plans import DistributionPlan, Plan, plans_in
 from skad.persistence._read import Reader, used_names
 
 
@@ -295,7 +295,7 @@ def _parameters(plan):
 
 
 def _shown(value):
-    if isinstance(value, Plan):
+    if isinstance(value, Plan | DistributionPlan):
         return value.name
     if isinstance(value, list | tuple):
         return type(value)(_shown(item) for item in value)

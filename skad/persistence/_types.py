@@ -15,10 +15,12 @@ import numpy as np
 import pandas as pd
 
 from skad._validation import HasMethods, Hidden, validate_parameter_constraints
-from skad.persistence._names import NET, PRIVATE_OBJECTS
-from skad.persistence._plans import class_of
+from skad.persistence._names import IMPUTER_TAIL, NET, PRIVATE_OBJECTS
+from skad.persistence._plans import DistributionPlan, Plan, class_of
 
 _MAX_WORKERS = 1024
+_TIMES = (Number, np.generic, pd.Timestamp, pd.Timedelta)
+_NEVER_KEPT = {"_skl_callbacks", "_skl_callbacks_to_teardown", "_parent_callback_ctx"}
 _RESPONSES = {"predict", "predict_proba", "decision_function", "score_samples"}
 
 
@@ -28,10 +30,18 @@ def check_set_later(name: str, value: Any) -> None:
     A search sets parameters by what stands in its grid, a pipeline hands them on, so
     that the last part of a name counts wherever it stands.
     """
-    if name in _SET_LATER:
-        is_wrong, reason = _SET_LATER[name]
-        if any(is_wrong(leaf) for leaf in _leaves(value)):
-            raise ValueError(f"{name}={shown(value)} {reason}")
+    is_wrong, reason = SET_LATER[name]
+    if any(is_wrong(leaf) or _hides_values(leaf) for leaf in _leaves(value)):
+        raise ValueError(f"{name}={shown(value)} {reason}")
+
+
+def _hides_values(leaf):
+    """Whether a search could draw values from it: a distribution, an ensemble.
+
+    An imputer's dict may well have a series of such a name.
+    """
+    is_object = isinstance(leaf, Plan) and leaf.name != IMPUTER_TAIL
+    return is_object or isinstance(leaf, DistributionPlan)
 
 
 def _holds_text(leaf):
@@ -56,7 +66,7 @@ def _exceeds(limit):
     return is_wrong
 
 
-_SET_LATER = {
+SET_LATER = {
     "memory": (_holds_text, "names a folder of pickles, which `fit` would open"),
     "n_jobs": (_exceeds(_MAX_WORKERS), f"is more than {_MAX_WORKERS} processes"),
     "num_workers": (_exceeds(0), "would start processes"),
@@ -69,7 +79,9 @@ def _leaves(value):
     if isinstance(value, dict):
         value = value.values()
     elif isinstance(value, np.ndarray) and value.dtype == object:
-        value = value.reshape(-1).tolist()
+        value = np.ma.getdata(value).reshape(-1).tolist()  # what a mask hides, too
+    elif isinstance(value, range):
+        value = (value.start, value.stop)
     elif not isinstance(value, list | tuple | set):
         yield value
         return
@@ -94,6 +106,8 @@ def is_of_skad(name: str) -> bool:
 
 def cost_of(cls: type, state: dict) -> int:
     """Bytes that an object takes beside the values in it."""
+    if cls.__name__ == "ReconstructionNet":
+        return 30_000  # torch's modules and skorch's callbacks, however small it is
     n_defaults = 30 if cls.__module__.startswith("skad.") else 0
     return 600 + 100 * (len(state) + n_defaults)
 
@@ -139,7 +153,7 @@ def check_tail(values: Any, ages: Any, time: Any) -> None:
         len(arrays) < 2
         or any(a.dtype.kind not in "iuf" or a.ndim != 1 for a in arrays)
         or len(values) != len(ages)
-        or not (time is None or np.isscalar(time) or isinstance(time, pd.Timestamp))
+        or not (time is None or isinstance(time, _TIMES))
     ):
         raise ValueError("the end of a series is no values, ages and time")
 
@@ -156,7 +170,7 @@ def _check_estimator(name, cls, state):
                 raise ValueError(f"{name} was not told {shown(value)}")
             for told in value:
                 _check_parameter(cls, told, value[told])
-        elif key.startswith("__") or hasattr(cls, key):
+        elif key.startswith("__") or hasattr(cls, key) or key in _NEVER_KEPT:
             raise ValueError(f"{name} keeps no attribute {key!r}")
 
 
@@ -205,6 +219,11 @@ def is_plain(value: Any) -> bool:
     )
 
 
+def is_number(value: Any) -> bool:
+    """Whether a value is a number, of Python or numpy."""
+    return isinstance(value, Number) and not isinstance(value, complex)
+
+
 def _is_text(value):
     return isinstance(value, str)
 
@@ -246,6 +265,11 @@ _FIELDS: dict[str, dict[str, Callable[[Any], bool]]] = {
         ),
         "_metadata_request": lambda value: class_of(value) is not None,
     },
+    "sklearn.Splits": {"cv": lambda value: isinstance(value, list) and is_plain(value)},
+    "sklearn.PassthroughScorer": {
+        "_estimator": lambda value: class_of(value) is not None,
+        "_metadata_request": lambda value: class_of(value) is not None,
+    },
     "sklearn.MetadataRequest": {"owner": _is_owner, **_METHODS},
     "sklearn.MethodMetadataRequest": {
         "owner": _is_owner,
@@ -269,3 +293,4 @@ _FIELDS: dict[str, dict[str, Callable[[Any], bool]]] = {
         "__name__": _is_text,
     },
 }
+_FIELDS["sklearn.CurveScorer"] = _FIELDS["sklearn.Scorer"] | {"_thresholds": is_plain}
