@@ -27,6 +27,7 @@ OPTIMIZER = "an optimizer"
 # The net of a detector: the one class that needs torch, and that is checked for itself.
 NET = "skad.ReconstructionNet"
 IMPUTER_TAIL = "skad.ImputerTail"
+REFERENCE = "skad.RobustReference"
 
 
 def _place(cls):
@@ -150,6 +151,7 @@ _PRIVATE: dict[str, dict[str, str]] = {
     OBJECT: {
         NET: "skad.training._net:ReconstructionNet",
         IMPUTER_TAIL: "skad.series._imputer:_Tail",
+        REFERENCE: "skad.detectors._reference:RobustReference",
         "skad.OutlierMetric": "skad.metrics._scorers:_OutlierMetric",
         "sklearn.Scorer": _place(type(metrics.make_scorer(metrics.accuracy_score))),
         "sklearn.MetadataRequest": _place(MetadataRequest),
