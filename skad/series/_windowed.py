@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass
+from functools import partial
 from numbers import Integral, Real
 from typing import Any, ClassVar, Literal, Self
 
@@ -31,7 +32,8 @@ from skad._validation import (
     validate_data,
 )
 from skad.calibration._held_out import HeldOutThreshold
-from skad.series._cover import explain_segment, score_segment
+from skad.series._cover import expect_segment, explain_segment, score_segment
+from skad.series._expected import expect
 from skad.series._rows import MaxGap, read_rows
 from skad.series._table_windows import TableWindows, warn_of_short_segments
 from skad.series._windows import any_in_window, check_long_enough, window_starts
@@ -382,6 +384,17 @@ class WindowedDetector(HeldOutThreshold, ThresholdMixin, MetaDetector):
         segments = (table[first:stop] for first, stop in bounds)
         with config_context(assume_finite=True):
             return np.concatenate([explain_segment(s, *self._how) for s in segments])
+
+    @after_fit
+    def _expect(self, X) -> NDArray[np.float64]:
+        """Tell what rows should have read, in units of X."""
+        table, bounds = self._fitted_table(X, None)
+        expected = np.empty(table.shape)
+        how = partial(expect, self.estimator_), self.window_length
+        with config_context(assume_finite=True):
+            for first, stop in bounds:
+                expected[first:stop] = expect_segment(table[first:stop], *how)
+        return expected
 
     def _fitted_table(self, X, series) -> tuple[np.ndarray, np.ndarray]:
         """Check a table to score; return it, and the bounds of its segments."""
