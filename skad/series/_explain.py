@@ -126,7 +126,7 @@ def explain(
     >>> np.allclose(contributions.sum(axis=1), -pipeline.score_samples(X))
     True
     >>> find_events(y, contributions=contributions)["sensor_1"].tolist()
-    ['sensor_10', 'sensor_02']
+    ['sensor_02', 'sensor_02']
     """
     detector, inner = find_explainer(estimator, X)
     tables = [detector.explain(inner)]
