@@ -76,7 +76,7 @@ def test_trimmed_events__are_those_of_a_loop(made, length, merge_gap):
             own = deviations[first : last + 1, row[f"sensor_{place}"]]
             expected = np.nan if np.isnan(own).all() else np.nanmean(own)
             told = row[f"deviation_{place}"]
-            assert told == pytest.approx(expected, nan_ok=True, abs=1e-12)
+            assert told == pytest.approx(expected, nan_ok=True, rel=1e-9, abs=1e-12)
 
 
 @given(st.lists(st.integers(-5, 5), min_size=1, max_size=12))
