@@ -11,7 +11,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from skad._fitting import as_fitted, with_standard_numbers
-from skad._nesting import inside, layers
+from skad._nesting import core_of, inside, layers
 from skad._validation import check_is_fitted
 from skad.series._cover import average_of_lags
 from skad.series._rows import read_rows
@@ -106,6 +106,11 @@ def expect(estimator, X) -> NDArray[np.float64]:
 def knows_expected_values(estimator) -> bool:
     """Whether there is a detector of skad inside."""
     return any(hasattr(layer, "_expect") for layer in layers(estimator))
+
+
+def has_reference(estimator) -> bool:
+    """Whether the detector inside has learnt, in fit, what to expect."""
+    return hasattr(core_of(estimator), "reference_")
 
 
 def _steps_of(steps) -> list[Any]:

@@ -7,7 +7,7 @@ from typing import Any, Literal, overload
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from sklearn.pipeline import Pipeline
 
 from skad._fitting import with_standard_numbers
@@ -132,8 +132,7 @@ def explain(
     tables = [detector.explain(inner)]
     parts = tables[0]
     if return_deviations:
-        deviations = np.asarray(inner, dtype=np.float64) - expect(detector, inner)
-        tables.append(deviations.reshape(parts.shape))
+        tables.append(deviations_of(detector, inner, parts.shape))
     names = channel_names(estimator, detector, X, inner, parts.shape)
     if names is None:
         names = pd.RangeIndex(parts.shape[-1])
@@ -161,6 +160,12 @@ def find_explainer(estimator, X) -> tuple[Any, Any]:
     """Find the detector with `explain`, and X as it reaches the detector."""
     detector = find_layer(estimator, "explain")
     return detector, input_of(detector, estimator, X)
+
+
+def deviations_of(detector, inner, shape) -> NDArray[np.float64]:
+    """Take expected readings from readings, in the shape of contributions."""
+    deviations = np.asarray(inner, dtype=np.float64) - expect(detector, inner)
+    return deviations.reshape(shape)
 
 
 def channel_names(estimator, detector, X, inner, shape) -> list | None:
