@@ -21,7 +21,7 @@ from skad.detectors._windows import Windows
 # among them by which it learns what is usual.
 _MAX_WINDOWS, _MAX_VALUES = 1000, 2**21
 _MAX_COMPONENTS = 16
-_MAX_JUDGED = 200
+_MAX_JUDGED = 100
 _N_ROUNDS = 8
 # Numbers (8 MB) in the largest array while windows are compared.
 _NUMBERS_AT_ONCE = 2**20
@@ -104,7 +104,7 @@ class RobustReference:
         overlaps = np.abs(rows[judged, None] - rows) < reach
         parts = _Parts(self, windows)
         distances = parts.distances()
-        for _ in range(3):  # what is nearest depends on what is usual
+        for _ in range(2):  # what is nearest depends on what is usual
             nearest = _nearest(self, distances, overlaps)
             self.usual_distances = np.maximum(nearest.mean(axis=0), least)
             relative = nearest / self.usual_distances
