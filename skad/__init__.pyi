@@ -46,6 +46,7 @@ from .plotting._threshold import ThresholdDisplay as ThresholdDisplay
 from .series._clean import clean_table as clean_table
 from .series._events import find_events as find_events
 from .series._events import merge_events as merge_events
+from .series._expected import expected_values as expected_values
 from .series._explain import explain as explain
 from .series._imputer import TimeSeriesImputer as TimeSeriesImputer
 from .series._roles import split_roles as split_roles

@@ -5,6 +5,7 @@ borders; an event is a list of rows.
 """
 
 import math
+import operator
 import statistics
 from fractions import Fraction
 
@@ -109,3 +110,50 @@ def point_adjusted_fbeta(truth, judged, segments, beta, k):
     precision = Fraction(n_hits, sum(adjusted)) if any(adjusted) else None
     recall = Fraction(n_hits, sum(truth)) if any(truth) else None
     return _fbeta(precision, recall, beta)
+
+
+def trimmed(event, flags, segments, deviations, weights, window_length):
+    """First and last row of an event, trimmed by the deviations of single rows.
+
+    `deviations` and `weights` are lists over channels; a missing value is None.
+    """
+    rows, channels = range(len(flags)), range(len(weights))
+    normal = [row for row in rows if not flags[row]]
+    if len(normal) < 20:
+        return event[0], event[-1]
+    sizes = [[abs(d or 0.0) for d in deviations[row]] for row in rows]
+    squares = [[0.0 for _ in channels] for _ in rows]
+    for c in channels:
+        usual = statistics.median(sizes[row][c] for row in normal) / 0.6745
+        if usual == 0:
+            usual = statistics.fmean(sizes[row][c] for row in normal) or 1.0
+        for row in rows:
+            squares[row][c] = (sizes[row][c] / usual) ** 2
+
+    def error(row):
+        (segment,) = [s for s in segments if row in s]
+        near = [r for r in (row - 1, row, row + 1) if r in segment]
+        means = [statistics.fmean(squares[r][c] for r in near) for c in channels]
+        return math.log(sum(map(operator.mul, means, weights)) + 1e-3)
+
+    usual = sorted(error(row) for row in normal)
+    own = [error(row) for row in event]
+    low, high, top = quantile(usual, 0.5), quantile(usual, 0.95), quantile(own, 0.9)
+    if top <= low:
+        return event[0], event[-1]
+    border = min(max(low + (top - low) / 4, high), (low + top) / 2)
+    half = min(border - low, top - border)
+    heights = [max(-half, min(half, e - border)) for e in own]
+    runs = [(i, j) for i in range(len(own)) for j in range(i, len(own))]
+    first, last = max(runs, key=lambda run: math.fsum(heights[run[0] : run[1] + 1]))
+    most = window_length - 1
+    return event[min(first, most)], event[max(last, len(event) - 1 - most)]
+
+
+def quantile(ordered, share):
+    """Quantile by linear interpolation."""
+    ordered = sorted(ordered)
+    place = share * (len(ordered) - 1)
+    below = math.floor(place)
+    above = min(below + 1, len(ordered) - 1)
+    return ordered[below] + (place - below) * (ordered[above] - ordered[below])

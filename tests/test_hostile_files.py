@@ -224,6 +224,22 @@ def test_net_without_a_part__is_refused(key, value, fitted_net, tmp_path):
         assert refusal(path)
 
 
+REFERENCE = "skad.RobustReference"
+PARTS = [
+    *("mean", "units", "components", "shrinkage", "codes"),
+    *("usual_residuals", "usual_distances", "largest_distances"),
+]
+
+
+@pytest.mark.parametrize("part", [*PARTS, "shares"])
+@pytest.mark.parametrize("value", [None, 1, "a", [], {"dict": []}, {"array": 0}])
+def test_reference_of_strange_parts__is_refused(part, value, tmp_path):
+    X = np.random.default_rng(0).normal(size=(6, 12))
+    detector = LinearAutoencoder(2, n_channels=3).fit(X)
+    path = forged(tmp_path / "a.skad", detector, setting(REFERENCE, part, value))
+    assert "reference" in refusal(path)
+
+
 @pytest.fixture(scope="module")
 def fitted_net():
     X = np.random.default_rng(0).normal(size=(40, 4))

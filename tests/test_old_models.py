@@ -41,9 +41,12 @@ REFITTED = ("windowed-net", "tuned-sigma-net")
 def test_old_pipelines__fitted_anew_answer_alike(name):
     model = old_models.fit_one(name)
     said = old_models.answers(name, model)
+    # explained by another rule since; files of 0.1.0 keep to theirs
+    stored = {k: v for k, v in STORED[name].items() if k != "contribution"}
+    if said.pop("contribution", None) is not None:
+        assert "contribution" in STORED[name]
     if name not in REFITTED:
         # training carries the roundings of a processor on
-        stored = dict(STORED[name])
         for asked in ("label", *DECIDED):
             del said[asked], stored[asked]
         assert old_models.compare(said, stored) < 5e-3

@@ -30,6 +30,7 @@ from skad._validation import (
 )
 from skad.detectors._checks import check_outputs, normal_validation_rows
 from skad.detectors._folds import LeavesOut
+from skad.detectors._reference import RobustReference
 from skad.detectors._windows import Windows, all_windows
 from skad.error_models._models import ERROR_MODELS, BaseErrorModel
 
@@ -87,6 +88,8 @@ class BaseAutoencoder(
         Latent units, timesteps and channels.
     error_model_ : object
         The fitted error model.
+    reference_ : object
+        What `explain` and `expected_values` compare windows with.
     offset_ : float
         A score below it is an anomaly.
     calibration_ : object
@@ -264,7 +267,13 @@ class BaseAutoencoder(
         return model
 
     def _fit_error_model(self, model, trained_on, held_out):
-        """Fit the error model on the held-out windows, or on all if there are none."""
+        """Fit the error model on the held-out windows, or on all if there are none.
+
+        Learn the reference, too, by which errors are explained.
+        """
+        shape = self.window_length_, self.n_channels_
+        if self._learns_reference:
+            self.reference_ = RobustReference.learn(trained_on, *shape)
         if type(model).fit is not BaseErrorModel.fit:  # which learns nothing
             residuals, codes = self._collect((held_out or trained_on).sample())
             train_codes = None
@@ -376,13 +385,28 @@ class BaseAutoencoder(
         contributions : ndarray of shape (n_windows, window_length, n_channels)
             Parts of the error, in the unit of the error model; higher = more
             anomalous. They add up to ``-score_samples(X)``, and window_length times
-            their sums over channels are ``-score_timesteps(X)``.
+            their sums over channels are ``-score_timesteps(X)``. A channel has the
+            same share in all timesteps of a window.
         """
         windows = self._fitted_windows(X)
         shape = (self.window_length_, self.n_channels_)
-        shares = self._measure(windows, self.error_model_.contributions, shape)
-        shares /= self.window_length_
-        return shares
+        if not hasattr(self, "reference_"):  # fitted by skad 0.1.0
+            parts = self._measure(windows, self.error_model_.contributions, shape)
+            return parts / self.window_length_
+        errors = self._measure(windows, self.error_model_.timestep_errors, shape[:1])
+        shares = self.reference_.shares(windows.X)
+        return (errors / self.window_length_)[:, :, None] * shares[:, None, :]
+
+    @after_fit
+    def _expect(self, X) -> NDArray[np.float64]:
+        """Tell what windows should have read, in shape and units of X."""
+        windows = self._fitted_windows(X)
+        if not hasattr(self, "reference_"):
+            raise ValueError(
+                f"This {type(self).__name__} was fitted by skad 0.1.0, which did not "
+                "learn what windows should read; fit it again."
+            )
+        return self.reference_.expect(windows.X).reshape(np.shape(X))
 
     @after_fit
     @add_parameters(_WINDOWS)

@@ -24,6 +24,8 @@ class LeavesOut(CalibratedThreshold):
     n_channels_: int
     error_model_: Any
 
+    _learns_reference = True  # which what is left out needs none of
+
     def _learning(self) -> AbstractContextManager:
         """Enter what surrounds `_learn` and the threshold."""
         return nullcontext()
@@ -62,6 +64,7 @@ class LeavesOut(CalibratedThreshold):
         Its errors are in the units of this one.
         """
         fold = copy.copy(self)
+        fold._learns_reference = False
         fold._learn_fold(windows, n_all)
         own = self.error_model_
         if hasattr(own, "_with_codes_of"):

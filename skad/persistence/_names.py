@@ -28,6 +28,7 @@ SPLITTER, DISTRIBUTION = "a splitter to be repeated", "a distribution of scipy"
 # The net of a detector: the one class that needs torch, and that is checked for itself.
 NET = "skad.ReconstructionNet"
 IMPUTER_TAIL = "skad.ImputerTail"
+REFERENCE = "skad.RobustReference"
 
 
 def _place(cls):
@@ -160,6 +161,7 @@ _PRIVATE: dict[str, dict[str, str]] = {
         NET: "skad.training._net:ReconstructionNet",
         "skad.Calibration": "skad.calibration._report:Calibration",
         IMPUTER_TAIL: "skad.series._imputer:_Tail",
+        REFERENCE: "skad.detectors._reference:RobustReference",
         "skad.OutlierMetric": "skad.metrics._scorers:_OutlierMetric",
         "sklearn.Scorer": _place(type(metrics.make_scorer(metrics.accuracy_score))),
         "sklearn.PassthroughScorer": "sklearn.metrics._scorer:_PassthroughScorer",

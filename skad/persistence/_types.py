@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from skad._validation import HasMethods, Hidden, validate_parameter_constraints
-from skad.persistence._names import IMPUTER_TAIL, NET, PRIVATE_OBJECTS
+from skad.persistence._names import IMPUTER_TAIL, NET, PRIVATE_OBJECTS, REFERENCE
 from skad.persistence._plans import DistributionPlan, Plan, class_of
 
 _MAX_WORKERS = 1024
@@ -118,6 +118,8 @@ def check_object(name: str, cls: type, state: dict[str, Any]) -> None:
         from skad.persistence._nets import check_net
 
         check_net(state)
+    elif name == REFERENCE:
+        _check_reference(state)
     elif name in _FIELDS:
         _check_fields(name, state, _FIELDS[name])
     elif name in PRIVATE_OBJECTS:
@@ -156,6 +158,31 @@ def check_tail(values: Any, ages: Any, time: Any) -> None:
         or not (time is None or isinstance(time, _TIMES))
     ):
         raise ValueError("the end of a series is no values, ages and time")
+
+
+def _check_reference(state):
+    """Check that what explains errors is made of arrays of numbers that fit."""
+    letters = {
+        "mean": "lc",
+        "units": "c",
+        "components": "klc",
+        "shrinkage": "k",
+        "codes": "nk",
+        "usual_residuals": "c",
+        "usual_distances": "c",
+        "largest_distances": "c",
+    }
+    sizes: dict[str, int] = {}
+    for name, axes in letters.items():
+        array = state.get(name)
+        is_right = isinstance(array, np.ndarray) and array.dtype == np.float64
+        if not is_right or array.ndim != len(axes):
+            raise ValueError(f"a reference has {name}={shown(array)}")
+        for axis, size in zip(axes, array.shape, strict=True):
+            if size == 0 or sizes.setdefault(axis, size) != size:
+                raise ValueError(f"a reference has {name} of shape {array.shape}")
+    if state.keys() != letters.keys():
+        raise ValueError(f"a reference has {sorted(state.keys() - letters.keys())}")
 
 
 def _check_estimator(name, cls, state):

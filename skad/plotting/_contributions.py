@@ -12,15 +12,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from skad._docs import add_parameters
 from skad._nesting import find_layer
-from skad._validation import check_array, num_samples, safe_indexing
+from skad._validation import check_array
+from skad.plotting._explained import add_directions, check_deviations, explain_shown
 from skad.plotting._heatmap import CSCALES, choose_rows, draw_map, margins_of, name_rows
 from skad.plotting._panels import Axes, TimeDisplay
 from skad.plotting._reading import check_choice, check_names, name_channels, read_series
 from skad.plotting._shared_docs import MAKE, PLOT, TIME
 from skad.plotting._style import import_pyplot
 from skad.plotting._windows import name_window, read_window
-from skad.series._explain import channel_names as channel_names_of
-from skad.series._explain import find_explainer
 from skad.series._rows import index_of
 
 
@@ -44,6 +43,9 @@ class ContributionDisplay(TimeDisplay):
         Parts of the errors, higher = more anomalous.
     channel_names : list of str
         Names of the sensors.
+    deviations : ndarray of shape (n_timestamps, n_channels), default=None
+        Readings minus expected readings. With them, an arrow beside the name of a
+        sensor says whether it reads too high or too low where it counts most.
     name : object, default=None
         Name of the series or window, for the title.
 
@@ -67,9 +69,8 @@ class ContributionDisplay(TimeDisplay):
 
     Notes
     -----
-    Contributions of Mahalanobis errors may be negative. The map then has two colours,
-    centred at 0, which differ for every kind of colour vision; a print in grey only
-    shows their sizes.
+    Contributions of your own may be negative. The map then has two colours, centred at
+    0, which differ for every kind of colour vision; a print in grey only shows sizes.
 
     Examples
     --------
@@ -89,6 +90,7 @@ class ContributionDisplay(TimeDisplay):
     contributions: NDArray
     index: pd.Index
     channel_names: list[str]
+    deviations: NDArray | None = None
     is_anomaly: NDArray | None = None
     threshold: float | None = None
     name: object = None
@@ -135,29 +137,20 @@ class ContributionDisplay(TimeDisplay):
         """
         import_pyplot(f"{cls.__name__}.from_estimator")
         threshold = find_layer(estimator, "offset_").offset_
-        detector, inner = find_explainer(estimator, X)
-        if num_samples(inner) == 0:
-            raise ValueError("X holds no rows; at least one is needed.")
-        is_windows = detector.explain(safe_indexing(inner, [0])).ndim == 3
-        shown, is_anomaly = inner, None
-        if is_windows:
-            if window is None:
-                window = int(np.argmin(detector.score_samples(inner)))
-            is_anomaly = read_window(window, num_samples(inner), y, series)
-            shown = safe_indexing(inner, [window])
-        parts = detector.explain(shown)
-        if channel_names is None:
-            channel_names = channel_names_of(estimator, detector, X, inner, parts.shape)
-        if is_windows:
-            title = name_window(window, is_anomaly, -parts.sum(), threshold)
-            display = cls._of_window(parts[0], channel_names, title)
+        told = explain_shown(estimator, X, y, series, window)
+        parts, names = told.contributions, channel_names
+        names = told.channel_names if names is None else names
+        if parts.ndim == 3:
+            title = name_window(told.window, told.is_anomaly, -parts.sum(), threshold)
+            display = cls._of_window(parts, told.deviations, 0, names, title)
             return display.plot(ax=ax, **kwargs)
         return cls.from_predictions(
             parts,
+            deviations=told.deviations,
             index=index_of(X),
             y_true=y,
             threshold=threshold,
-            channel_names=channel_names,
+            channel_names=names,
             series=series,
             window=window,
             ax=ax,
@@ -170,6 +163,7 @@ class ContributionDisplay(TimeDisplay):
         cls,
         contributions: ArrayLike,
         *,
+        deviations: ArrayLike | None = None,
         index: ArrayLike | None = None,
         y_true: ArrayLike | None = None,
         threshold: float | None = None,
@@ -187,6 +181,8 @@ class ContributionDisplay(TimeDisplay):
                 (n_windows, window_length, n_channels)
             Parts of the errors as `explain`, the function or a method, returns them,
             higher = more anomalous.
+        deviations : array-like of the shape of `contributions`, default=None
+            Readings minus expected readings, as `explain` returns them.
         channel_names : list of str, default=None
             Names of the channels. If None, the columns of `contributions`, else they
             are counted.
@@ -206,13 +202,14 @@ class ContributionDisplay(TimeDisplay):
         )
         if channel_names is None and hasattr(contributions, "columns"):
             channel_names = contributions.columns
+        apart = check_deviations(deviations, parts.shape)
         index = index_of(contributions) if index is None else index
         if parts.ndim == 3:
             if window is None:
                 window = int(np.argmax(parts.sum(axis=(1, 2))))
             is_anomaly = read_window(window, len(parts), y_true, series)
             title = name_window(window, is_anomaly, -parts[window].sum(), threshold)
-            display = cls._of_window(parts[window], channel_names, title)
+            display = cls._of_window(parts, apart, window, channel_names, title)
             return display.plot(ax=ax, **kwargs)
         if window is not None:
             raise ValueError(
@@ -222,17 +219,22 @@ class ContributionDisplay(TimeDisplay):
         rows, shown = read_series(index, len(parts), series, y_true)
         return cls(
             contributions=parts[rows],
+            deviations=None if apart is None else apart[rows],
             channel_names=name_channels(channel_names, parts.shape[1]),
             threshold=None if threshold is None else float(threshold),
             **shown,
         ).plot(ax=ax, **kwargs)
 
     @classmethod
-    def _of_window(cls, parts, channel_names, title) -> Self:
+    def _of_window(cls, parts, deviations, window, channel_names, title) -> Self:
         """Display of one window; the threshold, that of its sum, is in the title."""
-        index = pd.RangeIndex(len(parts), name="timestep")
-        names = name_channels(channel_names, parts.shape[1])
-        return cls(contributions=parts, index=index, channel_names=names, name=title)
+        return cls(
+            contributions=parts[window],
+            deviations=None if deviations is None else deviations[window],
+            index=pd.RangeIndex(parts.shape[1], name="timestep"),
+            channel_names=name_channels(channel_names, parts.shape[2]),
+            name=title,
+        )
 
     @property
     def scores(self) -> NDArray:
@@ -276,9 +278,12 @@ class ContributionDisplay(TimeDisplay):
         parts = self.contributions
         self._choose_rows(self.index, start, stop, yscale, "contributions", parts)
         check_names(self.channel_names, parts.shape[1])
+        parts, deviations = parts[self.rows_], self.deviations
+        deviations = None if deviations is None else deviations[self.rows_]
         self.channels_, names, values = choose_rows(
-            parts[self.rows_], self.channel_names, channels, max_channels
+            parts, self.channel_names, channels, max_channels
         )
+        names = add_directions(names, self.channels_, deviations, parts)
         panels = self._open(ax, self.index, 0.19 * len(names) + 2.2)
         self._divide(panels, [1.0, 2.2], margins=margins_of(names))
         error_ax, map_ax = self.axes_

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 import pandas as pd
 
+from skad.plotting._explained import direction_of
 from skad.plotting._style import as_text, inches, number, palette, points, text_width
 
 # Names are written in at most so many levels above each other, and fill at most this
@@ -153,11 +154,13 @@ def _cross(one, other) -> bool:
 
 
 def _name_sensors(event, n_names) -> str:
-    """Write the first sensors of an event and their shares, one a line."""
+    """Write the first sensors of an event, directions and shares, one a line."""
     lines = []
     for place in range(1, n_names + 1):
         if f"sensor_{place}" in event:
             share = event[f"share_{place}"]
             percent = f" {number(round(100 * share))} %" if np.isfinite(share) else ""
-            lines.append(as_text(event[f"sensor_{place}"]) + percent)
+            arrow = direction_of(event.get(f"deviation_{place}", 0))
+            name = as_text(event[f"sensor_{place}"])
+            lines.append(f"{name} {arrow}".rstrip() + percent)
     return "\n".join(lines)

@@ -194,6 +194,13 @@ class TimePanels(Panels):
         style = _style.threshold_style(threshold_kwargs, level)
         return line, ax.axhline(level, **style)
 
+    def draw_expected(self, ax, values) -> Any:
+        """Draw what a sensor should have read; return the line."""
+        style = {"color": _style.palette().normal, "linewidth": 1.6}
+        dashes, place = (0, (4, 1.2)), self.time.line(values)
+        (line,) = ax.plot(*place, linestyle=dashes, label="expected", **style)
+        return line
+
     def draw_readings(self, ax, values) -> Any:
         """Draw the readings of a sensor; return the line."""
         style = {"color": _style.palette().text, "linewidth": 0.9}
@@ -297,9 +304,9 @@ class TimeDisplay:
         panels.time.set_axis(grid[-1])
         return event_ax
 
-    def _finish(self, panels, threshold_lines, flagged_bars) -> Self:
+    def _finish(self, panels, threshold_lines, flagged_bars, others=()) -> Self:
         """Explain the first line and the first bars that are there in a legend."""
-        drawn = (threshold_lines, flagged_bars, [self.true_bars_])
+        drawn = (others, threshold_lines, flagged_bars, [self.true_bars_])
         firsts = [next((a for a in kind if a is not None), None) for kind in drawn]
         self.legend_ = panels.add_legend(firsts)
         return self

@@ -13,6 +13,7 @@ from skad._docs import add_parameters
 from skad._nesting import find_layer, input_of
 from skad._validation import check_consistent_length, num_samples, safe_indexing
 from skad.plotting import _style, _windows
+from skad.plotting._explained import expected_windows, table_as_window, takes_table
 from skad.plotting._panels import Axes, Panels
 from skad.plotting._reading import check_names, name_channels
 from skad.plotting._scales import LARGEST, label_axis
@@ -32,6 +33,9 @@ class ReconstructionDisplay:
     area between signal and reconstruction is shaded. Missing and infinite values are
     left out. Labels are written in the titles.
 
+    What several channels should have read (`expected_values`) is drawn too; for a
+    `WindowedDetector` it alone is, for all rows of a table, in the units of the table.
+
     Use :meth:`from_estimator` or :meth:`from_predictions` to make a display. All
     parameters are stored as attributes.
 
@@ -43,6 +47,8 @@ class ReconstructionDisplay:
         Their reconstructions.
     error : ndarray of shape (n_windows, window_length, n_channels)
         Absolute errors, in the units of the signal.
+    expected : ndarray of shape (n_windows, window_length, n_channels), default=None
+        Expected readings, in the units of the signal. If None, none are drawn.
     scores : ndarray of shape (n_windows,), default=None
         Score of each window, higher = more normal. If None, none is shown.
     is_flagged : ndarray of shape (n_windows,), dtype bool, default=None
@@ -61,6 +67,8 @@ class ReconstructionDisplay:
     signal_lines_, reconstruction_lines_ : ndarray of shape (n_shown_channels, \
             n_windows)
         Lines of the panels.
+    expected_lines_ : ndarray of the same shape, or None
+        Lines of the expected readings.
     error_lines_ : ndarray of shape (n_windows,)
         Lines of the errors.
 
@@ -81,6 +89,7 @@ class ReconstructionDisplay:
     signal: NDArray
     reconstruction: NDArray
     error: NDArray
+    expected: NDArray | None = None
     scores: NDArray | None = None
     is_flagged: NDArray | None = None
     window_names: list[str] | None = None
@@ -109,17 +118,22 @@ class ReconstructionDisplay:
             reconstruction are shown as the detector sees them (scaled, for example).
         X : array-like of shape (n_windows, window_length * n_channels) or \
                 (n_windows, window_length, n_channels)
-            Windows, as the estimator takes them.
+            Windows, as the estimator takes them; a table for a `WindowedDetector`, of
+            which all rows are shown.
 
         Raises
         ------
         TypeError
-            If there is no detector with `reconstruct`, or it is inside an estimator
-            that cuts windows itself.
+            If there is no detector with `reconstruct`, or no expected values are known
+            for a table.
         ValueError
-            If a position in `windows` is not one of `X`.
+            If a position in `windows` is not one of `X`, or `X` is a table.
         """
         _style.import_pyplot(f"{cls.__name__}.from_estimator")
+        if takes_table(estimator):
+            shown = table_as_window(estimator, X, windows, channel_names)
+            kwargs = {"reconstruction_kwargs": {"label": "expected"}} | kwargs
+            return cls(**shown).plot(ax=ax, **kwargs)
         positions, names = _windows.choose_windows(windows, num_samples(X), y)
         X = safe_indexing(X if hasattr(X, "iloc") else np.asarray(X), positions)
         detector = find_layer(estimator, "reconstruct")
@@ -129,6 +143,7 @@ class ReconstructionDisplay:
             signal=np.asarray(seen, float).reshape(shape),
             reconstruction=np.asarray(detector.reconstruct(seen), float).reshape(shape),
             error=detector.reconstruction_errors(seen),
+            expected=expected_windows(detector, seen, shape),
             scores=estimator.score_samples(X),
             is_flagged=estimator.predict(X) == -1,
             window_names=names,
@@ -223,7 +238,8 @@ class ReconstructionDisplay:
         n_rows, n_windows = len(self.channels_) + 1, len(self.signal)
         panels = Panels(self, ax, 1.1 * n_rows + 1.0, 2.0 * n_windows)
         self.ax_, self.figure_ = panels.ax, panels.figure
-        titles = [self._title(window) for window in range(n_windows)]
+        named = self.window_names, self.scores, self.is_flagged
+        titles = [_windows.title_of(window, *named) for window in range(n_windows)]
         titles, size = _windows.fit_titles(titles, _style.inches(self.ax_)[0])
         above = max(title.count("\n") + 1 for title in titles) * 1.25 * size / 72
         heights = [2.5 if n_rows == 2 else 1.5] * (n_rows - 1) + [1.0]
@@ -235,22 +251,28 @@ class ReconstructionDisplay:
         self.signal_lines_, self.reconstruction_lines_ = _windows.draw_signals(
             self.axes_[:-1], values, signal_kwargs, reconstruction_kwargs, area
         )
+        self.expected_lines_ = None
+        if self.expected is not None:
+            expected = self.expected[..., self.channels_]
+            self.expected_lines_ = _windows.draw_expected(self.axes_[:-1], expected)
         self.error_lines_ = _windows.draw_mean_errors(
             self.axes_[-1], self.error, style, area
         )
         for ax, title in zip(self.axes_[0], titles, strict=True):
             ax.set_title(title, fontsize=size)
         self._name_axes(panels)
-        lines = self.signal_lines_[0, 0], self.reconstruction_lines_[0, 0]
+        tables = self.signal_lines_, self.reconstruction_lines_, self.expected_lines_
+        lines = [table[0, 0] for table in tables if table is not None]
         self.legend_ = panels.add_legend([*lines, self.error_lines_[0]])
         return self
 
     def _check_shapes(self) -> None:
-        shapes = [a.shape for a in (self.signal, self.reconstruction, self.error)]
+        values = [self.signal, self.reconstruction, self.error, self.expected]
+        shapes = [a.shape for a in values if a is not None]
         if len(set(shapes)) > 1 or 0 in shapes[0]:
             raise ValueError(
-                f"signal, reconstruction and error have the shapes {shapes}; expected "
-                "the same, of one window at least."
+                f"signal, reconstruction, error, expected have shapes {shapes}; they "
+                "must be the same, of one window at least."
             )
         others = (self.scores, self.is_flagged, self.window_names)
         check_consistent_length(self.signal, *others)
@@ -261,16 +283,6 @@ class ReconstructionDisplay:
             return _windows.check_positions(channels, self.signal.shape[2], "channels")
         errors = np.minimum(self.error, LARGEST).mean(axis=(0, 1))
         return np.sort(np.argsort(-errors, kind="stable")[:_N_CHANNELS])
-
-    def _title(self, window) -> str:
-        names = self.window_names
-        title = f"window {window}" if names is None else names[window]
-        if self.scores is None:
-            return title
-        title += f"\nscore {_style.number(self.scores[window])}"
-        if self.is_flagged is not None:
-            title += ", flagged" if self.is_flagged[window] else ", passed"
-        return title
 
     def _name_axes(self, panels) -> None:
         for ax in self.axes_.flat:

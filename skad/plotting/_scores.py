@@ -14,11 +14,13 @@ from skad._docs import add_parameters
 from skad._nesting import find_layer
 from skad._validation import check_consistent_length
 from skad.plotting._event_labels import EventLabels, events_in
+from skad.plotting._explained import check_columns
 from skad.plotting._panels import Axes, TimeDisplay
 from skad.plotting._reading import pick_columns, ranges_of, read_series
 from skad.plotting._shared_docs import MAKE, PLOT_TIME, TIME
 from skad.plotting._style import as_text, import_pyplot, palette
 from skad.series._events import in_ranges
+from skad.series._expected import expected_values
 from skad.series._rows import index_of
 from skad.thresholds._cuts import check_scores
 
@@ -44,6 +46,8 @@ class AnomalyScoreDisplay(TimeDisplay):
         Scores, higher = more normal.
     sensors : DataFrame of shape (n_timestamps, n_sensors), default=None
         Readings to draw above the scores; missing values are gaps.
+    expected : DataFrame of shape (n_timestamps, n_sensors), default=None
+        What the sensors should have read, to draw with the readings.
     events : DataFrame of shape (n_events, n_columns), default=None
         Events as `find_events` returns them; `start_row` and `end_row` are positions in
         `scores`. If None, the rows below the threshold are shaded.
@@ -54,8 +58,8 @@ class AnomalyScoreDisplay(TimeDisplay):
         The panels; that of the scores is the last.
     score_line_ : matplotlib Line2D
         The errors.
-    sensor_lines_ : list of matplotlib Line2D
-        The readings.
+    sensor_lines_, expected_lines_ : list of matplotlib Line2D
+        The readings, and what they should have been.
     threshold_line_ : matplotlib Line2D or None
         The threshold.
     flagged_bars_ : list of matplotlib PolyCollection
@@ -93,6 +97,7 @@ class AnomalyScoreDisplay(TimeDisplay):
     is_anomaly: NDArray | None = None
     threshold: float | None = None
     sensors: pd.DataFrame | None = None
+    expected: pd.DataFrame | None = None
     events: pd.DataFrame | None = None
     name: object = None
 
@@ -105,6 +110,7 @@ class AnomalyScoreDisplay(TimeDisplay):
         y: ArrayLike | None = None,
         *,
         columns: str | int | list | None = None,
+        expected: bool = False,
         events: pd.DataFrame | None = None,
         series: object = None,
         ax: Axes | None = None,
@@ -117,22 +123,30 @@ class AnomalyScoreDisplay(TimeDisplay):
         columns : str, int or list of these, default=None
             Columns of `X` to draw above the scores, by name or position, as they are
             in `X`: neither imputed nor scaled.
+        expected : bool, default=False
+            Whether to draw, with these, what they should have read; see
+            `expected_values`.
 
         Raises
         ------
         TypeError
-            If there is no detector with `offset_`.
+            If there is no detector with `offset_`, or no expected values are known.
         ValueError
             If a column or a series is not in `X`, or time is out of order.
         """
         import_pyplot(f"{cls.__name__}.from_estimator")
         threshold = find_layer(estimator, "offset_").offset_
+        sensors = None if columns is None else pick_columns(X, columns)
+        told = None
+        if expected and columns is not None:
+            told = pick_columns(expected_values(estimator, X), columns)
         return cls.from_predictions(
             estimator.score_samples(X),
             index=index_of(X),
             y_true=y,
             threshold=threshold,
-            sensors=None if columns is None else pick_columns(X, columns),
+            sensors=sensors,
+            expected=told,
             events=events,
             series=series,
             ax=ax,
@@ -149,6 +163,7 @@ class AnomalyScoreDisplay(TimeDisplay):
         y_true: ArrayLike | None = None,
         threshold: float | None = None,
         sensors: ArrayLike | None = None,
+        expected: ArrayLike | None = None,
         events: pd.DataFrame | None = None,
         series: object = None,
         ax: Axes | None = None,
@@ -160,6 +175,8 @@ class AnomalyScoreDisplay(TimeDisplay):
         ----------
         sensors : array-like of shape (n_timestamps, n_sensors), default=None
             Readings to draw above the scores.
+        expected : array-like of shape (n_timestamps, n_sensors), default=None
+            What these sensors should have read.
 
         Raises
         ------
@@ -171,12 +188,14 @@ class AnomalyScoreDisplay(TimeDisplay):
         index = index_of(scores) if index is None else index
         scores = check_scores(scores)
         readings = None if sensors is None else pd.DataFrame(sensors)
-        check_consistent_length(scores, readings)
+        told = None if expected is None else pd.DataFrame(expected)
+        check_consistent_length(scores, readings, told)
         rows, shown = read_series(index, len(scores), series, y_true)
         return cls(
             scores=scores[rows],
             threshold=None if threshold is None else float(threshold),
             sensors=None if readings is None else readings.iloc[rows],
+            expected=None if told is None else told.iloc[rows],
             events=None if events is None else events_in(events, rows, len(scores)),
             **shown,
         ).plot(ax=ax, **kwargs)
@@ -217,9 +236,10 @@ class AnomalyScoreDisplay(TimeDisplay):
         """
         if not isinstance(n_names, Integral) or n_names < 0:
             raise ValueError(f"n_names={n_names!r}; expected an int >= 0.")
-        drawn = self.scores, self.sensors
+        drawn = self.scores, self.sensors, self.expected
         self._choose_rows(self.index, start, stop, yscale, "scores", *drawn)
         n_sensors = 0 if self.sensors is None else self.sensors.shape[1]
+        check_columns(self.expected, n_sensors)
         panels = self._open(ax, self.index, 0.7 * n_sensors + 2.8)
         labels = EventLabels.of(panels, self.events, self.rows_, n_names)
         in_event = self._in_event()
@@ -242,7 +262,8 @@ class AnomalyScoreDisplay(TimeDisplay):
         self.event_labels_ = []
         if self.event_ax_ is not None:
             self.event_labels_ = labels.draw(self.event_ax_)
-        return self._finish(panels, [self.threshold_line_], self.flagged_bars_)
+        marks = [self.threshold_line_], self.flagged_bars_
+        return self._finish(panels, *marks, self.expected_lines_)
 
     def _in_event(self) -> np.ndarray | None:
         """Whether rows are of an event; None without events."""
@@ -252,13 +273,18 @@ class AnomalyScoreDisplay(TimeDisplay):
         return in_ranges(first, last, len(self.scores))
 
     def _draw_sensors(self, panels) -> None:
-        self.sensor_lines_: list[Any] = []
-        sensors = {} if self.sensors is None else dict(self.sensors.items())
-        for ax, column in zip(self.axes_, sensors.values(), strict=False):
-            values = column.to_numpy(dtype=float)[self.rows_]
-            self.sensor_lines_.append(panels.draw_readings(ax, values))
-        names = map(as_text, sensors)
+        self.expected_lines_ = self._draw_columns(self.expected, panels.draw_expected)
+        self.sensor_lines_ = self._draw_columns(self.sensors, panels.draw_readings)
+        names = [] if self.sensors is None else map(as_text, self.sensors)
         panels.label(self.axes_, [*names, "error (\N{MINUS SIGN}score)"])
+
+    def _draw_columns(self, table, draw) -> list[Any]:
+        """Draw each column of a table in its panel; the lines."""
+        columns = [] if table is None else [column for _, column in table.items()]
+        return [
+            draw(ax, column.to_numpy(dtype=float)[self.rows_])
+            for ax, column in zip(self.axes_, columns, strict=False)
+        ]
 
     def _mark(self, panels, flags, label) -> None:
         """Shade events or flagged rows in all panels, and fill the strip of events."""

@@ -79,6 +79,17 @@ def name_window(window, is_anomaly, score, threshold) -> str:
     return f"window {window}{kind}: score {number(score)}{limit}"
 
 
+def title_of(window, names, scores, is_flagged) -> str:
+    """Title of one of several windows, with score and verdict if there are any."""
+    title = f"window {window}" if names is None else names[window]
+    if scores is None:
+        return title
+    title += f"\nscore {number(scores[window])}"
+    if is_flagged is not None:
+        title += ", flagged" if is_flagged[window] else ", passed"
+    return title
+
+
 def fit_titles(titles, width) -> tuple[list[str], float]:
     """Titles side by side on so many inches, in more lines if narrow; and font size."""
     space = 0.95 * width / len(titles)
@@ -104,6 +115,16 @@ def draw_signals(axes, values, signal_kwargs, kwargs, area) -> np.ndarray:
         (lines[0, row, window],) = ax.plot(signal, **signal_style)
         (lines[1, row, window],) = ax.plot(back, **style)
         ax.fill_between(np.arange(len(signal)), signal, back, **area)
+    return lines
+
+
+def draw_expected(axes, values) -> np.ndarray:
+    """Draw expected values (n_windows, window_length, n_channels); the lines."""
+    lines = np.empty(axes.shape, dtype=object)
+    style = {"color": palette().best, "linewidth": 1.6, "linestyle": ":"}
+    for row, window in np.ndindex(axes.shape):
+        told = drawable(values[window, :, row])
+        (lines[row, window],) = axes[row, window].plot(told, label="expected", **style)
     return lines
 
 

@@ -1,6 +1,7 @@
 """Rows of one segment of a table, scored by the windows that cover them."""
 
 import numpy as np
+from sklearn.utils import gen_batches
 
 from skad.series._aggregate import (
     aggregate_shares,
@@ -51,6 +52,38 @@ def explain_segment(rows, detector, window_length, stride, how, level) -> np.nda
 
     shape = starts, window_length, n_padded + len(rows)
     return aggregate_shares(shares_of, *shape, how, level, _block(view))[n_padded:]
+
+
+def expect_segment(rows, expect, window_length) -> np.ndarray:
+    """Average the expected values of a row over windows that cover it.
+
+    ``expect(windows)`` returns those of windows. A quarter of a window apart, they give
+    nearly the mean over all windows.
+    """
+    view, starts, n_padded = _cut(rows, window_length, max(1, window_length // 4))
+    n_rows, n_channels = n_padded + len(rows), rows.shape[1]
+    sums, counts = np.zeros((n_rows, n_channels)), np.zeros((n_rows, 1))
+    for at in gen_batches(len(starts), _block(view)):
+        windows = expect(view[starts[at]]).reshape(-1, window_length, n_channels)
+        for step in range(window_length):  # in which no two windows meet
+            sums[starts[at] + step] += windows[:, step]
+            counts[starts[at] + step] += 1
+    return (sums / counts)[n_padded:]
+
+
+def average_of_lags(windows, bounds) -> np.ndarray:
+    """Average each row over the windows that cover it, of which one ends at each.
+
+    (n_rows, window_length, n_channels) -> (n_rows, n_channels); bounds of segments.
+    """
+    n_rows, window_length, n_channels = windows.shape
+    sums, counts = np.zeros((n_rows, n_channels)), np.zeros((n_rows, 1))
+    for first, stop in bounds:
+        for lag in range(min(window_length, stop - first)):
+            rows = slice(first, stop - lag)
+            sums[rows] += windows[first + lag : stop, window_length - 1 - lag]
+            counts[rows] += 1
+    return sums / counts
 
 
 def _cut(rows, window_length, stride) -> tuple[np.ndarray, np.ndarray, int]:

@@ -18,6 +18,7 @@ from skad._validation import (
     check_outlier_labels,
     column_or_1d,
 )
+from skad.series._borders import trim_events
 from skad.series._rows import MaxGap, index_of, read_index
 
 _SHARED = """
@@ -51,6 +52,8 @@ def find_events(
     *,
     scores: ArrayLike | None = None,
     contributions: ArrayLike | None = None,
+    deviations: ArrayLike | None = None,
+    window_length: int | None = None,
     index: ArrayLike | None = None,
     channel_names: Sequence[Any] | pd.Index | None = None,
     n_sensors: int = 3,
@@ -72,6 +75,15 @@ def find_events(
             (n_windows, window_length, n_channels), default=None
         Parts of the errors as `explain`, the function or a method, returns them, higher
         = more anomalous. Those of the timesteps of a window are summed.
+    deviations : array-like of shape (n_timestamps, n_channels), default=None
+        Readings minus expected readings, above 0 where a sensor reads too high: from
+        ``explain(..., return_deviations=True)``, or ``X - expected_values(...)``. They
+        have the columns of `contributions`, which are needed too, by name or place;
+        missing ones (NaN) do not count.
+    window_length : int, default=None
+        Rows of a window of the detector. With it, and `deviations`, events are trimmed
+        to where they happen: flags begin up to window_length - 1 rows too early and end
+        as much too late. None leaves events as they are flagged.
     channel_names : list of str, default=None
         Names of the channels. If None, the columns of `contributions` if they have any,
         else channels are counted from 0.
@@ -90,19 +102,26 @@ def find_events(
           or durations;
         - "start_row", "end_row", "n_rows": positions of the first and the last row, and
           the number of rows, both included;
+        - "flagged_start", "flagged_end", "flagged_start_row", "flagged_end_row": the
+          same of the event as it was flagged; "reach": by how many rows at most each
+          end was trimmed, window_length - 1; only with `window_length`;
         - "peak", "peak_score", "mean_score": time and value of the (first) lowest
           score, and mean score; only with `scores` or `contributions`;
         - "sensor_1", "share_1", "sensor_2", ...: sensors, from the largest contribution
-          down, and their shares of the error; only with `contributions`.
+          down, and their shares of the error; only with `contributions`;
+        - "deviation_1", ...: by how much the sensors read too high (above 0) or too low
+          (below 0), in units of `deviations`, mean over the event; only with these.
 
     Raises
     ------
     ValueError
-        If scores or contributions are not finite, or lengths differ.
+        If scores or contributions are not finite, lengths or channels differ, or
+        what `deviations` or `window_length` need is not there.
 
     See Also
     --------
-    explain : The contributions, behind a pipeline too.
+    explain : The contributions and deviations, behind a pipeline too.
+    expected_values : For deviations in the units of the table.
     merge_events : The events as labels, for metrics.
     event_recall_score : How many events were detected.
     AnomalyScoreDisplay : Plots the events.
@@ -112,7 +131,18 @@ def find_events(
     The score and the sensors of an event come from all rows from its first to its last,
     including those between merged events. The share of a sensor is its contribution,
     summed over these rows, divided by that of all sensors; nan if that is not above 0.
-    With Mahalanobis errors contributions, and so shares, may be negative.
+    Scores and shares are those of the event as it was flagged, deviations those of
+    the trimmed one.
+
+    Events are trimmed by the squared deviations of single rows, in multiples of what is
+    usual in rows without a label of anomalies, weighted by the shares of the event, the
+    mean of three rows, as logarithms z. With the median z0 of the latter rows, and the
+    90 % quantile z1 of the event, the border is at z0 + (z1 - z0) / 4, or the 95 %
+    quantile of the latter rows if that is higher, at most in the middle of z0 and z1.
+    The event is the run of rows with the largest sum of z minus the border, cut to the
+    distance of z0 or z1 from the border, whichever is nearer. Where a drift or a stuck
+    sensor begins cannot be seen. Labels stay as they are: `merge_events` and metrics
+    do not know of it.
 
     Examples
     --------
@@ -150,15 +180,25 @@ def find_events(
         values = check_array(
             column_or_1d(scores), ensure_2d=False, dtype=np.float64, input_name="scores"
         )
-    check_consistent_length(flags, values, parts)
+    apart = _read_deviations(deviations, contributions, parts)
+    check_consistent_length(flags, values, parts, apart)
     rows = read_index(index, len(flags), max_gap)
 
-    first, last = _merged_ranges(flags, rows, merge_gap, min_length)
-    columns = _locate(rows, first, last)
+    flagged = found = _merged_ranges(flags, rows, merge_gap, min_length)
+    if window_length is not None:
+        _check_count("window_length", window_length, 1)
+        if apart is None:
+            raise ValueError("window_length trims events by deviations; pass these.")
+        weights = _shares(_sums(np.maximum(parts, 0), *found))
+        where = flags, rows.segments, apart, weights, window_length
+        found = trim_events(*flagged, *where)
+    columns = _locate(rows, *found)
+    if window_length is not None:
+        columns |= _locate_flags(rows, *flagged, window_length)
     if values is not None:
-        columns |= _describe_scores(values, rows.labels, first, last)
+        columns |= _describe_scores(values, rows.labels, *flagged)
     if parts is not None:
-        columns |= _rank_sensors(parts, names, n_sensors, first, last)
+        columns |= _rank_sensors(parts, names, n_sensors, *flagged, apart, found)
     return pd.DataFrame(columns)
 
 
@@ -243,6 +283,27 @@ def _read_contributions(contributions, names) -> tuple[Any, Any]:
     return parts, pd.Index(names)
 
 
+def _read_deviations(deviations, contributions, parts) -> NDArray | None:
+    """Return deviations (n_rows, n_channels), with the channels of contributions."""
+    if deviations is None:
+        return None
+    if parts is None:
+        raise ValueError(
+            "deviations were given without contributions, which say whose count; pass "
+            "both, as from explain(..., return_deviations=True)."
+        )
+    if hasattr(deviations, "columns") and hasattr(contributions, "columns"):
+        deviations = deviations.reindex(columns=contributions.columns)
+    options: Any = {"ensure_all_finite": "allow-nan", "input_name": "deviations"}
+    deviations = check_array(deviations, dtype=np.float64, **options)
+    if deviations.shape[1] != parts.shape[1]:
+        raise ValueError(
+            f"deviations have {deviations.shape[1]} columns; expected those of the "
+            f"{parts.shape[1]} channels of contributions."
+        )
+    return deviations
+
+
 def _locate(rows, first, last) -> dict[str, Any]:
     """Columns with the place of each event."""
     columns: dict[str, Any] = {}
@@ -263,20 +324,43 @@ def _describe_scores(scores, labels, first, last) -> dict[str, Any]:
     return {"peak": labels[peaks], "peak_score": scores[peaks], "mean_score": means}
 
 
-def _rank_sensors(parts, names, n_sensors, first, last) -> dict[str, Any]:
+def _locate_flags(rows, first, last, window_length) -> dict[str, Any]:
+    """Columns with the place of each event as it was flagged."""
+    ends = {"flagged_start": rows.labels[first], "flagged_end": rows.labels[last]}
+    places = {"flagged_start_row": first, "flagged_end_row": last}
+    return ends | places | {"reach": np.full(len(first), window_length - 1)}
+
+
+def _rank_sensors(
+    parts, names, n_sensors, first, last, deviations, found
+) -> dict[str, Any]:
     """Columns with the sensors that contribute most to each event."""
-    ranges = zip(first, last + 1, strict=True)
-    sums = np.array([parts[a:b].sum(axis=0) for a, b in ranges])
-    sums = sums.reshape(len(first), parts.shape[1])  # even if there are no events
-    whole = sums.sum(axis=1, keepdims=True)
-    shares = np.divide(sums, whole, out=np.full_like(sums, np.nan), where=whole > 0)
+    sums = _sums(parts, first, last)
     order = np.argsort(-sums, axis=1, kind="stable")[:, :n_sensors]
-    shares = np.take_along_axis(shares, order, axis=1)
+    tables = {"share": _shares(sums)}
+    if deviations is not None:
+        with np.errstate(invalid="ignore"):  # none is there: 0 of 0
+            n_there = _sums(~np.isnan(deviations), *found)
+            tables["deviation"] = _sums(np.nan_to_num(deviations), *found) / n_there
     columns: dict[str, Any] = {}
-    for place, (channels, values) in enumerate(zip(order.T, shares.T, strict=True), 1):
+    for place, channels in enumerate(order.T, 1):
         columns[f"sensor_{place}"] = names[channels]
-        columns[f"share_{place}"] = values
+        for name, table in tables.items():
+            columns[f"{name}_{place}"] = table[np.arange(len(table)), channels]
     return columns
+
+
+def _sums(parts, first, last) -> NDArray:
+    """Add up the rows of each event: (n_events, n_channels)."""
+    ranges = zip(first, last + 1, strict=True)
+    sums = np.array([parts[a:b].sum(axis=0) for a, b in ranges], dtype=float)
+    return sums.reshape(len(first), parts.shape[1])  # even if there are no events
+
+
+def _shares(sums) -> NDArray:
+    """Shares of channels; nan if their sum is not above 0."""
+    whole = sums.sum(axis=1, keepdims=True)
+    return np.divide(sums, whole, out=np.full_like(sums, np.nan), where=whole > 0)
 
 
 # Ranges ------------------------------------------------------------------------------

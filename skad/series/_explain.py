@@ -3,19 +3,47 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, Literal, overload
 
+import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from sklearn.pipeline import Pipeline
 
 from skad._fitting import with_standard_numbers
 from skad._nesting import find_layer, input_of, layers
+from skad.series._expected import expect
 from skad.series._rows import index_of
 
 
+@overload
+def explain(
+    estimator: Any,
+    X: ArrayLike,
+    *,
+    timesteps: bool = False,
+    return_deviations: Literal[False] = False,
+) -> pd.DataFrame: ...
+
+
+@overload
+def explain(
+    estimator: Any,
+    X: ArrayLike,
+    *,
+    timesteps: bool = False,
+    return_deviations: Literal[True],
+) -> tuple[pd.DataFrame, pd.DataFrame]: ...
+
+
 @with_standard_numbers
-def explain(estimator: Any, X: ArrayLike, *, timesteps: bool = False) -> pd.DataFrame:
+def explain(
+    estimator: Any,
+    X: ArrayLike,
+    *,
+    timesteps: bool = False,
+    return_deviations: bool = False,
+) -> pd.DataFrame | tuple[pd.DataFrame, pd.DataFrame]:
     """Split the score of every row into the contributions of its sensors.
 
     The detector may be at the end of a pipeline, in a search or in a wrapper: names and
@@ -31,6 +59,8 @@ def explain(estimator: Any, X: ArrayLike, *, timesteps: bool = False) -> pd.Data
     timesteps : bool, default=False
         Whether to keep the timesteps of windows apart instead of summing over them. Not
         for a `WindowedDetector`, which scores single rows.
+    return_deviations : bool, default=False
+        Whether to also return by how much each sensor reads too high or too low.
 
     Returns
     -------
@@ -45,26 +75,42 @@ def explain(estimator: Any, X: ArrayLike, *, timesteps: bool = False) -> pd.Data
         - With `timesteps` there is a column for each value of a window, shape
           (n_windows, window_length * n_channels), time major, and columns have two
           levels, "timestep" and "sensor".
+    deviations : DataFrame of the shape of `contributions`
+        Readings minus `expected_values`, above 0 where a sensor reads too high, in the
+        units that the detector sees; the mean over the timesteps of a window, unless
+        `timesteps` is True. Only if `return_deviations` is True.
 
     Raises
     ------
     TypeError
-        If there is no detector with `explain`.
+        If there is no detector with `explain`, or, with `return_deviations`, it is not
+        one of skad.
     ValueError
         If `timesteps` is True for a detector of rows.
 
     See Also
     --------
-    find_events : Names the sensors behind each event, from the contributions.
+    find_events : Names the sensors behind each event, from both.
+    expected_values : What the sensors should have read, in the units of `X`.
     ContributionDisplay : Plots the contributions.
 
     Notes
     -----
-    The contributions add up exactly to the error that the detector scores by: squared,
-    absolute, standardised or Mahalanobis errors; the last may have negative parts. The
-    distance of codes in hybrid errors belongs to no sensor, and is split in the same
-    proportions as the rest of the error. Contributions are in the units that the
-    detector sees: after a scaler, not those of the table.
+    The contributions add up exactly to the error that the detector scores by, whichever
+    error model it has. It is not shared out by the residuals of the detector, which
+    follows a fault and so blames others, but by how each sensor fits those that agree
+    with one another: sqrt((h + 0.01) (d + 0.01)), with the excess h of its error beside
+    a robust projection of the window, and d of its distance from the most similar
+    normal window, both in multiples of what is usual. All shares are positive. In a
+    window, a sensor has the same share in all timesteps, and the parts of a timestep
+    add up to its error; so windows of one channel are divided among timesteps alone.
+    (With ``MahalanobisErrors("window")`` the error of a timestep, not that of a window,
+    may be negative.)
+
+    Sensors that depend on each other are told apart, also if several fail together.
+    That of an independent one is seen if it reads what it never does, not if it is
+    stuck at a usual value. Detectors that were fitted by skad 0.1.0, and those of your
+    own, share out as they did: by residuals.
 
     Examples
     --------
@@ -80,10 +126,13 @@ def explain(estimator: Any, X: ArrayLike, *, timesteps: bool = False) -> pd.Data
     >>> np.allclose(contributions.sum(axis=1), -pipeline.score_samples(X))
     True
     >>> find_events(y, contributions=contributions)["sensor_1"].tolist()
-    ['sensor_10', 'sensor_02']
+    ['sensor_02', 'sensor_02']
     """
     detector, inner = find_explainer(estimator, X)
-    parts = detector.explain(inner)
+    tables = [detector.explain(inner)]
+    parts = tables[0]
+    if return_deviations:
+        tables.append(deviations_of(detector, inner, parts.shape))
     names = channel_names(estimator, detector, X, inner, parts.shape)
     if names is None:
         names = pd.RangeIndex(parts.shape[-1])
@@ -91,15 +140,17 @@ def explain(estimator: Any, X: ArrayLike, *, timesteps: bool = False) -> pd.Data
         names = pd.MultiIndex.from_product(
             [range(parts.shape[1]), names], names=["timestep", "sensor"]
         )
-        parts = parts.reshape(len(parts), -1)
+        tables = [table.reshape(len(parts), -1) for table in tables]
     elif parts.ndim == 3:
-        parts = parts.sum(axis=1)
+        tables = [tables[0].sum(axis=1), *(table.mean(axis=1) for table in tables[1:])]
     elif timesteps:
         raise ValueError(
             f"timesteps=True, but {type(detector).__name__} explains single rows, not "
             "windows; use timesteps=False."
         )
-    return pd.DataFrame(parts, index=index_of(X), columns=names)
+    index = index_of(X)
+    contributions, *rest = [pd.DataFrame(t, index=index, columns=names) for t in tables]
+    return (contributions, *rest) if return_deviations else contributions
 
 
 # Shared with ContributionDisplay ----------------------------------------------------
@@ -109,6 +160,12 @@ def find_explainer(estimator, X) -> tuple[Any, Any]:
     """Find the detector with `explain`, and X as it reaches the detector."""
     detector = find_layer(estimator, "explain")
     return detector, input_of(detector, estimator, X)
+
+
+def deviations_of(detector, inner, shape) -> NDArray[np.float64]:
+    """Take expected readings from readings, in the shape of contributions."""
+    deviations = np.asarray(inner, dtype=np.float64) - expect(detector, inner)
+    return deviations.reshape(shape)
 
 
 def channel_names(estimator, detector, X, inner, shape) -> list | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass
+from functools import partial
 from numbers import Integral, Real
 from typing import Any, ClassVar, Literal, Self
 
@@ -31,7 +32,8 @@ from skad._validation import (
     validate_data,
 )
 from skad.calibration._fit import CalibratedThreshold
-from skad.series._cover import explain_segment, score_segment
+from skad.series._cover import expect_segment, explain_segment, score_segment
+from skad.series._expected import expect
 from skad.series._folds import folds_of, learns_positions
 from skad.series._rows import MaxGap, read_rows
 from skad.series._table_windows import TableWindows, warn_of_short_segments
@@ -75,10 +77,9 @@ class WindowedDetector(CalibratedThreshold, ThresholdMixin, MetaDetector):
         newest row: the others average fewer windows there than elsewhere.
     contamination : "auto" or float, default="auto"
         Where the threshold lies. "auto": where about 1 % of new normal rows are below
-        it, judged by rows that were left out: blocks of windows in turn, by detectors
-        that have learnt the others. See `calibration_`. A float in (0, 0.5]: that share
-        of the scores of all rows of fit is; it promises nothing of new ones. Threshold
-        and `contamination` of the detector inside do not count.
+        it, judged by blocks of windows that are left out in turn; see `calibration_`. A
+        float in (0, 0.5]: that share of the scores of all rows of fit is; it promises
+        nothing of new ones. That of the detector inside does not count.
     normal_label : object, default=None
         Label in `y` of the rows to learn from: windows that hold a row with another
         label are dropped after cutting. None learns from all windows.
@@ -92,7 +93,7 @@ class WindowedDetector(CalibratedThreshold, ThresholdMixin, MetaDetector):
     offset_ : float
         A score below it is an anomaly.
     calibration_ : object
-        Where the threshold comes from, and what it promises; print it.
+        What the threshold rests on, and what it promises; print it.
     max_gap_ : number, timedelta or None
         Longest step in time that is no gap; None where the table has no time index.
     n_features_in_ : int
@@ -121,8 +122,8 @@ class WindowedDetector(CalibratedThreshold, ThresholdMixin, MetaDetector):
     before are dropped, so that no row is shared. If that leaves fewer than half of the
     windows to train on, it trains on all, without early stopping and with a warning.
     With ``refit=True`` it is then trained anew on all windows, for as many epochs as
-    were best, and the threshold found on the tails stays. A net in a pipeline inside
-    holds out random windows, which overlap those it learns: put the pipeline around.
+    were best. A net in a pipeline inside holds out random windows, which overlap those
+    it learns: put the pipeline around.
 
     Detectors of skad gather windows batch by batch from the table. Others get them as
     an array, window_length times the table in fit, and block by block in scoring.
@@ -261,8 +262,6 @@ class WindowedDetector(CalibratedThreshold, ThresholdMixin, MetaDetector):
         _tell_n_channels(detector, self.n_features_in_)
         return detector
 
-    # What `CalibratedThreshold` asks --------------------------------------------------
-
     def _learn(self, windows, held_out) -> TableWindows | None:
         """Fit the detector inside; return what was held out to stop its training."""
         detector, train = self.estimator_, windows
@@ -399,6 +398,17 @@ class WindowedDetector(CalibratedThreshold, ThresholdMixin, MetaDetector):
         segments = (table[first:stop] for first, stop in bounds)
         with config_context(assume_finite=True):
             return np.concatenate([explain_segment(s, *self._how) for s in segments])
+
+    @after_fit
+    def _expect(self, X) -> NDArray[np.float64]:
+        """Tell what rows should have read, in units of X."""
+        table, bounds = self._fitted_table(X, None)
+        expected = np.empty(table.shape)
+        how = partial(expect, self.estimator_), self.window_length
+        with config_context(assume_finite=True):
+            for first, stop in bounds:
+                expected[first:stop] = expect_segment(table[first:stop], *how)
+        return expected
 
     def _fitted_table(self, X, series) -> tuple[np.ndarray, np.ndarray]:
         """Check a table to score; return it, and the bounds of its segments."""
