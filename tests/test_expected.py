@@ -131,7 +131,7 @@ STEPS = [
 ]
 
 
-@pytest.mark.parametrize("steps", STEPS, ids=str)
+@pytest.mark.parametrize("steps", STEPS)
 @pytest.mark.parametrize("pandas", [True, False])
 def test_steps__are_taken_back(steps, pandas):
     """What is projected on all components is itself, in the units of the table."""
