@@ -73,7 +73,7 @@ class RobustReference:
     def learn(cls, windows: Windows, window_length: int, n_channels: int) -> Any:
         """Learn from evenly spaced ones of normal windows."""
         n_values = window_length * n_channels
-        n = min(len(windows), max(2, min(_MAX_WINDOWS, _MAX_VALUES // n_values)))
+        n = max(2, min(len(windows), _MAX_WINDOWS, _MAX_VALUES // n_values))
         at = _evenly_spaced(len(windows), n)
         sample = windows.gather(at).astype(np.float64)
         sample = sample.reshape(n, window_length, n_channels)
