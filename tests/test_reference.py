@@ -5,6 +5,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from instances import AUTOENCODERS
+from sklearn.base import clone
 
 from skad import LinearAutoencoder, WindowedDetector, explain
 from skad.detectors._reference import RobustReference
@@ -126,3 +128,15 @@ def test_numbers_of_any_size__are_explained(factor):
     assert np.isfinite(parts).all()
     np.testing.assert_allclose(parts.sum(axis=(1, 2)), -detector.score_samples(X))
     assert np.isfinite(detector._expect(X)).all()
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("name", AUTOENCODERS)
+def test_every_autoencoder__has_a_reference(name):
+    X = machine(0, 60, 3).reshape(-1, 4 * 3)
+    detector = clone(AUTOENCODERS[name]).set_params(n_channels=3).fit(X)
+    plain = LinearAutoencoder(n_channels=3).fit(X)
+    if not getattr(detector, "early_stopping", False):
+        np.testing.assert_array_equal(detector._expect(X), plain._expect(X))
+    shares = detector.explain(X).sum(axis=1) / -detector.score_samples(X)[:, None]
+    np.testing.assert_allclose(shares, detector.reference_.shares(X), rtol=1e-8)
