@@ -53,9 +53,15 @@ def find(autoencoder, learn, check, X):
     # one alarm in 1440 normal rows, a day of minutes; a burst of rows is one alarm
     rule = AlertBudgetThreshold(1, per=1440, count="events")
     detector = TunedThresholdDetector(pipeline, rule).fit(learn, X_val=check)
-    contributions = explain(detector, X)
-    flags = detector.predict(X)
-    return detector, find_events(flags, contributions=contributions, **MERGING)
+    contributions, deviations = explain(detector, X, return_deviations=True)
+    events = find_events(
+        detector.predict(X),
+        contributions=contributions,
+        deviations=deviations,
+        window_length=30,
+        **MERGING,
+    )
+    return detector, events
 
 
 def load(folder):
@@ -105,7 +111,7 @@ def main():
         table.append(judge(f"{name}, merged", y[new], merged))
     detector, events = found["net"]
     columns = [c for c in ("series", "start", "n_rows", "peak_score") if c in events]
-    columns += ["sensor_1", "share_1", "sensor_2", "share_2"]
+    columns += ["sensor_1", "share_1", "deviation_1", "sensor_2", "share_2"]
     print(events[columns].to_string(float_format="{:.2f}".format))
     print(f"\n{pd.DataFrame(table).set_index('').round(2).to_string()}")
 

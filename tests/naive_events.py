@@ -139,9 +139,9 @@ def trimmed(event, flags, segments, deviations, weights, window_length):
     usual = sorted(error(row) for row in normal)
     own = [error(row) for row in event]
     low, high, top = quantile(usual, 0.5), quantile(usual, 0.95), quantile(own, 0.9)
-    if top <= low:
+    if (low + top) / 2 <= high:
         return event[0], event[-1]
-    border = min(max(low + (top - low) / 4, high), (low + top) / 2)
+    border = max(low + (top - low) / 4, high)
     half = min(border - low, top - border)
     heights = [max(-half, min(half, e - border)) for e in own]
     runs = [(i, j) for i in range(len(own)) for j in range(i, len(own))]

@@ -202,13 +202,13 @@ def test_frozen_detector__has_learnt_none_of_the_windows():
 def test_wrappers__calibrate_once_or_not_at_all(monkeypatch):
     X = noise(300)
     learnt = []
-    learn = LinearAutoencoder._learn
+    learn = LinearAutoencoder._learn_plane
 
     def counted(self, *args):
         learnt.append(1)
         return learn(self, *args)
 
-    monkeypatch.setattr(LinearAutoencoder, "_learn", counted)
+    monkeypatch.setattr(LinearAutoencoder, "_learn_plane", counted)
     rule = QuantileThreshold(0.05)
     for wrapper, n_fits in [
         (FixedThresholdDetector(LinearAutoencoder(2), -1.0), 1),

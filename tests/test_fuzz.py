@@ -28,6 +28,7 @@ from skad import (
     event_fbeta_score,
     event_precision_score,
     event_recall_score,
+    expected_values,
     explain,
     false_alarms_per_day,
     find_events,
@@ -494,9 +495,13 @@ def test_find_and_merge_events(data):
     }
     scores = data.draw(st.none() | columns(n_rows))
     parts = data.draw(st.none() | tables(3))
+    apart = {
+        "deviations": data.draw(st.none() | tables(3)),
+        "window_length": data.draw(st.none() | counts),
+    }
     with case("fuzz"):
         events = outcome_of(
-            find_events, y, scores=scores, contributions=parts, **shared
+            find_events, y, scores=scores, contributions=parts, **apart, **shared
         )
         merged = outcome_of(merge_events, y, **shared)
         if events is not None:
@@ -558,10 +563,13 @@ def test_explain(data):
     X = data.draw(tables(4))
     timesteps = data.draw(st.sampled_from([False, True, 2, "x"]))
     with case("fuzz"):
-        parts = outcome_of(explain, fitted, X, timesteps=timesteps)
-        if parts is not None:
-            assert len(parts) == len(X)
-            assert np.isfinite(np.asarray(parts, dtype=float)).all()
+        told = outcome_of(
+            explain, fitted, X, timesteps=timesteps, return_deviations=True
+        )
+        expected = outcome_of(expected_values, fitted, X)
+        for table in (*(told or ()), *([] if expected is None else [expected])):
+            assert len(table) == len(X)
+            assert np.isfinite(np.asarray(table, dtype=float)).all()
 
 
 @fuzz(25, data=st.data())

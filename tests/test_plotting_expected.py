@@ -123,6 +123,9 @@ def test_rows_of_the_map__say_it_too(table, pipeline):
     assert sorted(row_names(plain)) == ["6 others", "b", "e"]
     with pytest.raises(ValueError, match=r"deviations have the shape \(999, 8\)"):
         ContributionDisplay.from_predictions(parts, deviations=deviations[1:])
+    display.deviations = display.deviations[:, 1:]
+    with pytest.raises(ValueError, match=r"deviations have the shape \(1000, 7\)"):
+        display.plot()
 
 
 def windows_of(table):

@@ -85,7 +85,7 @@ class LinearAutoencoder(BaseAutoencoder):
         pca = principal_components(windows, latent_dim)
         self.latent_dim_ = int(pca.n_components_)
         self.mean_ = pca.mean_
-        self.components_ = pca.components_
+        self.components_ = pca.components_.copy(order="K")  # as a file returns it
         self.explained_variance_ = pca.explained_variance_
         self._fit_error_model(error_model, windows, held_out)
 

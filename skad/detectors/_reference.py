@@ -51,7 +51,7 @@ class RobustReference:
     shrinkage : ndarray of shape (n_components,)
         Variance beside the components (per value), over that along each of them.
     codes : ndarray of shape (n_windows, n_components)
-        Codes of learnt windows.
+        Codes of learnt windows, float32.
     usual_residuals : ndarray of shape (n_channels,)
         Mean squared length of what the robust projection leaves of a normal channel.
     usual_distances : ndarray of shape (n_channels,)
@@ -73,7 +73,7 @@ class RobustReference:
     def learn(cls, windows: Windows, window_length: int, n_channels: int) -> Any:
         """Learn from evenly spaced ones of normal windows."""
         n_values = window_length * n_channels
-        n = min(len(windows), max(2, min(_MAX_WINDOWS, _MAX_VALUES // n_values)))
+        n = max(2, min(len(windows), _MAX_WINDOWS, _MAX_VALUES // n_values))
         at = _evenly_spaced(len(windows), n)
         sample = windows.gather(at).astype(np.float64)
         sample = sample.reshape(n, window_length, n_channels)
@@ -90,7 +90,7 @@ class RobustReference:
             units,
             pca.components_.reshape(shape).copy(),
             noise / np.maximum(pca.explained_variance_, 1e-9),
-            pca.transform(scaled).copy(),
+            pca.transform(scaled).astype(np.float32, order="C"),  # most of a file
             *(ones, ones, np.full(n_channels, np.inf)),
         )
         judged = _evenly_spaced(n, min(n, _MAX_JUDGED))
@@ -171,7 +171,7 @@ class _Parts:
 
     def distances(self) -> np.ndarray:
         """Squared distances from every learnt window, (m, C, n_windows)."""
-        codes = self.reference.codes
+        codes = self.reference.codes.astype(np.float64)
         lengths = np.vecdot(codes, codes @ self.grams)
         squares = lengths - 2 * (self.products @ codes.T)
         squares += self.lengths[:, :, None]

@@ -52,6 +52,9 @@ class BaseErrorModel(KeepsParams, BaseEstimator):
     def contributions(self, residuals: NDArray, codes: Codes = None) -> Errors:
         """Divide the error of every timestep among the channels.
 
+        Scores are made of these. `explain` shares them out by another rule, which does
+        not blame channels for what the reconstruction made of a fault in others.
+
         Parameters
         ----------
         residuals : ndarray of shape (n_windows, window_length, n_channels)

@@ -175,7 +175,8 @@ def _check_reference(state):
     sizes: dict[str, int] = {}
     for name, axes in letters.items():
         array = state.get(name)
-        is_right = isinstance(array, np.ndarray) and array.dtype == np.float64
+        dtype = np.float32 if name == "codes" else np.float64
+        is_right = isinstance(array, np.ndarray) and array.dtype == dtype
         if not is_right or array.ndim != len(axes):
             raise ValueError(f"a reference has {name}={shown(array)}")
         for axis, size in zip(axes, array.shape, strict=True):

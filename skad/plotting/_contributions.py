@@ -278,12 +278,12 @@ class ContributionDisplay(TimeDisplay):
         parts = self.contributions
         self._choose_rows(self.index, start, stop, yscale, "contributions", parts)
         check_names(self.channel_names, parts.shape[1])
-        parts, deviations = parts[self.rows_], self.deviations
-        deviations = None if deviations is None else deviations[self.rows_]
+        deviations = check_deviations(self.deviations, parts.shape)
+        parts = parts[self.rows_]
         self.channels_, names, values = choose_rows(
             parts, self.channel_names, channels, max_channels
         )
-        names = add_directions(names, self.channels_, deviations, parts)
+        names = add_directions(names, self.channels_, deviations, self.rows_, parts)
         panels = self._open(ax, self.index, 0.19 * len(names) + 2.2)
         self._divide(panels, [1.0, 2.2], margins=margins_of(names))
         error_ax, map_ax = self.axes_

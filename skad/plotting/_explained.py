@@ -104,16 +104,16 @@ def check_deviations(deviations, shape) -> NDArray | None:
     return deviations
 
 
-def add_directions(names, channels, deviations, contributions) -> list[str]:
+def add_directions(names, channels, deviations, rows, contributions) -> list[str]:
     """Add arrows to names, of which the first are those of some channels.
 
-    They say whether a channel reads too high or too low; rows with large contributions
-    count most.
+    They say whether a channel reads too high or too low in some rows, of which those
+    with large contributions count most.
     """
     if deviations is None:
         return names
     weights = np.abs(contributions[:, channels])
-    sums = np.sum(np.nan_to_num(deviations[:, channels]) * weights, axis=0)
+    sums = np.sum(np.nan_to_num(deviations[rows][:, channels]) * weights, axis=0)
     arrows = [direction_of(value) for value in sums] + [""] * len(names)
     return [
         f"{name} {arrow}".rstrip() for name, arrow in zip(names, arrows, strict=False)

@@ -271,8 +271,8 @@ class ReconstructionDisplay:
         shapes = [a.shape for a in values if a is not None]
         if len(set(shapes)) > 1 or 0 in shapes[0]:
             raise ValueError(
-                f"signal, reconstruction, error, expected have shapes {shapes}; they "
-                "must be the same, of one window at least."
+                f"signal, reconstruction, error, expected have the shapes {shapes}; "
+                "expected the same, of one window at least."
             )
         others = (self.scores, self.is_flagged, self.window_names)
         check_consistent_length(self.signal, *others)

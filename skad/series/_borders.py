@@ -71,12 +71,15 @@ def _smooth(values, segments) -> np.ndarray:
 
 
 def _find_levels(errors, usual) -> _Levels | None:
-    """Place the levels of an event; None if its errors are no larger than usual."""
+    """Place the levels of an event; None if its errors do not stand out of usual ones.
+
+    That happens where other sensors are blamed than those that fail.
+    """
     low, high = np.quantile(usual, [0.5, 0.95])
     top = np.quantile(errors, 0.9)
-    if top <= low:
+    if (low + top) / 2 <= high:
         return None
-    border = min(max(low + 0.25 * (top - low), high), (low + top) / 2)
+    border = max(low + 0.25 * (top - low), high)
     return _Levels(border, min(border - low, top - border))
 
 

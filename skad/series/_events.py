@@ -136,13 +136,13 @@ def find_events(
 
     Events are trimmed by the squared deviations of single rows, in multiples of what is
     usual in rows without a label of anomalies, weighted by the shares of the event, the
-    mean of three rows, as logarithms z. With the median z0 of the latter rows, and the
-    90 % quantile z1 of the event, the border is at z0 + (z1 - z0) / 4, or the 95 %
-    quantile of the latter rows if that is higher, at most in the middle of z0 and z1.
-    The event is the run of rows with the largest sum of z minus the border, cut to the
-    distance of z0 or z1 from the border, whichever is nearer. Where a drift or a stuck
-    sensor begins cannot be seen. Labels stay as they are: `merge_events` and metrics
-    do not know of it.
+    mean of three rows, as logarithms z. With the median z0 and the 95 % quantile of
+    rows without a label, and the 90 % quantile z1 of the event, the border is at
+    z0 + (z1 - z0) / 4, or at the 95 % quantile if that is higher. The event is the run
+    of rows with the largest sum of z minus the border, cut to the distance of z0 or z1
+    from it, whichever is nearer. It stays as it is if the 95 % quantile is above the
+    middle of z0 and z1, or fewer than 20 rows have no label. Where a drift or a stuck
+    sensor begins cannot be seen. `merge_events` and metrics know nothing of it.
 
     Examples
     --------
