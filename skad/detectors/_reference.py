@@ -51,7 +51,7 @@ class RobustReference:
     shrinkage : ndarray of shape (n_components,)
         Variance beside the components (per value), over that along each of them.
     codes : ndarray of shape (n_windows, n_components)
-        Codes of learnt windows, float32.
+        Codes of learnt windows, float32; one, unused, if there is one channel.
     usual_residuals : ndarray of shape (n_channels,)
         Mean squared length of what the robust projection leaves of a normal channel.
     usual_distances : ndarray of shape (n_channels,)
@@ -83,6 +83,8 @@ class RobustReference:
         with np.errstate(invalid="ignore"):  # constant windows: 0 of 0 explained
             pca = PCA(min(_MAX_COMPONENTS, n - 1, n_values), random_state=0).fit(scaled)
         noise = max(float(pca.noise_variance_), 1e-6)
+        # One channel has all blame, and nobody to be told by.
+        codes = pca.transform(scaled if n_channels > 1 else scaled[:1])
         shape = -1, window_length, n_channels
         ones = np.ones(n_channels)
         reference = cls(
@@ -90,11 +92,12 @@ class RobustReference:
             units,
             pca.components_.reshape(shape).copy(),
             noise / np.maximum(pca.explained_variance_, 1e-9),
-            pca.transform(scaled).astype(np.float32, order="C"),  # most of a file
+            codes.astype(np.float32, order="C"),  # most of a file
             *(ones, ones, np.full(n_channels, np.inf)),
         )
-        judged = _evenly_spaced(n, min(n, _MAX_JUDGED))
-        reference._learn_what_is_usual(sample[judged], windows.rows[at], judged)
+        if n_channels > 1:
+            judged = _evenly_spaced(n, min(n, _MAX_JUDGED))
+            reference._learn_what_is_usual(sample[judged], windows.rows[at], judged)
         return reference
 
     def _learn_what_is_usual(self, windows, rows, judged) -> None:
