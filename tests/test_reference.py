@@ -1,5 +1,7 @@
 """What windows should have read, and which channels are blamed."""
 
+import tracemalloc
+
 import naive_reference
 import numpy as np
 import pytest
@@ -140,3 +142,14 @@ def test_every_autoencoder__has_a_reference(name):
         np.testing.assert_array_equal(detector._expect(X), plain._expect(X))
     shares = detector.explain(X).sum(axis=1) / -detector.score_samples(X)[:, None]
     np.testing.assert_allclose(shares, detector.reference_.shares(X), rtol=1e-8)
+
+
+def test_wide_windows__are_compared_in_bounded_memory():
+    X = np.random.default_rng(0).normal(size=(1000, 6000)).astype(np.float32)
+    tracemalloc.start()
+    try:
+        reference = RobustReference.learn(all_windows(X), 2, 3000)
+        reference.shares(X[:20])
+        assert tracemalloc.get_traced_memory()[1] < 2e8
+    finally:
+        tracemalloc.stop()

@@ -17,11 +17,12 @@ from sklearn.utils import gen_batches
 
 from skad.detectors._windows import Windows
 
-# Windows and values that a reference is learnt from, its components, and the windows
-# among them by which it learns what is usual.
-_MAX_WINDOWS, _MAX_VALUES = 1000, 2**21
+# Windows that a reference is learnt from, their values and, beyond 100 of them, their
+# channels: at most so many.
+_MAX_WINDOWS, _MAX_VALUES, _MAX_CHANNELS = 1000, 2**21, 2**17
 _MAX_COMPONENTS = 16
-_MAX_JUDGED = 100
+# Windows of these that are compared with the others to learn what is usual.
+_MAX_JUDGED, _MIN_JUDGED = 100, 20
 _N_ROUNDS = 8
 # Numbers (8 MB) in the largest array while windows are compared.
 _NUMBERS_AT_ONCE = 2**20
@@ -51,7 +52,7 @@ class RobustReference:
     shrinkage : ndarray of shape (n_components,)
         Variance beside the components (per value), over that along each of them.
     codes : ndarray of shape (n_windows, n_components)
-        Codes of learnt windows, float32.
+        Codes of learnt windows, float32; one, unused, if there is one channel.
     usual_residuals : ndarray of shape (n_channels,)
         Mean squared length of what the robust projection leaves of a normal channel.
     usual_distances : ndarray of shape (n_channels,)
@@ -73,7 +74,8 @@ class RobustReference:
     def learn(cls, windows: Windows, window_length: int, n_channels: int) -> Any:
         """Learn from evenly spaced ones of normal windows."""
         n_values = window_length * n_channels
-        n = max(2, min(len(windows), _MAX_WINDOWS, _MAX_VALUES // n_values))
+        n = min(_MAX_WINDOWS, max(100, _MAX_CHANNELS // n_channels))
+        n = max(2, min(len(windows), n, _MAX_VALUES // n_values))
         at = _evenly_spaced(len(windows), n)
         sample = windows.gather(at).astype(np.float64)
         sample = sample.reshape(n, window_length, n_channels)
@@ -83,6 +85,8 @@ class RobustReference:
         with np.errstate(invalid="ignore"):  # constant windows: 0 of 0 explained
             pca = PCA(min(_MAX_COMPONENTS, n - 1, n_values), random_state=0).fit(scaled)
         noise = max(float(pca.noise_variance_), 1e-6)
+        # One channel has all blame, and nobody to be told by.
+        codes = pca.transform(scaled if n_channels > 1 else scaled[:1])
         shape = -1, window_length, n_channels
         ones = np.ones(n_channels)
         reference = cls(
@@ -90,11 +94,13 @@ class RobustReference:
             units,
             pca.components_.reshape(shape).copy(),
             noise / np.maximum(pca.explained_variance_, 1e-9),
-            pca.transform(scaled).astype(np.float32, order="C"),  # most of a file
+            codes.astype(np.float32, order="C"),  # most of a file
             *(ones, ones, np.full(n_channels, np.inf)),
         )
-        judged = _evenly_spaced(n, min(n, _MAX_JUDGED))
-        reference._learn_what_is_usual(sample[judged], windows.rows[at], judged)
+        if n_channels > 1:
+            most = max(_MIN_JUDGED, 4 * _NUMBERS_AT_ONCE // (n * n_channels))
+            judged = _evenly_spaced(n, min(n, _MAX_JUDGED, most))
+            reference._learn_what_is_usual(sample[judged], windows.rows[at], judged)
         return reference
 
     def _learn_what_is_usual(self, windows, rows, judged) -> None:
