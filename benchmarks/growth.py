@@ -30,6 +30,7 @@ from skad.plotting._style import palette, tidy
 
 ONCE = {
     "error_model": "mse",
+    "contamination": 0.01,
     "max_epochs": 1,
     "early_stopping": False,
     "refit": False,

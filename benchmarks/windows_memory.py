@@ -26,7 +26,7 @@ from skad import LinearAutoencoder, LSTMAutoencoder, MLPAutoencoder, WindowedDet
 from skad.detectors._base import BLOCK
 
 WINDOW_LENGTH, N_CHANNELS = 100, 10
-EPOCH = {"max_epochs": 1, "random_state": 0}
+EPOCH = {"max_epochs": 1, "contamination": 0.01, "random_state": 0}
 BARE = {**EPOCH, "error_model": "mse", "refit": False}
 NETS = {
     "linear": lambda: LinearAutoencoder(32),

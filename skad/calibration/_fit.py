@@ -77,13 +77,16 @@ class CalibratedThreshold:
         if is_auto and is_calibrating():
             self._calibrate(windows, held_out)
             return
-        judged = held_out if is_auto and held_out is not None else windows
+        source, judged = "learnt windows", windows
+        if is_auto and held_out is not None:
+            source, judged = "held-out windows", held_out
         scores = self._finite(self._scores_of(judged))
         rule = QuantileThreshold(PROMISED if is_auto else self.contamination)
         self.offset_ = rule.fit(scores).threshold_
-        self.calibration_ = Calibration("learnt windows", len(scores), self.offset_)
+        self.calibration_ = Calibration(source, len(scores), self.offset_)
 
     def _calibrate(self, windows, held_out):
+        learnt = self._finite(self._scores_of(windows))
         source, blocks = "held-out windows", np.empty(0, dtype=int)
         if held_out is not None:
             scores = self._scores_of(held_out)
@@ -91,10 +94,9 @@ class CalibratedThreshold:
             source = "left-out blocks"
             scores, blocks = self._left_out_scores(windows)
         if not len(scores):
-            source, scores = "learnt windows", self._scores_of(windows)
+            source, scores = "learnt windows", learnt
         reach = self._reach_of(windows)
         n_independent = len(self._finite(scores)) / reach
-        learnt = self._scores_of(windows)
         self.offset_ = within_reach(
             promised_threshold(scores, PROMISED, n_independent), learnt, scores
         )

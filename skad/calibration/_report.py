@@ -48,14 +48,18 @@ class Calibration:
             f"{self.source}"
         ]
         if self.promised is None:
-            lines.append("A share of the rows of fit: nothing is promised of new rows")
+            lines.append(
+                "It cuts off a share of these: nothing is promised of new rows"
+            )
         else:
             lines.append(
                 f"{100 * self.promised:g} % of new normal rows are to be flagged, "
                 f"judged by {self.n_independent:,.0f} independent windows"
             )
         if self.learnt_flagged is not None:
-            lines.append(f"{100 * self.learnt_flagged:.2g} % of the rows of fit are")
+            lines.append(
+                f"{100 * self.learnt_flagged:.2g} % of the rows of fit lie below it"
+            )
         if self.block_thresholds:
             shown = ", ".join(f"{value:.4g}" for value in self.block_thresholds)
             lines.append(f"Thresholds of the blocks alone: {shown}")

@@ -42,7 +42,8 @@ def warn_of_drift(calibration, n_flagged, n_rows) -> None:
             f"{n_flagged} of {n_rows} rows ({100 * share:.0f} %) are flagged, where "
             f"{100 * calibration.promised:g} % of rows like those of fit would be. "
             "Unless these are full of anomalies, normal has moved on: fit again on "
-            "rows that are normal now, or compare the levels of the columns.",
+            "rows that are normal now, or place the threshold by them "
+            "(skad.recalibrate).",
             DriftWarning,
         )
 

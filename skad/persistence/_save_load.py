@@ -245,10 +245,11 @@ def _open(path, names, max_bytes):
 def _read(text, data, names):
     budget = Budget(len(text) + len(data))
     versions, described, encoded = _parts_of(parse(text, budget))
-    _check_names(used_names(encoded), names)
+    used = used_names(encoded)
+    _check_names(used, names)
     arrays = view_arrays(described, data, budget)
     plan = Reader(arrays, names, budget).read(encoded)
-    if not any(p.name == NET for _, p in plans_in(plan)):
+    if NET not in used:
         versions.pop("torch", None)
     return versions, plan
 
