@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from itertools import starmap
 from pathlib import Path
 
 import numpy as np
@@ -180,11 +181,14 @@ class Alarm:
 
 
 def was_interrupted(seconds, call, *args):
+    """Whether Ctrl-C came before the end of a call, rather than just after it."""
+    finished = []
     try:
         with Alarm(seconds):
-            call(*args)
+            # No signal is handled between the end of the call and that of `extend`.
+            finished.extend(starmap(call, [args]))
     except KeyboardInterrupt:
-        return True
+        return not finished
     return False
 
 
