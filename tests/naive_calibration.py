@@ -1,5 +1,7 @@
 """Left-out scores and thresholds in plain loops."""
 
+from itertools import pairwise
+
 import numpy as np
 from scipy import stats
 from sklearn.base import clone
@@ -54,3 +56,54 @@ def threshold(scores, share, n):
     predicted = np.median(logs) + sd * quantile
     weight = share * n / (1 + share * n)
     return -np.exp(weight * np.log(-counted) + (1 - weight) * predicted)
+
+
+def odd(scores, reach):
+    """Odd stretches in plain loops: all rules of `find_odd`, one after the other."""
+    errors = -np.asarray(scores)
+    values = np.log(errors) if all(errors > 0) else errors
+    middle, high = np.quantile(values, [0.5, 0.8])
+    spread = (high - middle) / stats.norm.ppf(0.8)
+    if spread == 0:
+        return np.zeros(len(values), dtype=bool)
+    z = (values - middle) / spread
+    run = max(10, 2 * reach)
+    is_seed = z > 5
+    for first in range(len(z) - run + 1):
+        if all(z[first : first + run] > 3.5):
+            is_seed[first : first + run] = True
+    found = [part for part in runs(z > 2) if any(is_seed[row] for row in part)]
+    gap = max(reach, 0.05 * len(z))
+    result = np.zeros(len(z), dtype=bool)
+    for is_kind in (
+        lambda part: len(part) >= run,
+        lambda part: len(part) < run and reach > 1,
+    ):
+        flags = np.zeros(len(z), dtype=bool)
+        for part in filter(is_kind, found):
+            flags[part] = True
+        more = joined(result | flags, gap)
+        if len(runs(joined(flags, gap))) <= 3 and more.mean() <= 0.15:
+            result = more
+    return result
+
+
+def runs(flags):
+    """Positions of flags that follow each other."""
+    found = []
+    for row in np.flatnonzero(flags):
+        if found and found[-1][-1] == row - 1:
+            found[-1].append(row)
+        else:
+            found.append([row])
+    return found
+
+
+def joined(flags, gap):
+    """Flag all rows between two that are at most `gap` apart."""
+    flags = flags.copy()
+    parts = runs(flags)
+    for one, two in pairwise(parts):
+        if two[0] - one[-1] <= gap:
+            flags[one[-1] : two[0]] = True
+    return flags

@@ -1,6 +1,9 @@
 """Which windows are left out in turn."""
 
+from typing import Any
+
 import numpy as np
+from sklearn.utils.parallel import Parallel, delayed
 
 
 def consecutive_blocks(starts, reach, n_blocks) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -29,6 +32,49 @@ def random_blocks(n_windows, n_blocks) -> list[tuple[np.ndarray, np.ndarray]]:
         if len(train) >= 2:
             blocks.append((train, np.sort(out)))
     return blocks
+
+
+def blocks_of(rows, is_learnt, reach, n_blocks) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Split windows, of which some are learnt, by the rows (ascending) they come from.
+
+    Returns positions of (windows to learn from, windows to judge) for each block; those
+    that are never learnt are judged with the learnt ones before them.
+    """
+    learnt = np.flatnonzero(is_learnt)
+    if reach == 1:
+        blocks = [
+            (learnt[t], learnt[o]) for t, o in random_blocks(len(learnt), n_blocks)
+        ]
+        if blocks:
+            judged = np.union1d(blocks[0][1], np.flatnonzero(~is_learnt))
+            blocks[0] = blocks[0][0], judged
+        return blocks
+    blocks = consecutive_blocks(rows[learnt], reach, n_blocks)
+    firsts = [learnt[out[0]] for _, out in blocks[1:]]
+    judged = np.split(np.arange(len(rows)), firsts)
+    return [(learnt[t], judge) for (t, _), judge in zip(blocks, judged, strict=False)]
+
+
+def run_blocks(call, blocks) -> list[Any]:
+    """Call a function with the arguments of each block, at once if joblib is told so.
+
+    In threads, which share the windows: a strided view would be copied as a whole.
+    """
+    return Parallel(prefer="threads")(delayed(call)(*block) for block in blocks)
+
+
+def disagreement(scores, blocks, reach) -> float | None:
+    """How far apart the medians of blocks lie, in standard errors of a mean.
+
+    None for fewer than two blocks, or if nothing varies within them.
+    """
+    parts = [scores[blocks == block] for block in np.unique(blocks)]
+    if len(parts) < 2:
+        return None
+    spread = np.sqrt(np.mean([part.var() for part in parts]))
+    medians = [np.median(part) for part in parts]
+    n_independent = len(scores) / reach / len(parts)
+    return float(np.ptp(medians) / spread * n_independent**0.5) if spread else None
 
 
 def overlap_of_rows(X, n_channels) -> int:

@@ -5,22 +5,31 @@ from typing import Any
 import numpy as np
 
 from skad._base import is_calibrating
+from skad.calibration._blocks import disagreement
+from skad.calibration._odd import find_odd, stretches_of
 from skad.calibration._report import Calibration
 from skad.calibration._threshold import PROMISED, promised_threshold, within_reach
-from skad.calibration._warnings import warn_of_drift, warn_of_few
+from skad.calibration._warnings import (
+    warn_of_drift,
+    warn_of_few,
+    warn_of_none_below,
+    warn_of_odd,
+)
 from skad.thresholds._counting import QuantileThreshold
 
 N_BLOCKS = 5
+_N_ROUNDS = 3  # in which odd stretches are looked for
 
 
 class CalibratedThreshold:
     """Mixin of detectors that learn from windows and find their threshold themselves.
 
     With ``contamination="auto"`` that comes from scores of windows that were left out
-    in turn: those of learnt windows are too high. A subclass writes `_learn`,
-    `_scores_of`, `_left_out_scores` and `_reach_of`; and `_refits` and
-    `_learn_again`, if it holds windows out to stop its training. It also chooses what
-    it passes as windows.
+    in turn: those of learnt windows are too high. Odd stretches are found by these
+    scores, and the detector is fitted anew without. A subclass writes `_learn`,
+    `_scores_of`, `_left_out_scores`, `_reach_of`, `_without` and `_rows_of`; and
+    `_refits` and `_learn_again`, if it holds windows out to stop its training. It also
+    chooses what it passes as windows.
     """
 
     contamination: Any
@@ -38,11 +47,12 @@ class CalibratedThreshold:
         """Scores that place the threshold."""
         raise NotImplementedError(f"{type(self).__name__} lacks _scores_of.")
 
-    def _left_out_scores(self, windows) -> tuple[np.ndarray, np.ndarray]:
+    def _left_out_scores(self, windows, learnt) -> tuple[np.ndarray, np.ndarray]:
         """Scores of windows by models like this one that have not learnt them.
 
-        Returns those scores, and the number of the block that each belongs to; no
-        scores if there are too few windows to leave some out.
+        These learn `learnt`, windows or some of them. Returns the scores, and the
+        number of the block that each belongs to: -1 for those that no model scores,
+        because there are too few windows to leave them out.
         """
         raise NotImplementedError(f"{type(self).__name__} lacks _left_out_scores.")
 
@@ -58,25 +68,38 @@ class CalibratedThreshold:
         """Learn anew from all windows, for as long as was best in `_learn`."""
         raise NotImplementedError(f"{type(self).__name__} lacks _learn_again.")
 
+    def _without(self, windows, odd) -> Any:
+        """Drop what has odd scores: those that are learnt, or may be."""
+        raise NotImplementedError(f"{type(self).__name__} lacks _without.")
+
+    def _rows_of(self, windows) -> np.ndarray:
+        """Rows of X that have the scores."""
+        raise NotImplementedError(f"{type(self).__name__} lacks _rows_of.")
+
+    def _refitted(self) -> list[str]:
+        """Names of what is fitted anew for each block."""
+        return [type(self).__name__]
+
     def _fit_and_calibrate(self, windows, held_out=None) -> None:
         """Learn, and place the threshold; what the caller holds out stays unlearnt."""
+        held_out = self._fit_windows(windows, held_out)
+        if self.contamination == "auto" and is_calibrating():
+            self._calibrate(windows, held_out)
+        else:
+            self._place_threshold(windows, held_out)
+
+    def _fit_windows(self, windows, held_out=None) -> Any:
+        """Learn, and learn again what was held out only to stop the training."""
         is_given = held_out is not None
         held_out = self._learn(windows, held_out)
         if held_out is not None and not is_given and self._refits():
             self._learn_again(windows)
             held_out = None
-        self._place_threshold(windows, held_out)
+        return held_out
 
     def _place_threshold(self, windows, held_out) -> None:
-        """Put the threshold where `contamination` says.
-
-        A share is one of all windows; "auto" judges those that were not learnt: held
-        out, if there are any, or left out in turn.
-        """
+        """Put the threshold where a share of all windows is, or of those held out."""
         is_auto = self.contamination == "auto"
-        if is_auto and is_calibrating():
-            self._calibrate(windows, held_out)
-            return
         source, judged = "learnt windows", windows
         if is_auto and held_out is not None:
             source, judged = "held-out windows", held_out
@@ -86,19 +109,21 @@ class CalibratedThreshold:
         self.calibration_ = Calibration(source, len(scores), self.offset_)
 
     def _calibrate(self, windows, held_out):
-        learnt = self._finite(self._scores_of(windows))
-        source, blocks = "held-out windows", np.empty(0, dtype=int)
+        """Put the threshold where it keeps its promise to windows not learnt."""
+        source, learnt, odd = "held-out windows", windows, []
         if held_out is not None:
             scores = self._scores_of(held_out)
+            blocks = np.empty(0, dtype=int)
         else:
             source = "left-out blocks"
-            scores, blocks = self._left_out_scores(windows)
+            learnt, scores, blocks, odd = self._leave_out(windows)
+        of_learnt = self._finite(self._scores_of(learnt))
         if not len(scores):
-            source, scores = "learnt windows", learnt
+            source, scores = "learnt windows", of_learnt
         reach = self._reach_of(windows)
         n_independent = len(self._finite(scores)) / reach
         self.offset_ = within_reach(
-            promised_threshold(scores, PROMISED, n_independent), learnt, scores
+            promised_threshold(scores, PROMISED, n_independent), of_learnt, scores
         )
         self.calibration_ = Calibration(
             source,
@@ -106,13 +131,36 @@ class CalibratedThreshold:
             self.offset_,
             promised=PROMISED,
             reach=float(reach),
-            learnt_flagged=float((learnt < self.offset_).mean()),
+            learnt_flagged=float((of_learnt < self.offset_).mean()),
             block_thresholds=[
                 float(np.quantile(scores[blocks == block], PROMISED))
                 for block in np.unique(blocks)
             ],
+            disagreement=disagreement(scores, blocks, reach),
+            odd_stretches=odd,
+            refitted=self._refitted() if len(blocks) else [],
         )
-        warn_of_few(self.calibration_)
+        for warn_of in (warn_of_odd, warn_of_few, warn_of_none_below):
+            warn_of(self.calibration_)
+
+    def _leave_out(self, windows):
+        """Leave out blocks in turn, and from all learning the stretches that are odd.
+
+        Returns what is learnt, its left-out scores and their blocks, and the stretches.
+        """
+        scores, blocks = self._left_out_scores(windows, windows)
+        learnt, odd = windows, np.zeros(len(scores), dtype=bool)
+        for _ in range(_N_ROUNDS if (blocks >= 0).all() else 0):
+            found = find_odd(self._finite(scores), self._reach_of(windows), odd)
+            if not (found & ~odd).any():
+                break
+            odd |= found
+            learnt = self._without(windows, odd)
+            self._fit_windows(learnt)
+            scores, blocks = self._left_out_scores(windows, learnt)
+        stretches = stretches_of(odd, self._rows_of(windows)) if odd.any() else []
+        kept = ~odd & (blocks >= 0)
+        return learnt, scores[kept], blocks[kept], stretches
 
     def _judge(self, labels) -> None:
         calibration = getattr(self, "calibration_", None)  # models of 0.1.0 have none

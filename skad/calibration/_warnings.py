@@ -9,7 +9,11 @@ _JUDGES = ("sklearn.model_selection", "sklearn.metrics", "skad.evaluation")
 
 
 class CalibrationWarning(UserWarning):
-    """There are too few independent windows to place a threshold well."""
+    """The rows of fit do not tell well where the threshold should lie.
+
+    There are too few independent windows, or stretches unlike the rest, or those that
+    are learnt have scores unlike those of new ones.
+    """
 
 
 class DriftWarning(UserWarning):
@@ -25,6 +29,29 @@ def warn_of_few(calibration) -> None:
             f"windows, where {100 * calibration.promised:g} % of new normal rows need "
             f"{n_needed:.0f}: it may flag several times as many, or hardly any. Fit on "
             "more rows, use a shorter window, or set contamination.",
+            CalibrationWarning,
+        )
+
+
+def warn_of_odd(calibration) -> None:
+    """Warn of stretches that were not learnt."""
+    if calibration.odd_stretches:
+        warn(
+            f"Rows {calibration.odd_rows} of fit are unlike the rest: they were not "
+            "learnt, and rows like them will be flagged. If they are normal, fit on "
+            "more like them, or set contamination.",
+            CalibrationWarning,
+        )
+
+
+def warn_of_none_below(calibration) -> None:
+    """Warn of a threshold that no learnt row is below."""
+    if calibration.learnt_flagged == 0:
+        warn(
+            "No row of fit is below the threshold, where about "
+            f"{100 * calibration.promised:g} % should be: the detector scores rows it "
+            "has learnt higher than new ones by far. Fit on more rows, or give it less "
+            "freedom, such as a smaller latent_dim or a shorter window.",
             CalibrationWarning,
         )
 

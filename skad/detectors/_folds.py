@@ -6,11 +6,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from skad.calibration._blocks import (
-    consecutive_blocks,
-    overlap_of_rows,
-    random_blocks,
-)
+from skad.calibration._blocks import blocks_of, overlap_of_rows, run_blocks
 from skad.calibration._fit import N_BLOCKS, CalibratedThreshold
 from skad.detectors._windows import Windows
 
@@ -32,25 +28,35 @@ class LeavesOut(CalibratedThreshold):
 
     _n_blocks: ClassVar[int] = N_BLOCKS
 
-    def _left_out_scores(self, windows):
-        reach = self._reach_of(windows)
-        positions = np.arange(len(windows))
-        blocks = (
-            random_blocks(len(windows), self._n_blocks)
-            if reach == 1
-            else consecutive_blocks(positions, reach, self._n_blocks)
+    def _left_out_scores(self, windows, learnt):
+        blocks = blocks_of(
+            windows.rows,
+            np.isin(windows.rows, learnt.rows),
+            self._reach_of(windows),
+            self._n_blocks,
         )
-        scores, numbers = np.empty(len(windows)), np.full(len(windows), -1)
-        for number, (train, out) in enumerate(blocks):
-            fold = self._fold_from(
-                Windows(windows.X, windows.rows[train]), len(windows)
-            )
-            scores[out] = fold._scores_of(Windows(windows.X, windows.rows[out]))
-            numbers[out] = number
-        return scores[numbers >= 0], numbers[numbers >= 0]
+        folds = run_blocks(
+            self._scores_of_fold,
+            [(windows, train, judged, len(learnt)) for train, judged in blocks],
+        )
+        scores, numbers = np.full(len(windows), np.nan), np.full(len(windows), -1)
+        for number, (_, judged) in enumerate(blocks):
+            scores[judged], numbers[judged] = folds[number], number
+        return scores, numbers
+
+    def _scores_of_fold(self, windows, train, judged, n_all):
+        fold = self._fold_at(windows.X, windows.rows[train], n_all)
+        return fold._scores_of(Windows(windows.X, windows.rows[judged]))
 
     def _reach_of(self, windows):
-        return overlap_of_rows(windows.X[windows.rows[:64]], self.n_channels_)
+        first = windows.rows[0]
+        return overlap_of_rows(windows.X[first : first + 64], self.n_channels_)
+
+    def _without(self, windows, odd):
+        return Windows(windows.X, windows.rows[~odd])
+
+    def _rows_of(self, windows):
+        return windows.rows
 
     def _fold_at(self, X, positions, n_all) -> Self:
         """Fit such a fold on windows at positions of X, for a detector around this."""

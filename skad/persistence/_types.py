@@ -272,6 +272,10 @@ def _is_number_or_none(value):
     return value is None or _is_number(value)
 
 
+def _is_pair(value):
+    return isinstance(value, tuple) and len(value) == 2 and all(map(_is_number, value))
+
+
 def _is_requests(value):
     return isinstance(value, dict) and is_plain(value)
 
@@ -314,6 +318,11 @@ _FIELDS: dict[str, dict[str, Callable[[Any], bool]]] = {
         "block_thresholds": lambda value: (
             isinstance(value, list) and all(map(_is_number, value))
         ),
+        "odd_stretches": lambda value: (
+            isinstance(value, list) and all(map(_is_pair, value))
+        ),
+        "refitted": lambda value: isinstance(value, list) and all(map(_is_text, value)),
+        "disagreement": _is_number_or_none,
     },
     "skad.OutlierMetric": {
         "metric": callable,

@@ -2,14 +2,55 @@
 
 from typing import Any
 
+import numpy as np
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import Pipeline
 
 from skad._base import uncalibrated
-from skad.calibration._blocks import consecutive_blocks
-from skad.calibration._fit import N_BLOCKS
+from skad.calibration._blocks import consecutive_blocks, run_blocks
+from skad.calibration._fit import N_BLOCKS, CalibratedThreshold
 from skad.series._table_windows import TableWindows
+
+
+class LeavesOutRows(CalibratedThreshold):
+    """Mixin of a detector of rows: how blocks of the windows of a table are left out.
+
+    A subclass writes `_score_table`.
+    """
+
+    estimator_: Any
+    window_length: int
+
+    def _score_table(self, table, bounds, folds=None) -> np.ndarray:
+        """Score rows by `estimator_`, or by folds: (first row, detector) of each."""
+        raise NotImplementedError(f"{type(self).__name__} lacks _score_table.")
+
+    def _left_out_scores(self, windows, learnt):
+        rows = self._rows_of(windows)
+        folds = folds_of(self.estimator_, learnt)
+        if not folds:
+            return np.full(len(rows), np.nan), np.full(len(rows), -1)
+        scores = self._score_table(windows.table, windows.rows.bounds, folds)
+        firsts = [row for row, _ in folds[1:]]
+        return scores[rows], np.searchsorted(firsts, rows, side="right")
+
+    def _reach_of(self, windows):
+        return self.window_length
+
+    def _without(self, windows, odd):
+        return windows.without(self._rows_of(windows)[odd])
+
+    def _rows_of(self, windows):
+        return np.flatnonzero(windows.judged)
+
+    def _refitted(self):
+        inner = self.estimator_
+        if isinstance(inner, FrozenEstimator):
+            return []
+        steps = inner.steps if isinstance(inner, Pipeline) else [("", inner)]
+        return [type(step).__name__ for _, step in steps if not isinstance(step, str)]
 
 
 def learns_positions(detector) -> bool:
@@ -26,10 +67,13 @@ def folds_of(inner: Any, windows: TableWindows) -> list[tuple[int, Any]]:
         return [(0, inner)]
     n_blocks = getattr(inner, "_n_blocks", N_BLOCKS)
     starts = windows.starts
-    return [
-        (int(starts[out[0]]), _fold_of(inner, windows.view, starts[train], len(starts)))
-        for train, out in consecutive_blocks(starts, windows.window_length, n_blocks)
-    ]
+    blocks = consecutive_blocks(starts, windows.window_length, n_blocks)
+    folds = run_blocks(
+        _fold_of,
+        [(inner, windows.view, starts[train], len(starts)) for train, _ in blocks],
+    )
+    firsts = [int(starts[out[0]]) for _, out in blocks]
+    return list(zip(firsts, folds, strict=True))
 
 
 def _fold_of(inner, view, starts, n_all):

@@ -7,7 +7,7 @@ import numpy as np
 from skad._validation import warn
 from skad.series._events import in_ranges
 from skad.series._rows import Rows
-from skad.series._windows import windows_view
+from skad.series._windows import count_in_window, windows_view
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +29,18 @@ class TableWindows:
         """Windows as rows of an array: a view if they are all windows of the table."""
         view = self.view
         return view if len(self.starts) == len(view) else view[self.starts]
+
+    def without(self, rows) -> "TableWindows":
+        """Leave out rows, and the windows that most of them are in.
+
+        The score of a row is that of all windows that cover it: beside a stretch, too,
+        rows look odd, in windows that hold hardly any of it.
+        """
+        is_odd = np.zeros(len(self.table), dtype=bool)
+        is_odd[rows] = True
+        n_odd = count_in_window(is_odd, self.starts, self.window_length)
+        kept = self.starts[2 * n_odd < self.window_length]
+        return replace(self, starts=kept, judged=self.judged & ~is_odd)
 
     def split_off_tails(self, fraction) -> "tuple[TableWindows, TableWindows | None]":
         """Split into windows to train on and the last ones of each series.

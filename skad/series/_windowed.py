@@ -31,13 +31,12 @@ from skad._validation import (
     column_or_1d,
     validate_data,
 )
-from skad.calibration._fit import CalibratedThreshold
 from skad.series._cover import expect_segment, explain_segment, score_segment
 from skad.series._expected import expect
-from skad.series._folds import folds_of, learns_positions
+from skad.series._folds import LeavesOutRows, learns_positions
 from skad.series._rows import MaxGap, read_rows
 from skad.series._table_windows import TableWindows, warn_of_short_segments
-from skad.series._windows import any_in_window, check_long_enough, window_starts
+from skad.series._windows import check_long_enough, count_in_window, window_starts
 
 _TABLE = """
     X : array-like of shape (n_timestamps, n_channels)
@@ -50,7 +49,7 @@ _TABLE = """
 
 
 @dataclass(eq=False, repr=False)
-class WindowedDetector(CalibratedThreshold, ThresholdMixin, MetaDetector):
+class WindowedDetector(LeavesOutRows, ThresholdMixin, MetaDetector):
     """Detector of windows, applied to a table: one score for each row.
 
     Parameters
@@ -209,7 +208,7 @@ class WindowedDetector(CalibratedThreshold, ThresholdMixin, MetaDetector):
         check_long_enough(bounds, self.window_length)
         warn_of_short_segments(bounds, self.window_length, "not learnt from")
         starts = window_starts(bounds, self.window_length, self.stride)
-        starts = starts[~any_in_window(~is_normal, starts, self.window_length)]
+        starts = starts[count_in_window(~is_normal, starts, self.window_length) == 0]
         if len(starts) < 2:
             self._refuse(starts, is_normal, y)
         return TableWindows(table, rows, self.window_length, starts, is_normal)
@@ -286,18 +285,6 @@ class WindowedDetector(CalibratedThreshold, ThresholdMixin, MetaDetector):
     def _scores_of(self, windows) -> NDArray[np.float64]:
         # A window sees the rows around: the whole table is scored, then chosen from.
         return self._score_table(windows.table, windows.rows.bounds)[windows.judged]
-
-    def _left_out_scores(self, windows):
-        folds = folds_of(self.estimator_, windows)
-        if not folds:
-            return np.empty(0), np.empty(0, dtype=int)
-        scores = self._score_table(windows.table, windows.rows.bounds, folds)
-        rows = np.flatnonzero(windows.judged)
-        firsts = [row for row, _ in folds[1:]]
-        return scores[rows], np.searchsorted(firsts, rows, side="right")
-
-    def _reach_of(self, windows):
-        return self.window_length
 
     def _call_inner(self, method, X, *others) -> None:
         """Have the detector inside learn from windows."""

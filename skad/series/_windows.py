@@ -51,10 +51,10 @@ def window_starts(bounds, window_length, stride) -> np.ndarray:
     return np.concatenate(starts)
 
 
-def any_in_window(flags, starts, window_length) -> np.ndarray:
-    """Whether each window holds a flagged row."""
+def count_in_window(flags, starts, window_length) -> np.ndarray:
+    """Count the flagged rows of each window."""
     before = np.concatenate([[0], np.cumsum(flags)])
-    return before[starts + window_length] > before[starts]
+    return before[starts + window_length] - before[starts]
 
 
 def check_long_enough(bounds, window_length) -> None:
@@ -137,7 +137,9 @@ def sliding_windows(
         return windows
     is_anomaly = check_outlier_labels(y)
     check_consistent_length(X, is_anomaly)
-    return windows, np.where(any_in_window(is_anomaly, starts, window_length), -1, 1)
+    return windows, np.where(
+        count_in_window(is_anomaly, starts, window_length) > 0, -1, 1
+    )
 
 
 def as_slice(positions):
