@@ -363,8 +363,10 @@ def _read_labels(y, rule):
 
 def _check_held_out(rule, is_anomaly, which, remedy):
     """Refuse rows of one class before anything is trained, if the rule needs both."""
+    if not needs_labels(rule):
+        return
     n = int(is_anomaly.sum())
-    if needs_labels(rule) and not 0 < n < len(is_anomaly):
+    if not 0 < n < len(is_anomaly):
         raise ValueError(
             f"{n} of {len(is_anomaly)} rows {which} are anomalies; "
             f"{type(rule).__name__} needs anomalies and normal rows. {remedy}"
