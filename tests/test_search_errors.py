@@ -284,7 +284,7 @@ def test__classifier__split_of_one_class__named():
         ),
         (
             WindowedDetector(LinearAutoencoder(2), 5, normal_label=0),
-            r"The 20 rows given to fit \(in a search.*are labelled \[1\]",
+            r"Of the 20 rows given to fit \(in a search.*y holds \[1\]",
         ),
     ],
     ids=["rows", "windows"],
