@@ -59,6 +59,7 @@ class Task:
     y_test: np.ndarray
     y_train: np.ndarray | None = None
     window_length: int | None = None  # None: rows are windows already
+    test_series: np.ndarray | None = None  # where windows must not cross
 
 
 # Unlike in `evaluate`, with every training row.
@@ -158,6 +159,7 @@ def keogh(data):
             values[~learnt],
             labels[~learnt] == 1,
             window_length=window_length_of(values[learnt]),
+            test_series=(np.flatnonzero(~learnt) >= stop).astype(int),
         )
 
 

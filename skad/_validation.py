@@ -37,6 +37,7 @@ from sklearn.utils.validation import column_or_1d as sklearn_column_or_1d
 from sklearn.utils.validation import validate_data as sklearn_validate_data
 
 __all__ = [
+    "MIXED_FOLDS",
     "HasMethods",
     "Hidden",
     "Interval",
@@ -72,6 +73,11 @@ _LIBRARIES = (
 F = TypeVar("F", bound=Callable[..., Any])
 
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
+# what to do where folds lack anomalies, or normal rows
+MIXED_FOLDS = (
+    "cv=StratifiedKFold() or, for rows that must stay together, such as those of a day "
+    "or of a series, cv=StratifiedGroupKFold() with groups"
+)
 _CODINGS = "{-1 = anomaly, +1 = normal} or {0 = normal, 1 = anomaly}"
 
 
@@ -149,20 +155,21 @@ def _without_strings(X):
     return X.astype(np.float64) if X.dtype == object else X
 
 
-def check_outlier_labels(y, *, both_classes=False, name="y") -> np.ndarray:
+def check_outlier_labels(y, *, both_classes=False, name="y", remedy="") -> np.ndarray:
     """Read outlier labels in one of the two codings.
 
     Labels are either -1 (anomaly) and +1 (normal), or 0 (normal) and 1 (anomaly). Ones
     alone are read as normal, as `predict` of an outlier detector returns them. Booleans
     mean anomaly where they are True. Returns booleans, True for anomalies.
-    `both_classes` refuses labels of one class; `name` is that of `y` in messages.
+    `both_classes` refuses labels of one class, and `remedy` says what to do about it;
+    `name` is that of `y` in messages.
     """
     # pandas' nullable dtype, which scikit-learn would read as numbers
     is_nullable = getattr(getattr(y, "dtype", None), "name", "") == "boolean"
     y = column_or_1d(y.astype(object) if is_nullable else y)
     labels = set(y.tolist())
     if not labels <= {-1, 1} and not labels <= {0, 1}:
-        shown = ", ".join(sorted(map(repr, labels))[:6])
+        shown = ", ".join(sorted(set(map(repr, labels)))[:6])  # nan may be many
         raise ValueError(
             f"{name} holds the labels {shown}{', ...' if len(labels) > 6 else ''}; "
             f"expected {_CODINGS}. Map other labels to one of these first."
@@ -172,9 +179,11 @@ def check_outlier_labels(y, *, both_classes=False, name="y") -> np.ndarray:
     is_anomaly = y == 1 if 0 in labels or is_bool else y == -1
     n_anomalies = int(is_anomaly.sum())
     if both_classes and not 0 < n_anomalies < len(y):
+        ones = " (all labels are 1, which alone is read as normal)"
         raise ValueError(
-            f"{name} holds {n_anomalies} anomalies and {len(y) - n_anomalies} normal "
-            "rows; at least one of each is needed."
+            f"{n_anomalies} of {len(y)} rows of {name} are anomalies"
+            f"{ones if labels == {1} and not is_bool else ''}; at least one anomaly "
+            f"and one normal row are needed. {remedy}".rstrip()
         )
     return is_anomaly
 

@@ -928,7 +928,7 @@ def test_own_thresholds_of_detectors__are_welcome(parts):
         ({"X_val": None, "y_val": None, "rule": FBetaThreshold()}, "needs rows"),
         ({"y_val": None}, "without y_val and without a rule"),
         ({"y_val": None, "rule": FBetaThreshold()}, "needs labels"),
-        ({"y_val": np.zeros(90, dtype=bool)}, "at least one of each"),
+        ({"y_val": np.zeros(90, dtype=bool)}, "at least one anomaly"),
         ({"y_val": np.full(90, 7), "rule": QuantileThreshold()}, "holds the labels 7"),
         ({"y_test": np.full(120, 7)}, "y_test holds the labels 7"),
         ({"y_test": np.zeros(5)}, "inconsistent numbers"),

@@ -18,6 +18,7 @@ from faults_tally import case, survived, tried
 from instances import ESTIMATORS, Bottleneck
 from sklearn.base import clone
 from sklearn.ensemble import BaggingClassifier
+from sklearn.metrics import f1_score, make_scorer
 from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
@@ -254,14 +255,20 @@ def fitted_net():
         ("skad.OutlierMetric", "metric", {"object": [SCALER, []]}),
         ("skad.OutlierMetric", "surprise", 1),
         ("sklearn.Scorer", "_score_func", "f1"),
+        ("skad.OutlierScorer", "_score_func", "f1"),
         ("sklearn.Scorer", "_sign", 3),
+        ("skad.OutlierScorer", "_sign", 3),
         ("sklearn.Scorer", "_response_method", "fit"),
+        ("skad.OutlierScorer", "_response_method", "fit"),
         ("sklearn.Scorer", "_kwargs", {"dict": [["a", {"name": "numpy.log1p"}]]}),
+        ("skad.OutlierScorer", "_kwargs", {"dict": [["a", {"name": "numpy.log1p"}]]}),
         ("sklearn.Scorer", "__call__", {"name": "numpy.log1p"}),
+        ("skad.OutlierScorer", "__call__", {"name": "numpy.log1p"}),
     ],
 )
 def test_scorer_under_a_false_name__is_refused(name, key, value, tmp_path):
-    scorer = make_outlier_scorer("f1")
+    of_sklearn = name == "sklearn.Scorer"
+    scorer = make_scorer(f1_score) if of_sklearn else make_outlier_scorer("f1")
     assert refusal(forged(tmp_path / "a.skad", scorer, setting(name, key, value)))
 
 

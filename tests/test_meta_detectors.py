@@ -242,9 +242,9 @@ def test__tuned__labels_of_the_training_rows__do_not_matter_without_cv():
 @pytest.mark.parametrize(
     ("y_val", "message"),
     [
-        (np.zeros(60), "y_val holds 0 anomalies and 60 normal"),
-        (np.ones(60), "y_val holds 0 anomalies and 60 normal"),
-        (-np.ones(60), "y_val holds 60 anomalies and 0 normal"),
+        (np.zeros(60), "0 of 60 rows of y_val are anomalies"),
+        (np.ones(60), "0 of 60 rows of y_val are anomalies"),
+        (-np.ones(60), "60 of 60 rows of y_val are anomalies"),
         (np.arange(60) % 3, "y_val holds the labels 0, 1, 2; expected"),
         (["a", "b"] * 30, "y_val holds the labels 'a', 'b'; expected"),
         ([0, 1] * 20, "inconsistent"),
@@ -498,8 +498,8 @@ def test__tuned__frozen_detector__is_not_trained_again(spy, cv):
         (np.arange(len(X)) % 3, "y holds the labels 0, 1, 2; expected"),
         (np.linspace(0, 1, len(X)), "y holds the labels"),
         (["a", "b", "c"] * (len(X) // 3), "y holds the labels 'a', 'b', 'c'"),
-        (np.zeros(len(X)), "y holds no anomalies"),
-        (np.ones(len(X)), "y holds no anomalies"),
+        (np.zeros(len(X)), f"0 of {len(X)} rows given to fit are anomalies"),
+        (np.ones(len(X)), f"0 of {len(X)} rows given to fit are anomalies"),
     ],
     ids=["classes", "numbers", "strings", "zeros", "ones"],
 )
@@ -520,7 +520,7 @@ def test__tuned__labels_that_say_nothing__inner_threshold_with_a_warning(
 def test__tuned__no_labels__inner_threshold(cv):
     inner = clone(LINEAR).fit(X)
     tuned = TunedThresholdDetector(inner, cv=cv, random_state=0)
-    says = pytest.warns(UserWarning, match=f"y is None; the {KEPT}")
+    says = pytest.warns(UserWarning, match=f"y is None, .*; the {KEPT}")
     with nullcontext() if cv is None else says:
         tuned.fit(X)
     assert tuned.offset_ == inner.offset_
@@ -540,7 +540,7 @@ def test__tuned__no_labels_and_a_rule_without__held_out_rows():
 
 
 def test__tuned__anomalies_alone__refused():
-    with pytest.raises(ValueError, match="at least one of each"):
+    with pytest.raises(ValueError, match=f"{len(X)} of {len(X)} rows that"):
         TunedThresholdDetector(LINEAR, cv=KFold(3)).fit(X, -np.ones(len(X)))
 
 
@@ -548,7 +548,7 @@ def test__tuned__anomalies_alone__refused():
 def test__tuned__held_out_rows_all_anomalies__said_right(coding):
     fold = np.where(Y == 1, 0, -1)
     y = np.where(Y, -1, 1) if coding == "signs" else Y
-    with pytest.raises(ValueError, match="12 anomalies and 0 normal"):
+    with pytest.raises(ValueError, match=r"12 of 12 rows that cv=.* are anom"):
         TunedThresholdDetector(LINEAR, cv=PredefinedSplit(fold)).fit(X, y)
 
 

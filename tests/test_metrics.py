@@ -408,14 +408,14 @@ def test_sample_weight_is_routed(forest, blobs):
 @pytest.mark.parametrize("name", ["roc_auc", "accuracy", "f1"])
 @pytest.mark.parametrize("y", [[1, 1, 1], [0, 0, 0], [-1, -1, -1]])
 def test_one_class_is_an_error(forest, blobs, name, y):
-    with pytest.raises(ValueError, match="at least one of each"):
+    with pytest.raises(ValueError, match="at least one anomaly"):
         make_outlier_scorer(name)(forest, blobs[0][:3], y)
 
 
 def test_one_class_in_a_fold_is_nan_with_a_warning(blobs):
     X, is_anomaly = blobs
     order = np.argsort(is_anomaly, kind="stable")
-    with pytest.warns(UserWarning, match="at least one of each"):
+    with pytest.warns(UserWarning, match="at least one anomaly"):
         scores = cross_validate(
             IsolationForest(n_estimators=2, random_state=0),
             X[order],

@@ -191,7 +191,7 @@ def test__fbeta__other_coding__same_threshold(recode):
     "y", [[0, 0, 0], [1, 1, 1], [-1, -1, -1], [True] * 3, [False] * 3]
 )
 def test__fbeta__single_class__refused(y):
-    with pytest.raises(ValueError, match="at least one of each"):
+    with pytest.raises(ValueError, match="at least one anomaly"):
         FBetaThreshold().fit([-1.0, -2.0, -3.0], y)
 
 
@@ -1137,8 +1137,8 @@ def test__rule__without_labels__y_is_ignored(rule):
 @pytest.mark.parametrize(
     ("y", "message"),
     [
-        ([0, 0, 0], "at least one of each"),
-        ([-1, -1, -1], "at least one of each"),
+        ([0, 0, 0], "at least one anomaly"),
+        ([-1, -1, -1], "at least one anomaly"),
         ([0, 1, 2], "y holds the labels"),
         ([0, 1], "inconsistent"),
         (None, "needs labels"),

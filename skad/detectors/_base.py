@@ -19,6 +19,7 @@ from skad._base import ThresholdMixin, uncalibrated
 from skad._docs import add_parameters, inherit_sections
 from skad._fitting import after_fit, fit_method
 from skad._validation import (
+    MIXED_FOLDS,
     HasMethods,
     Interval,
     StrOptions,
@@ -253,7 +254,8 @@ class BaseAutoencoder(
             raise ValueError(
                 f"Found {len(rows)} of {len(y)} windows with the label "
                 f"normal_label={self.normal_label!r}; at least 2 are needed. y holds "
-                f"{np.unique(y)[:6].tolist()}."
+                f"{np.unique(y)[:6].tolist()}. In a search or cross-validation these "
+                f"are the training rows of one split: use {MIXED_FOLDS}."
             )
         return rows
 

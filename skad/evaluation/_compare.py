@@ -19,7 +19,7 @@ from skad.evaluation._report import FIGURES, EvaluationReport
 from skad.evaluation._runs import Task, run_all
 from skad.series._rows import Rows, index_of, read_index
 from skad.thresholds._labelled import FBetaThreshold
-from skad.thresholds._rule import needs_labels
+from skad.thresholds._rule import NO_LABELS, needs_labels
 
 
 @with_standard_numbers
@@ -245,11 +245,16 @@ def _check_rule(rule, X_val, y_val):
         )
     rule = FBetaThreshold() if rule is None else rule
     if y_val is not None:
-        check_outlier_labels(y_val, both_classes=needs_labels(rule), name="y_val")
+        check_outlier_labels(
+            y_val,
+            both_classes=needs_labels(rule),
+            name="y_val",
+            remedy=f"Pass other validation rows, or {NO_LABELS}.",
+        )
     elif needs_labels(rule):
         raise ValueError(
-            f"{type(rule).__name__} needs labels: pass y_val with X_val, or a rule "
-            "that needs no labels, such as ConformalThreshold()."
+            f"{type(rule).__name__} needs labels: pass y_val with X_val, or "
+            f"{NO_LABELS}."
         )
     return rule
 

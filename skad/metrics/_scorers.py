@@ -9,7 +9,7 @@ from typing import Any, Literal
 from sklearn import metrics
 from sklearn.metrics import make_scorer
 
-from skad._validation import check_outlier_labels, column_or_1d
+from skad._validation import MIXED_FOLDS, check_outlier_labels, column_or_1d
 from skad.metrics import _event_scores as events
 from skad.series._rows import index_of
 
@@ -43,6 +43,28 @@ _RESPONSE_METHODS = {
 }
 
 
+_REMEDY = (
+    "In a search or cross-validation these are the validation rows of one split (or, "
+    f"for a train score, its training rows): use {MIXED_FOLDS}."
+)
+_Scorer: Any = type(make_scorer(metrics.accuracy_score))  # which has a private name
+
+
+class _OutlierScorer(_Scorer):
+    """Scorer that says what is missing where a search was given no labels."""
+
+    def __call__(self, estimator, X, y_true=None, *args, **kwargs):
+        return super().__call__(estimator, X, y_true, *args, **kwargs)
+
+    def _score(self, method_caller, estimator, X, y_true=None, **kwargs):
+        if y_true is None:
+            raise ValueError(
+                f"y is None, but {_name(self._score_func)} compares with labels: pass "
+                "y to the fit of the search, to cross_val_score or to the scorer."
+            )
+        return super()._score(method_caller, estimator, X, y_true, **kwargs)
+
+
 class _OutlierMetric:
     """Metric of labels, 1 = anomaly, and anomaly scores or predictions, 1 = anomaly."""
 
@@ -58,7 +80,9 @@ class _OutlierMetric:
         index = index_of(y_true)
         if index is not None and "index" in (_parameters(self.metric) or ()):
             params.setdefault("index", index)
-        truth = check_outlier_labels(y_true, both_classes=True, name="y_true")
+        truth = check_outlier_labels(
+            y_true, both_classes=True, name="y_true", remedy=_REMEDY
+        )
         if self.response == "score":
             judged = -column_or_1d(y_pred)
         else:
@@ -113,7 +137,8 @@ def make_outlier_scorer(
     ------
     ValueError
         If `metric` or `response` is not one of the known names. When the scorer is
-        called: if the labels are in neither coding, or hold only one class.
+        called: if there are no labels, if they are in neither coding, or if the rows
+        to be scored lack anomalies or normal rows.
     TypeError
         If `metric` is neither a name nor a callable, or has no such parameter.
 
@@ -128,7 +153,8 @@ def make_outlier_scorer(
     for them, and 1 alone could mean either class. A search turns the error into nan and
     a warning. An integer `cv` does not stratify for outlier detectors, and series may
     have long stretches without anomalies, so choose the folds yourself, for instance
-    ``cv=StratifiedKFold()``.
+    ``cv=StratifiedKFold()``, or ``cv=StratifiedGroupKFold()`` with the days or series
+    of the rows as `groups`, which keeps these together.
 
     Metrics with a parameter `index`, such as those of events, get the index of `y` if
     `y` is a Series: put series and times there, so that events do not cross them, and
@@ -165,12 +191,14 @@ def make_outlier_scorer(
         )
     if greater_is_better is None:
         greater_is_better = function not in _LOWER_IS_BETTER
-    return make_scorer(
+    scorer = make_scorer(
         _OutlierMetric(function, response),
         response_method=_RESPONSE_METHODS[response],
         greater_is_better=greater_is_better,
         **params,
     )
+    scorer.__class__ = _OutlierScorer
+    return scorer
 
 
 def _find_metric(metric) -> tuple[Any, Any, dict[str, Any]]:

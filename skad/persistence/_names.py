@@ -163,6 +163,7 @@ _PRIVATE: dict[str, dict[str, str]] = {
         IMPUTER_TAIL: "skad.series._imputer:_Tail",
         REFERENCE: "skad.detectors._reference:RobustReference",
         "skad.OutlierMetric": "skad.metrics._scorers:_OutlierMetric",
+        "skad.OutlierScorer": "skad.metrics._scorers:_OutlierScorer",
         "sklearn.Scorer": _place(type(metrics.make_scorer(metrics.accuracy_score))),
         "sklearn.PassthroughScorer": "sklearn.metrics._scorer:_PassthroughScorer",
         "sklearn.CurveScorer": "sklearn.metrics._scorer:_CurveScorer",

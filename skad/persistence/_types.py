@@ -330,4 +330,5 @@ _FIELDS: dict[str, dict[str, Callable[[Any], bool]]] = {
         "__name__": _is_text,
     },
 }
+_FIELDS["skad.OutlierScorer"] = _FIELDS["sklearn.Scorer"]
 _FIELDS["sklearn.CurveScorer"] = _FIELDS["sklearn.Scorer"] | {"_thresholds": is_plain}

@@ -237,7 +237,8 @@ class WindowedDetector(LeavesOutRows, ThresholdMixin, MetaDetector):
         if self.normal_label is not None:
             which = f"hold nothing but rows with normal_label={self.normal_label!r}"
         if not is_normal.any():
-            hint = f"y holds {pd.unique(column_or_1d(y))[:6].tolist()}."
+            given = f"Of the {len(y)} rows given to fit (in a search: to train a split)"
+            hint = f"{given}, y holds {pd.unique(column_or_1d(y))[:6].tolist()}."
         raise ValueError(
             f"Only {len(starts)} windows of {self.window_length} rows {which}; at "
             f"least 2 are needed. {hint}"

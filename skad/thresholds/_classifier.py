@@ -13,6 +13,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from skad._base import MetaDetector, VersionedMixin
 from skad._fitting import after_fit, fit_method
 from skad._validation import (
+    MIXED_FOLDS,
     HasMethods,
     check_consistent_length,
     check_is_fitted,
@@ -117,9 +118,15 @@ class DetectorClassifier(VersionedMixin, ClassifierMixin, MetaDetector):
         """Which of the classes means anomaly; there must be two."""
         labels = classes.tolist()
         if len(labels) != 2:
+            remedy = (
+                " These are the labels of the rows given to fit; in a search or "
+                f"cross-validation, the training rows of one split: use {MIXED_FOLDS}."
+            )
             raise ValueError(
                 "Only binary classification is supported: y must hold two classes, got "
                 f"{len(labels)} class{'es' * (len(labels) != 1)}: {labels[:6]}."
+                + remedy
+                * (len(labels) == 1)
             )
         if self.outlier_label is not None:
             if self.outlier_label not in classes:

@@ -22,10 +22,10 @@ def check_scores(scores) -> np.ndarray:
     )
 
 
-def check_labelled_scores(scores, y) -> tuple[np.ndarray, np.ndarray]:
+def check_labelled_scores(scores, y, *, remedy="") -> tuple[np.ndarray, np.ndarray]:
     """Scores as `check_scores` reads them, and whether each row is an anomaly."""
     scores = check_scores(scores)
-    is_anomaly = check_outlier_labels(y, both_classes=True)
+    is_anomaly = check_outlier_labels(y, both_classes=True, remedy=remedy)
     check_consistent_length(scores, is_anomaly)
     return scores, is_anomaly
 

@@ -16,6 +16,7 @@ from skad.thresholds._cuts import check_labelled_scores, check_scores
 
 POSITIVE = Interval(Real, 0, None, closed="neither")
 SHARE = Interval(Real, 0, 1, closed="neither")
+NO_LABELS = "a rule that needs no labels, such as QuantileThreshold()"
 
 _THRESHOLD = """
     threshold_ : float
@@ -65,11 +66,13 @@ class ThresholdRule(KeepsParams, BaseEstimator):
             self.threshold_ = self._find(check_scores(scores), None)
         elif y is None:
             raise InvalidParameterError(  # ValueError and TypeError
-                f"{type(self).__name__} needs labels, but y is None; pass y, or use a "
-                "rule without labels such as QuantileThreshold."
+                f"{type(self).__name__} needs labels, but y is None; pass y, or use "
+                f"{NO_LABELS}."
             )
         else:
-            self.threshold_ = self._find(*check_labelled_scores(scores, y))
+            self.threshold_ = self._find(
+                *check_labelled_scores(scores, y, remedy=f"Use {NO_LABELS}.")
+            )
         return self
 
     def _find(

@@ -21,6 +21,7 @@ from skad._base import MetaDetector, ThresholdMixin, uncalibrated
 from skad._fitting import after_fit, fit_method
 from skad._nesting import find_layer, parts
 from skad._validation import (
+    MIXED_FOLDS,
     HasMethods,
     Interval,
     StrOptions,
@@ -34,7 +35,20 @@ from skad._validation import (
     warn,
 )
 from skad.thresholds._labelled import FBetaThreshold
-from skad.thresholds._rule import needs_labels
+from skad.thresholds._rule import NO_LABELS, needs_labels
+
+# what to do about rows of fit without anomalies, or without normal rows
+_EACH_ONCE = "Use an int for cv, which holds out every row once."
+_ELSE = (
+    f"Give more labelled rows, X_val with y_val, or {NO_LABELS}. In a search or "
+    "cross-validation, the rows given to fit are the training rows of one split: use "
+    f"{MIXED_FOLDS}."
+)
+_NOT_FITTED = (
+    "This %(name)s instance is not fitted yet, but cv='prefit' needs a fitted one. Fit "
+    "it first; in a search, which clones what it fits, wrap the fitted detector in "
+    "FrozenEstimator."
+)
 
 
 def _rule_has_p_values(tuner):
@@ -196,11 +210,12 @@ class TunedThresholdDetector(ThresholdMixin, MetaDetector):
         if self.cv is None:
             self._fit_with_validation_rows(rule, X, y, X_val, y_val)
             return self
-        labels, problem = _read_labels(y)
+        labels, problem, remedy = _read_labels(y, rule)
         if problem and needs_labels(rule):
             self._fit_all(X, y)
-            self._keep_offset(problem)
+            self._keep_offset(problem, remedy)
         elif self.cv == "prefit":
+            _check_held_out(rule, labels, "given to fit", _ELSE)
             self._fit_all(X, y)
             self._apply(rule, self.estimator_.score_samples(X), labels)
         else:
@@ -227,7 +242,8 @@ class TunedThresholdDetector(ThresholdMixin, MetaDetector):
             y_val = _check_validation_labels(rule, X_val, y_val)
         if X_val is None:
             self._fit_all(X, y)
-            self._keep_offset("" if y is None else "There is no X_val, and cv is None")
+            problem = "" if y is None else "There is no X_val, and cv is None"
+            self._keep_offset(problem, "Pass X_val and y_val, or set cv, as in cv=0.3.")
         else:
             uncalibrated(self._fit_all, X, y)
             self._apply(rule, self.estimator_.score_samples(X_val), y_val)
@@ -255,7 +271,7 @@ class TunedThresholdDetector(ThresholdMixin, MetaDetector):
         self._apply(rule, np.concatenate(scores), labels)
 
     def _make_splits(self, rule, X, labels, groups):
-        splitter = self._make_splitter(num_samples(X), labels)
+        splitter = self._make_splitter(num_samples(X), labels, rule)
         splits = list(splitter.split(X, labels, groups))
         if not splits:
             raise ValueError(f"cv={self.cv!r} makes no splits; at least one is needed.")
@@ -265,15 +281,20 @@ class TunedThresholdDetector(ThresholdMixin, MetaDetector):
                 f"{len(splits)}; use a float for cv, or refit=True."
             )
         _check_order(self.estimator, rule, splits, self.cv)
+        if labels is not None:
+            which = f"that cv={self.cv!r} holds out, of {len(labels)} given to fit,"
+            held_out = np.concatenate([labels[test] for _, test in splits])
+            _check_held_out(rule, held_out, which, f"{_EACH_ONCE} {_ELSE}")
         return splits
 
-    def _make_splitter(self, n_rows, y):
+    def _make_splitter(self, n_rows, y, rule):
         in_order = _scores_in_order(self.estimator)
         if isinstance(self.cv, Real) and not isinstance(self.cv, Integral):
             if in_order:
                 n_test = min(max(1, round(self.cv * n_rows)), n_rows - 1)
                 return PredefinedSplit(np.repeat([-1, 0], [n_rows - n_test, n_test]))
-            shuffle_split = ShuffleSplit if y is None else StratifiedShuffleSplit
+            stratifies = _can_be_stratified(y, rule, self.cv)
+            shuffle_split = StratifiedShuffleSplit if stratifies else ShuffleSplit
             return shuffle_split(
                 1, test_size=self.cv, random_state=check_random_state(self.random_state)
             )
@@ -281,7 +302,7 @@ class TunedThresholdDetector(ThresholdMixin, MetaDetector):
 
     def _fit_all(self, X, y):
         if self.cv == "prefit":
-            check_is_fitted(self.estimator)
+            check_is_fitted(self.estimator, msg=_NOT_FITTED)
             self._keep(self.estimator)
         else:
             self._fit_clone(X, y)
@@ -290,10 +311,11 @@ class TunedThresholdDetector(ThresholdMixin, MetaDetector):
         self.rule_ = rule.fit(scores, y)
         self.offset_ = float(self.rule_.threshold_)
 
-    def _keep_offset(self, problem):
+    def _keep_offset(self, problem, remedy):
         """Keep the threshold of the inner detector; say why if there is a problem."""
         if problem:
-            warn(f"{problem.rstrip('.')}; the threshold of the inner detector is kept.")
+            kept = "the threshold of the inner detector is kept"
+            warn(f"{problem.rstrip('.')}; {kept}. {remedy}".rstrip())
         vars(self).pop("rule_", None)
         detector = find_layer(self.estimator_, "offset_")
         self.offset_ = float(np.squeeze(detector.offset_))
@@ -321,15 +343,49 @@ class TunedThresholdDetector(ThresholdMixin, MetaDetector):
         return self.rule_.p_values(self.score_samples(X), adjust=adjust)
 
 
-def _read_labels(y):
-    """Read y as booleans (None if it cannot be), and say what is wrong with it."""
+def _read_labels(y, rule):
+    """Read y as booleans (None if it cannot be); say what is wrong, and what to do."""
+    name = type(rule).__name__
     if y is None:
-        return None, "y is None"
+        problem = f"y is None, but {name} needs the labels of the rows given to fit"
+        return None, problem, f"Pass y, or use {NO_LABELS}."
     try:
         is_anomaly = check_outlier_labels(y)
     except ValueError as error:
-        return None, str(error)
-    return is_anomaly, "" if is_anomaly.any() else "y holds no anomalies"
+        return None, str(error), ""
+    if is_anomaly.any():
+        return is_anomaly, "", ""
+    problem = (
+        f"0 of {len(is_anomaly)} rows given to fit are anomalies; {name} needs some"
+    )
+    return is_anomaly, problem, _ELSE
+
+
+def _check_held_out(rule, is_anomaly, which, remedy):
+    """Refuse rows of one class before anything is trained, if the rule needs both."""
+    if not needs_labels(rule):
+        return
+    n = int(is_anomaly.sum())
+    if not 0 < n < len(is_anomaly):
+        raise ValueError(
+            f"{n} of {len(is_anomaly)} rows {which} are anomalies; "
+            f"{type(rule).__name__} needs anomalies and normal rows. {remedy}"
+        )
+
+
+def _can_be_stratified(is_anomaly, rule, cv):
+    """Whether each part of a split can hold rows of each class there is."""
+    if is_anomaly is None:
+        return False
+    n_anomalies = int(is_anomaly.sum())
+    alone = 1 in (n_anomalies, len(is_anomaly) - n_anomalies)
+    if alone and needs_labels(rule):
+        raise ValueError(
+            f"{n_anomalies} of {len(is_anomaly)} rows given to fit are anomalies; "
+            f"cv={cv!r} needs two anomalies and two normal rows at least, one of each "
+            f"for either part. {_EACH_ONCE} {_ELSE}"
+        )
+    return not alone
 
 
 def _scores_in_order(estimator):
@@ -364,9 +420,14 @@ def _check_validation_labels(rule, X_val, y_val):
     if y_val is None:
         if needs_labels(rule):
             raise ValueError(
-                f"{type(rule).__name__} needs labels: pass y_val with X_val, or a rule "
-                "without labels such as QuantileThreshold."
+                f"{type(rule).__name__} needs labels: pass y_val with X_val, or "
+                f"{NO_LABELS}."
             )
         return None
     check_consistent_length(X_val, y_val)
-    return check_outlier_labels(y_val, both_classes=needs_labels(rule), name="y_val")
+    return check_outlier_labels(
+        y_val,
+        both_classes=needs_labels(rule),
+        name="y_val",
+        remedy=f"Pass other validation rows, or use {NO_LABELS}.",
+    )
