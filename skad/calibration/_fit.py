@@ -1,5 +1,6 @@
 """The order of fit: learn, learn again from all, and place the threshold."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,7 @@ import numpy as np
 from skad._base import is_calibrating
 from skad.calibration._report import Calibration
 from skad.calibration._threshold import PROMISED, promised_threshold, within_reach
+from skad.calibration._usual import UsualReadings
 from skad.calibration._warnings import warn_of_drift, warn_of_few
 from skad.thresholds._counting import QuantileThreshold
 
@@ -18,9 +20,9 @@ class CalibratedThreshold:
 
     With ``contamination="auto"`` that comes from scores of windows that were left out
     in turn: those of learnt windows are too high. A subclass writes `_learn`,
-    `_scores_of`, `_left_out_scores` and `_reach_of`; and `_refits` and
-    `_learn_again`, if it holds windows out to stop its training. It also chooses what
-    it passes as windows.
+    `_scores_of`, `_left_out_scores` and `_reach_of`; `_readings_of`, `_errors_of` and
+    `_compared`, for `drift_report`; and `_refits` and `_learn_again`, if it holds
+    windows out to stop its training. It also chooses what it passes as windows.
     """
 
     contamination: Any
@@ -38,17 +40,40 @@ class CalibratedThreshold:
         """Scores that place the threshold."""
         raise NotImplementedError(f"{type(self).__name__} lacks _scores_of.")
 
-    def _left_out_scores(self, windows) -> tuple[np.ndarray, np.ndarray]:
+    def _left_out_scores(self, windows, errors=None) -> tuple[np.ndarray, np.ndarray]:
         """Scores of windows by models like this one that have not learnt them.
 
         Returns those scores, and the number of the block that each belongs to; no
-        scores if there are too few windows to leave some out.
+        scores if there are too few windows to leave some out. What `_errors_of` tells
+        of each block is appended to `errors`, if that is a list.
         """
         raise NotImplementedError(f"{type(self).__name__} lacks _left_out_scores.")
 
     def _reach_of(self, windows) -> int:
         """How many scores in a row tell the same, because their windows overlap."""
         return 1
+
+    def _readings_of(self, windows) -> Iterator[np.ndarray]:
+        """Yield those that share nothing, (n_windows, window_length, n_channels)."""
+        raise NotImplementedError(f"{type(self).__name__} lacks _readings_of.")
+
+    def _errors_of(self, windows) -> np.ndarray | None:
+        """Mean absolute residual of each sensor, of windows that share nothing.
+
+        (n_windows, n_channels); None if the detector has no residuals.
+        """
+        return None
+
+    def _compared(self, X) -> Any:
+        """Windows of X, to be compared with those of fit."""
+        raise NotImplementedError(f"{type(self).__name__} lacks _compared.")
+
+    def _read_now(self, X) -> UsualReadings:
+        """What sensors read in X, by the detector as it is."""
+        windows, usual = self._compared(X), self.calibration_.usual
+        level = None if usual is None else usual.level.mean
+        errors = [self._errors_of(windows)]
+        return UsualReadings.learn(self._readings_of(windows), errors, level)
 
     def _refits(self) -> bool:
         """Whether to learn again from all windows after some were held out."""
@@ -88,11 +113,13 @@ class CalibratedThreshold:
     def _calibrate(self, windows, held_out):
         learnt = self._finite(self._scores_of(windows))
         source, blocks = "held-out windows", np.empty(0, dtype=int)
+        errors: list[Any] = []
         if held_out is not None:
             scores = self._scores_of(held_out)
+            errors.append(self._errors_of(held_out))
         else:
             source = "left-out blocks"
-            scores, blocks = self._left_out_scores(windows)
+            scores, blocks = self._left_out_scores(windows, errors)
         if not len(scores):
             source, scores = "learnt windows", learnt
         reach = self._reach_of(windows)
@@ -111,6 +138,7 @@ class CalibratedThreshold:
                 float(np.quantile(scores[blocks == block], PROMISED))
                 for block in np.unique(blocks)
             ],
+            usual=UsualReadings.learn(self._readings_of(windows), errors),
         )
         warn_of_few(self.calibration_)
 

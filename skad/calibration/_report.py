@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from skad.calibration._usual import UsualReadings
+
 
 @dataclass(eq=False, repr=False)
 class Calibration:
@@ -27,6 +29,8 @@ class Calibration:
         Share of the rows of fit below the threshold.
     block_thresholds : list of float
         The same quantile of the scores of each block that was left out.
+    usual : UsualReadings or None
+        What `drift_report` compares later rows with.
     """
 
     source: str
@@ -36,6 +40,7 @@ class Calibration:
     reach: float = 1.0
     learnt_flagged: float | None = None
     block_thresholds: list[float] = field(default_factory=list)
+    usual: UsualReadings | None = None
 
     @property
     def n_independent(self) -> float:

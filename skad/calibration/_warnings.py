@@ -29,15 +29,21 @@ def warn_of_few(calibration) -> None:
         )
 
 
+def most_allowed(calibration, n_rows) -> float:
+    """Share of rows like those of fit that chance may flag; more is drift."""
+    n_independent = n_rows / calibration.reach
+    # Chosen on made tables (false in 1 to 2 %) and on tables that drift.
+    return (
+        3 * calibration.promised + 1.5 / calibration.n_independent + 1 / n_independent
+    )
+
+
 def warn_of_drift(calibration, n_flagged, n_rows) -> None:
     """Warn where far more rows are flagged than promised, by what chance allows."""
     if calibration.promised is None or _is_judged():
         return
     share = n_flagged / n_rows
-    n_independent = n_rows / calibration.reach
-    # Chosen on made tables (false in 1 to 2 %) and on tables that drift.
-    allowed = 3 * calibration.promised + 1.5 / calibration.n_independent
-    if share > allowed + 1 / n_independent:
+    if share > most_allowed(calibration, n_rows):
         warn(
             f"{n_flagged} of {n_rows} rows ({100 * share:.0f} %) are flagged, where "
             f"{100 * calibration.promised:g} % of rows like those of fit would be. "

@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any, ClassVar, Self
 
 import numpy as np
+from sklearn.utils import gen_batches
 
 from skad.calibration._blocks import (
     consecutive_blocks,
@@ -14,6 +15,9 @@ from skad.calibration._blocks import (
 from skad.calibration._fit import N_BLOCKS, CalibratedThreshold
 from skad.detectors._windows import Windows
 
+# Values (8 MB) that are gathered at once, to learn what sensors read.
+_VALUES = 2**20
+
 
 class LeavesOut(CalibratedThreshold):
     """Mixin of detectors of windows: how blocks of these are left out.
@@ -21,8 +25,11 @@ class LeavesOut(CalibratedThreshold):
     A subclass writes `_learn_fold`.
     """
 
+    window_length_: int
     n_channels_: int
     error_model_: Any
+    _measure: Any
+    _fitted_windows: Any
 
     _learns_reference = True  # which what is left out needs none of
 
@@ -32,7 +39,7 @@ class LeavesOut(CalibratedThreshold):
 
     _n_blocks: ClassVar[int] = N_BLOCKS
 
-    def _left_out_scores(self, windows):
+    def _left_out_scores(self, windows, errors=None):
         reach = self._reach_of(windows)
         positions = np.arange(len(windows))
         blocks = (
@@ -47,10 +54,31 @@ class LeavesOut(CalibratedThreshold):
             )
             scores[out] = fold._scores_of(Windows(windows.X, windows.rows[out]))
             numbers[out] = number
+            if errors is not None:
+                left_out = Windows(windows.X, windows.rows[out])
+                errors.append(fold._errors_of(left_out))
         return scores[numbers >= 0], numbers[numbers >= 0]
 
     def _reach_of(self, windows):
         return overlap_of_rows(windows.X[windows.rows[:64]], self.n_channels_)
+
+    def _apart(self, windows) -> Windows:
+        """Windows that share nothing, of those that overlap."""
+        return Windows(windows.X, windows.rows[:: self._reach_of(windows)])
+
+    def _readings_of(self, windows):
+        apart = self._apart(windows)
+        for at in gen_batches(len(apart), max(1, _VALUES // windows.X.shape[1])):
+            yield apart.gather(at).reshape(-1, self.window_length_, self.n_channels_)
+
+    def _errors_of(self, windows):
+        def of_sensors(residuals, _):
+            return np.abs(residuals).mean(axis=1)
+
+        return self._measure(self._apart(windows), of_sensors, (self.n_channels_,))
+
+    def _compared(self, X):
+        return self._fitted_windows(X)
 
     def _fold_at(self, X, positions, n_all) -> Self:
         """Fit such a fold on windows at positions of X, for a detector around this."""

@@ -31,10 +31,10 @@ from skad._validation import (
     column_or_1d,
     validate_data,
 )
-from skad.calibration._fit import CalibratedThreshold
 from skad.series._cover import expect_segment, explain_segment, score_segment
 from skad.series._expected import expect
 from skad.series._folds import folds_of, learns_positions
+from skad.series._readings import ReadsTables, note_errors
 from skad.series._rows import MaxGap, read_rows
 from skad.series._table_windows import TableWindows, warn_of_short_segments
 from skad.series._windows import any_in_window, check_long_enough, window_starts
@@ -50,7 +50,7 @@ _TABLE = """
 
 
 @dataclass(eq=False, repr=False)
-class WindowedDetector(CalibratedThreshold, ThresholdMixin, MetaDetector):
+class WindowedDetector(ReadsTables, ThresholdMixin, MetaDetector):
     """Detector of windows, applied to a table: one score for each row.
 
     Parameters
@@ -287,10 +287,11 @@ class WindowedDetector(CalibratedThreshold, ThresholdMixin, MetaDetector):
         # A window sees the rows around: the whole table is scored, then chosen from.
         return self._score_table(windows.table, windows.rows.bounds)[windows.judged]
 
-    def _left_out_scores(self, windows):
+    def _left_out_scores(self, windows, errors=None):
         folds = folds_of(self.estimator_, windows)
         if not folds:
             return np.empty(0), np.empty(0, dtype=int)
+        note_errors(folds, windows, errors)
         scores = self._score_table(windows.table, windows.rows.bounds, folds)
         rows = np.flatnonzero(windows.judged)
         firsts = [row for row, _ in folds[1:]]
