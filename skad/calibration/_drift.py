@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import beta
 
-from skad.calibration._usual import UsualReadings
+from skad.calibration._usual import MOST, UsualReadings
 from skad.calibration._warnings import most_allowed
 
 QUANTITIES = ("level", "spread", "error")
@@ -33,8 +33,8 @@ class DriftReport:
           "level_high" and so on, the interval of that.
 
         Levels are in standard deviations of fit, spreads and errors are natural
-        logarithms of ratios: 0.7 is twice as much, -0.7 is half. Errors are missing
-        (NaN) where the detector has none.
+        logarithms of ratios (of 1000 at most): 0.7 is twice as much, -0.7 is half.
+        Errors are missing (NaN) where the detector has none.
     n_rows, n_windows : int
         Rows (or windows) that were judged, and windows of them that share nothing.
     flagged, flagged_low, flagged_high : float
@@ -75,13 +75,13 @@ class DriftReport:
     def reason(self) -> str:
         """Why labels can be trusted, or cannot."""
         shares = (
-            f"{_percent(self.flagged)} of {self.n_rows:,} rows are flagged "
-            f"({_percent(self.flagged_low)} to {_percent(self.flagged_high)} by "
-            f"independent windows), where {_percent(self.promised)} of rows like those "
+            f"{percent(self.flagged)} of {self.n_rows:,} rows are flagged "
+            f"({percent(self.flagged_low)} to {percent(self.flagged_high)} by "
+            f"independent windows), where {percent(self.promised)} of rows like those "
             "of fit would be"
         )
         if self.labels_can_be_trusted:
-            limit = _percent(self.allowed)
+            limit = percent(self.allowed)
             return f"Labels can be trusted: {shares}, and up to {limit} by chance."
         return (
             f"Labels cannot be trusted: {shares}. Unless these rows are full of "
@@ -98,7 +98,7 @@ class DriftReport:
         lines = [
             self.reason,
             f"{len(moved)} of {n_sensors} sensors moved since fit (in brackets: with "
-            f"{_percent(self.confidence)} confidence for all of them):",
+            f"{percent(self.confidence)} confidence for all of them):",
         ]
         shown = self.sensors[: min(len(moved), _N_SHOWN)]
         width = max(len(str(name)) for name in shown.index)
@@ -115,8 +115,9 @@ class DriftReport:
 _N_SHOWN = 12
 
 
-def _percent(share) -> str:
-    return f"{100 * share:.2g} %" if share < 0.095 else f"{100 * share:.0f} %"
+def percent(share) -> str:
+    """Write a share in per cent."""
+    return f"{100 * share:.{0 if share > 0.095 else 1}f}".removesuffix(".0") + " %"
 
 
 def _tell(quantity, row) -> str:
@@ -127,7 +128,15 @@ def _tell(quantity, row) -> str:
     if quantity == "level":
         return f"level {effect:+.2g} sd ({low:+.2g} to {high:+.2g})"
     effect, low, high = np.exp([effect, low, high])
+    if quantity == "spread" and effect < 1.01 / MOST:
+        return "stands still"
     return f"{quantity} x {effect:.2g} ({low:.2g} to {high:.2g})"
+
+
+def is_certain(quantity, table) -> np.ndarray:
+    """Whether a quantity of each sensor moved by more than chance explains."""
+    ends = table[f"{quantity}_low"], table[f"{quantity}_high"]
+    return _certain(quantity, *(end.to_numpy() for end in ends)) > 0
 
 
 def _certain(quantity, low, high):
@@ -168,7 +177,9 @@ def shares_flagged(calibration, is_flagged) -> dict[str, float]:
     return {
         "flagged": share,
         "flagged_low": float(beta.ppf(0.025, hits, n - hits + 1)) if hits else 0.0,
-        "flagged_high": float(beta.ppf(0.975, hits + 1, n - hits)) if share < 1 else 1.0,
+        "flagged_high": float(beta.ppf(0.975, hits + 1, n - hits))
+        if share < 1
+        else 1.0,
         "promised": calibration.promised,
         "allowed": most_allowed(calibration, n_rows),
     }

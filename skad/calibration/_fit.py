@@ -69,7 +69,7 @@ class CalibratedThreshold:
         raise NotImplementedError(f"{type(self).__name__} lacks _compared.")
 
     def _read_now(self, X) -> UsualReadings:
-        """What sensors read in X, by the detector as it is."""
+        """Measure what sensors read in X, by the detector as it is."""
         windows, usual = self._compared(X), self.calibration_.usual
         level = None if usual is None else usual.level.mean
         errors = [self._errors_of(windows)]

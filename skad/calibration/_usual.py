@@ -14,6 +14,8 @@ from scipy.stats import t
 MIN_STRETCHES = 8
 # Beside the size of readings, smaller numbers are rounding.
 _ROUNDING = 1e-9
+# A ratio farther from 1 tells no more: a sensor that is stuck, or no longer is.
+MOST = 1000.0
 
 
 @dataclass(eq=False, repr=False)
@@ -37,7 +39,7 @@ class WindowMeans:
 
     @classmethod
     def of(cls, values: NDArray) -> WindowMeans:
-        """Summarise values of windows, (n_windows, n_channels), in the order of time."""
+        """Summarise values of windows in time, (n_windows, n_channels)."""
         n_windows, mean, variances = len(values), values.mean(axis=0), []
         while len(values) >= MIN_STRETCHES:
             variances.append(values.var(axis=0, ddof=1))
@@ -123,7 +125,8 @@ class UsualReadings:
         """How far a later stretch has moved: (effect, low, high) of each quantity.
 
         Arrays of shape (3, n_channels): levels in `units`, spreads and errors as
-        natural logarithms of ratios. An interval misses with a probability of `risk`.
+        natural logarithms of ratios, 1000 at most. An interval misses with a
+        probability of `risk`.
         """
         least = _ROUNDING * (np.abs(self.level.mean) + self.units)
         ratios = _ratios(self.spread, now.spread, least)
@@ -141,7 +144,8 @@ class UsualReadings:
 
 
 def _ratios(usual, now, least):
-    return np.maximum(now.mean, least) / np.maximum(usual.mean, least)
+    ratios = np.maximum(now.mean, least) / np.maximum(usual.mean, least)
+    return np.clip(ratios, 1 / MOST, MOST)
 
 
 def _log_interval(usual, now, least, risk):

@@ -13,6 +13,8 @@ from skad._fitting import as_fitted, with_standard_numbers
 from skad._nesting import input_of, layers
 from skad._validation import check_is_fitted
 from skad.calibration._drift import DriftReport, sensors_moved, shares_flagged
+from skad.calibration._drift import is_certain as is_certain
+from skad.calibration._drift import percent as percent
 from skad.calibration._fit import CalibratedThreshold
 from skad.calibration._usual import MIN_STRETCHES
 from skad.series._explain import channel_names
@@ -137,7 +139,7 @@ def _calibrated_layer(estimator) -> Any:
     if calibration.promised is None:
         raise ValueError(
             f"The threshold of this {name} promises nothing that later rows could be "
-            'judged by: it was fitted with a float for contamination, or inside a '
+            "judged by: it was fitted with a float for contamination, or inside a "
             'wrapper that places the threshold. Fit it with contamination="auto", '
             "outside of such a wrapper."
         )
