@@ -52,11 +52,12 @@ class LeavesOut(CalibratedThreshold):
             fold = self._fold_from(
                 Windows(windows.X, windows.rows[train]), len(windows)
             )
-            scores[out] = fold._scores_of(Windows(windows.X, windows.rows[out]))
+            scores[out], own = fold._judge_left_out(
+                Windows(windows.X, windows.rows[out])
+            )
             numbers[out] = number
             if errors is not None:
-                left_out = Windows(windows.X, windows.rows[out])
-                errors.append(fold._errors_of(left_out))
+                errors.append(own[::reach])
         return scores[numbers >= 0], numbers[numbers >= 0]
 
     def _reach_of(self, windows):
@@ -72,10 +73,25 @@ class LeavesOut(CalibratedThreshold):
             yield apart.gather(at).reshape(-1, self.window_length_, self.n_channels_)
 
     def _errors_of(self, windows):
-        def of_sensors(residuals, _):
-            return np.abs(residuals).mean(axis=1)
+        return self._errors_at(windows.X, self._apart(windows).rows)
 
-        return self._measure(self._apart(windows), of_sensors, (self.n_channels_,))
+    def _errors_at(self, X, positions) -> np.ndarray:
+        """Mean absolute residuals of windows at positions of X, by channel."""
+
+        def measure(residuals, _):
+            return _of_sensors(residuals)
+
+        return self._measure(Windows(X, positions), measure, (self.n_channels_,))
+
+    def _judge_left_out(self, windows) -> tuple[np.ndarray, np.ndarray]:
+        """Scores, and errors of sensors, in one pass over the windows."""
+
+        def measure(residuals, codes):
+            errors = self.error_model_.window_errors(residuals, codes)
+            return np.column_stack([-errors, _of_sensors(residuals)])
+
+        both = self._measure(windows, measure, (1 + self.n_channels_,))
+        return both[:, 0], both[:, 1:]
 
     def _compared(self, X):
         return self._fitted_windows(X)
@@ -102,3 +118,8 @@ class LeavesOut(CalibratedThreshold):
     def _learn_fold(self, windows, n_all) -> None:
         """Learn from some of `n_all` windows, in sizes that were learnt from all."""
         raise NotImplementedError(f"{type(self).__name__} lacks _learn_fold.")
+
+
+def _of_sensors(residuals) -> np.ndarray:
+    """Mean absolute residual of every channel, (n_windows, n_channels)."""
+    return np.abs(residuals).mean(axis=1)

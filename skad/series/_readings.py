@@ -12,7 +12,7 @@ from skad._nesting import input_of, layers
 from skad.calibration._fit import CalibratedThreshold
 from skad.series._rows import read_rows
 from skad.series._table_windows import TableWindows
-from skad.series._windows import check_long_enough, window_starts
+from skad.series._windows import window_starts
 
 # Values (8 MB) that are gathered at once.
 _VALUES = 2**20
@@ -35,7 +35,12 @@ class ReadsTables(CalibratedThreshold):
     def _compared(self, X) -> TableWindows:
         table = self._check_table(X, reset=False)
         rows = read_rows(X, max_gap=self.max_gap_, learn=False)
-        check_long_enough(rows.bounds, self.window_length)
+        longest = int(np.diff(rows.bounds, axis=1).max(initial=0))
+        if longest < self.window_length:
+            raise ValueError(
+                f"X holds no whole window of {self.window_length} rows: its longest "
+                f"segment has {longest}. Pass more rows."
+            )
         starts = window_starts(rows.bounds, self.window_length, 1)
         judged = np.ones(len(table), dtype=bool)
         return TableWindows(table, rows, self.window_length, starts, judged)
@@ -74,6 +79,8 @@ def _errors_of(detector, windows) -> np.ndarray | None:
     shape = windows.window_length, windows.table.shape[1]
     if teller is None or (teller.window_length_, teller.n_channels_) != shape:
         return None
+    if teller is detector and hasattr(detector, "_errors_at"):
+        return detector._errors_at(windows.view, windows.starts)
     errors = [np.empty((0, shape[1]))]
     with config_context(assume_finite=True):
         for block in _gather(windows):
