@@ -108,6 +108,11 @@ class DriftReport:
             lines.append(f"  {name!s:{width}}  {text}")
         if len(moved) > len(shown):
             lines.append(f"  and {len(moved) - len(shown)} others; see `sensors`")
+        if self.labels_can_be_trusted:
+            lines.append(
+                "The model follows them: it flags no more rows, but may no longer see "
+                "their faults."
+            )
         return "\n".join(lines)
 
 
