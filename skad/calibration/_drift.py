@@ -36,7 +36,7 @@ class DriftReport:
         logarithms of ratios (of 1000 at most): 0.7 is twice as much, -0.7 is half.
         Errors are missing (NaN) where the detector has none.
     n_rows, n_windows : int
-        Rows (or windows) that were judged, and windows of them that share nothing.
+        Rows (or windows) that were judged, and windows of them that were compared.
     flagged, flagged_low, flagged_high : float
         Share of rows below the threshold, and the interval of that share (confidence
         95 %), as of so many independent windows.

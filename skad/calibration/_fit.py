@@ -54,11 +54,11 @@ class CalibratedThreshold:
         return 1
 
     def _readings_of(self, windows) -> Iterator[np.ndarray]:
-        """Yield those that share nothing, (n_windows, window_length, n_channels)."""
+        """Yield windows to judge: (n_windows, window_length, n_channels)."""
         raise NotImplementedError(f"{type(self).__name__} lacks _readings_of.")
 
     def _errors_of(self, windows) -> np.ndarray | None:
-        """Mean absolute residual of each sensor, of windows that share nothing.
+        """Mean absolute residual of each sensor, of windows to judge.
 
         (n_windows, n_channels); None if the detector has no residuals.
         """

@@ -36,7 +36,8 @@ def recalibrate(estimator: Detector, X: ArrayLike) -> Detector:
     -------
     recalibrated : object
         A copy of the estimator with a new `offset_` and `calibration_`: about 1 % of
-        new rows like these are below the threshold.
+        new rows like these are below the threshold, and `drift_report` compares later
+        rows with them.
 
     Raises
     ------

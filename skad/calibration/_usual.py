@@ -18,9 +18,19 @@ _ROUNDING = 1e-9
 MOST = 1000.0
 
 
+def step_of(reach) -> int:
+    """Windows that are judged start so far apart, where `reach` windows overlap.
+
+    Not exactly their length: a cycle of two windows would show them the same phases
+    over and over, and others in rows that begin at another phase. The golden section
+    sweeps over the phases of any cycle.
+    """
+    return max(1, round(0.62 * reach))
+
+
 @dataclass(eq=False, repr=False)
 class WindowMeans:
-    """One quantity of windows in a row that share nothing: its mean, and how it varies.
+    """One quantity of windows in a row: its mean, and how it varies.
 
     Attributes
     ----------
@@ -67,7 +77,7 @@ class WindowMeans:
 
 @dataclass(eq=False, repr=False)
 class UsualReadings:
-    """Level, spread and error of every sensor over windows that share nothing.
+    """Level, spread and error of every sensor over windows that are judged.
 
     Attributes
     ----------

@@ -13,6 +13,7 @@ from skad.calibration._blocks import (
     random_blocks,
 )
 from skad.calibration._fit import N_BLOCKS, CalibratedThreshold
+from skad.calibration._usual import step_of
 from skad.detectors._windows import Windows
 
 # Values (8 MB) that are gathered at once, to learn what sensors read.
@@ -57,15 +58,16 @@ class LeavesOut(CalibratedThreshold):
             )
             numbers[out] = number
             if errors is not None:
-                errors.append(own[::reach])
+                errors.append(own[:: step_of(reach)])
         return scores[numbers >= 0], numbers[numbers >= 0]
 
     def _reach_of(self, windows):
         return overlap_of_rows(windows.X[windows.rows[:64]], self.n_channels_)
 
     def _apart(self, windows) -> Windows:
-        """Windows that share nothing, of those that overlap."""
-        return Windows(windows.X, windows.rows[:: self._reach_of(windows)])
+        """Windows to judge, of those that overlap."""
+        step = step_of(self._reach_of(windows))
+        return Windows(windows.X, windows.rows[::step])
 
     def _readings_of(self, windows):
         apart = self._apart(windows)

@@ -62,8 +62,9 @@ def drift_report(
 
     Notes
     -----
-    Rows of fit and of `X` are cut into windows that share nothing, by the length of the
-    detector's, and compared sensor by sensor, as they reach the detector:
+    Rows of fit and of `X` are cut into windows like the detector's, 0.62 of their
+    length apart (which sweeps over the phases of cycles), and compared sensor by
+    sensor, as they reach the detector:
 
     - level: mean of `X` minus that of fit, in standard deviations of fit (in units of
       the detector's input for a sensor that stood still);
@@ -147,8 +148,8 @@ def _calibrated_layer(estimator) -> Any:
     if usual is None or not len(usual.level.variances):
         n_windows = 0 if usual is None else usual.level.n_windows
         raise ValueError(
-            f"This {name} knows {n_windows} windows of fit that share nothing; at "
-            f"least {MIN_STRETCHES} are needed to tell drift from chance. Fit it again "
+            f"This {name} knows {n_windows} windows of fit; at least "
+            f"{MIN_STRETCHES} are needed to tell drift from chance. Fit it again "
             "on more rows, or with a shorter window."
         )
     return layer

@@ -10,6 +10,7 @@ from sklearn.utils import gen_batches
 
 from skad._nesting import input_of, layers
 from skad.calibration._fit import CalibratedThreshold
+from skad.calibration._usual import step_of
 from skad.series._rows import read_rows
 from skad.series._table_windows import TableWindows
 from skad.series._windows import window_starts
@@ -58,8 +59,9 @@ def note_errors(folds, windows, errors) -> None:
 
 
 def _apart(windows) -> TableWindows:
-    """Windows that share no row, but perhaps a few beside a border."""
-    _, firsts = np.unique(windows.starts // windows.window_length, return_index=True)
+    """Windows to judge, of those that overlap."""
+    step = step_of(windows.window_length)
+    _, firsts = np.unique(windows.starts // step, return_index=True)
     return replace(windows, starts=windows.starts[firsts])
 
 
