@@ -64,7 +64,7 @@ class DriftReport:
     @property
     def moved(self) -> list:
         """Names of the sensors that moved, the farthest first."""
-        return list(self.sensors.index[self.sensors["certain"] > 0])
+        return list(self.sensors.index[self.sensors["certain"].to_numpy() > 0])
 
     @property
     def labels_can_be_trusted(self) -> bool:

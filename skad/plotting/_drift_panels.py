@@ -60,6 +60,7 @@ def _scale(ax, quantity, values) -> None:
         _scale_levels(ax, low, high, pad)
         return
     low, high = max(low - pad, -np.log(2000)), min(high + pad, np.log(2000))
+    ticks = [1.0]
     for ratios in _ROUND_RATIOS:
         ticks = [ratio for ratio in ratios if low <= np.log(ratio) <= high]
         if len(ticks) >= 3:
