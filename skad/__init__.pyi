@@ -1,5 +1,6 @@
 """Every public name, and where it lives; read at import, and by type checkers."""
 
+from .calibration._drift import DriftReport as DriftReport
 from .calibration._recalibrate import recalibrate as recalibrate
 from .calibration._warnings import CalibrationWarning as CalibrationWarning
 from .calibration._warnings import DriftWarning as DriftWarning
@@ -39,11 +40,13 @@ from .persistence._save_load import load as load
 from .persistence._save_load import save as save
 from .plotting._comparison import DetectorComparisonDisplay as DetectorComparisonDisplay
 from .plotting._contributions import ContributionDisplay as ContributionDisplay
+from .plotting._drift import DriftDisplay as DriftDisplay
 from .plotting._history import TrainingHistoryDisplay as TrainingHistoryDisplay
 from .plotting._reconstruction import ReconstructionDisplay as ReconstructionDisplay
 from .plotting._scores import AnomalyScoreDisplay as AnomalyScoreDisplay
 from .plotting._threshold import ThresholdDisplay as ThresholdDisplay
 from .series._clean import clean_table as clean_table
+from .series._drift import drift_report as drift_report
 from .series._events import find_events as find_events
 from .series._events import merge_events as merge_events
 from .series._expected import expected_values as expected_values

@@ -18,8 +18,8 @@ for name in ("CalibrationWarning", "DriftWarning"):  # nobody calls them
     assert PUBLIC.pop(name).__doc__
 CLASSES = {name: thing for name, thing in PUBLIC.items() if inspect.isclass(thing)}
 FUNCTIONS = {name: f for name, f in PUBLIC.items() if not inspect.isclass(f)}
-# A base class, and what a function returns: nobody calls them.
-NOT_CALLED = ["BaseErrorModel", "DetectionReport"]
+# A base class, and what functions return: nobody calls them.
+NOT_CALLED = ["BaseErrorModel", "DetectionReport", "DriftReport"]
 NETS = [
     *("MLPAutoencoder", "ConvAutoencoder", "LSTMAutoencoder", "EncDecAD"),
     "Autoencoder",

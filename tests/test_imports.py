@@ -22,7 +22,8 @@ ROOMS = {
     "metrics": {"series"},
     "evaluation": {"detectors", "metrics", "series", "thresholds"},
     "persistence": {
-        *("detectors", "error_models", "series", "thresholds", "training"),
+        *("calibration", "detectors", "error_models", "series", "thresholds"),
+        "training",
     },
     "plotting": {"series", "thresholds"},
     "datasets": set(),

@@ -35,6 +35,8 @@ DECIDED = ("decision", "threshold")
 
 # WindowedDetector trains these nets again with other random draws than 0.1.0 did.
 REFITTED = ("windowed-net", "tuned-sigma-net")
+# Five odd windows are not learnt any more.
+LEARNS_LESS = ("sliding",)
 
 
 @pytest.mark.parametrize("name", old_models.models())
@@ -45,7 +47,7 @@ def test_old_pipelines__fitted_anew_answer_alike(name):
     stored = {k: v for k, v in STORED[name].items() if k != "contribution"}
     if said.pop("contribution", None) is not None:
         assert "contribution" in STORED[name]
-    if name not in REFITTED:
+    if name not in REFITTED + LEARNS_LESS:
         # training carries the roundings of a processor on
         for asked in ("label", *DECIDED):
             del said[asked], stored[asked]

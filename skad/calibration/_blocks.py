@@ -1,9 +1,33 @@
 """Which windows are left out in turn."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.utils.parallel import Parallel, delayed
+
+
+class LeftOut(NamedTuple):
+    """What models say of windows that they have not learnt."""
+
+    scores: np.ndarray
+    # The block that each score belongs to: -1 where no model gives one, because there
+    # are too few windows to leave it out.
+    blocks: np.ndarray
+    # Blocks of mean absolute residuals, (n_windows, n_channels); None among them says
+    # that there are no residuals.
+    errors: list[Any]
+
+    @classmethod
+    def at_once(cls, scores, errors) -> "LeftOut":
+        """Scores of one model, in no block."""
+        return cls(scores, np.full(len(scores), -1), [errors])
+
+    @property
+    def is_judged(self) -> np.ndarray:
+        return self.blocks >= 0
+
+    def where(self, flags) -> "LeftOut":
+        return self._replace(scores=self.scores[flags], blocks=self.blocks[flags])
 
 
 def consecutive_blocks(starts, reach, n_blocks) -> list[tuple[np.ndarray, np.ndarray]]:

@@ -1,14 +1,16 @@
 """The order of fit: learn, learn again from all, and place the threshold."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from skad._base import is_calibrating
-from skad.calibration._blocks import disagreement
+from skad.calibration._blocks import LeftOut, disagreement
 from skad.calibration._odd import find_odd, stretches_of
 from skad.calibration._report import Calibration
 from skad.calibration._threshold import PROMISED, promised_threshold, within_reach
+from skad.calibration._usual import UsualReadings
 from skad.calibration._warnings import (
     warn_of_drift,
     warn_of_few,
@@ -27,9 +29,10 @@ class CalibratedThreshold:
     With ``contamination="auto"`` that comes from scores of windows that were left out
     in turn: those of learnt windows are too high. Odd stretches are found by these
     scores, and the detector is fitted anew without. A subclass writes `_learn`,
-    `_scores_of`, `_left_out_scores`, `_reach_of`, `_without` and `_rows_of`; and
-    `_refits` and `_learn_again`, if it holds windows out to stop its training. It also
-    chooses what it passes as windows.
+    `_scores_of`, `_left_out_scores`, `_reach_of`, `_without` and `_rows_of`;
+    `_readings_of`, `_errors_of` and `_compared`, for `drift_report`; and `_refits` and
+    `_learn_again`, if it holds windows out to stop its training. It also chooses what
+    it passes as windows.
     """
 
     contamination: Any
@@ -47,18 +50,38 @@ class CalibratedThreshold:
         """Scores that place the threshold."""
         raise NotImplementedError(f"{type(self).__name__} lacks _scores_of.")
 
-    def _left_out_scores(self, windows, learnt) -> tuple[np.ndarray, np.ndarray]:
+    def _left_out_scores(self, windows, learnt) -> LeftOut:
         """Scores of windows by models like this one that have not learnt them.
 
-        These learn `learnt`, windows or some of them. Returns the scores, and the
-        number of the block that each belongs to: -1 for those that no model scores,
-        because there are too few windows to leave them out.
+        These learn `learnt`, windows or some of them.
         """
         raise NotImplementedError(f"{type(self).__name__} lacks _left_out_scores.")
 
     def _reach_of(self, windows) -> int:
         """How many scores in a row tell the same, because their windows overlap."""
         return 1
+
+    def _readings_of(self, windows) -> Iterator[np.ndarray]:
+        """Yield windows to judge: (n_windows, window_length, n_channels)."""
+        raise NotImplementedError(f"{type(self).__name__} lacks _readings_of.")
+
+    def _errors_of(self, windows) -> np.ndarray | None:
+        """Mean absolute residual of each sensor, of windows to judge.
+
+        (n_windows, n_channels); None if the detector has no residuals.
+        """
+        return None
+
+    def _compared(self, X) -> Any:
+        """Windows of X, to be compared with those of fit."""
+        raise NotImplementedError(f"{type(self).__name__} lacks _compared.")
+
+    def _read_now(self, X) -> UsualReadings:
+        """Measure what sensors read in X, by the detector as it is."""
+        windows, usual = self._compared(X), self.calibration_.usual
+        level = None if usual is None else usual.level.mean
+        errors = [self._errors_of(windows)]
+        return UsualReadings.learn(self._readings_of(windows), errors, level)
 
     def _refits(self) -> bool:
         """Whether to learn again from all windows after some were held out."""
@@ -112,11 +135,14 @@ class CalibratedThreshold:
         """Put the threshold where it keeps its promise to windows not learnt."""
         source, learnt, odd = "held-out windows", windows, []
         if held_out is not None:
-            scores = self._scores_of(held_out)
-            blocks = np.empty(0, dtype=int)
+            left_out = LeftOut.at_once(
+                self._scores_of(held_out), self._errors_of(held_out)
+            )
         else:
             source = "left-out blocks"
-            learnt, scores, blocks, odd = self._leave_out(windows)
+            learnt, left_out, odd = self._leave_out(windows)
+        scores, blocks, errors = left_out
+        numbers = np.unique(blocks[left_out.is_judged])
         of_learnt = self._finite(self._scores_of(learnt))
         if not len(scores):
             source, scores = "learnt windows", of_learnt
@@ -134,11 +160,12 @@ class CalibratedThreshold:
             learnt_flagged=float((of_learnt < self.offset_).mean()),
             block_thresholds=[
                 float(np.quantile(scores[blocks == block], PROMISED))
-                for block in np.unique(blocks)
+                for block in numbers
             ],
             disagreement=disagreement(scores, blocks, reach),
             odd_stretches=odd,
-            refitted=self._refitted() if len(blocks) else [],
+            refitted=self._refitted() if len(numbers) else [],
+            usual=UsualReadings.learn(self._readings_of(learnt), errors),
         )
         for warn_of in (warn_of_odd, warn_of_few, warn_of_none_below):
             warn_of(self.calibration_)
@@ -146,21 +173,21 @@ class CalibratedThreshold:
     def _leave_out(self, windows):
         """Leave out blocks in turn, and from all learning the stretches that are odd.
 
-        Returns what is learnt, its left-out scores and their blocks, and the stretches.
+        Returns what is learnt, what is left out of it, and the stretches.
         """
-        scores, blocks = self._left_out_scores(windows, windows)
-        learnt, odd = windows, np.zeros(len(scores), dtype=bool)
-        for _ in range(_N_ROUNDS if (blocks >= 0).all() else 0):
-            found = find_odd(self._finite(scores), self._reach_of(windows), odd)
+        left_out = self._left_out_scores(windows, windows)
+        learnt, odd = windows, np.zeros(len(left_out.scores), dtype=bool)
+        for _ in range(_N_ROUNDS if left_out.is_judged.all() else 0):
+            scores = self._finite(left_out.scores)
+            found = find_odd(scores, self._reach_of(windows), odd)
             if not (found & ~odd).any():
                 break
             odd |= found
             learnt = self._without(windows, odd)
             self._fit_windows(learnt)
-            scores, blocks = self._left_out_scores(windows, learnt)
+            left_out = self._left_out_scores(windows, learnt)
         stretches = stretches_of(odd, self._rows_of(windows)) if odd.any() else []
-        kept = ~odd & (blocks >= 0)
-        return learnt, scores[kept], blocks[kept], stretches
+        return learnt, left_out.where(~odd & left_out.is_judged), stretches
 
     def _judge(self, labels) -> None:
         calibration = getattr(self, "calibration_", None)  # models of 0.1.0 have none

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from skad._fitting import with_standard_numbers
-from skad._nesting import find_layer
+from skad._nesting import find_layer, input_of
 from skad.calibration._report import Calibration
 from skad.calibration._threshold import PROMISED, promised_threshold
 from skad.calibration._warnings import warn_of_few
@@ -36,7 +36,8 @@ def recalibrate(estimator: Detector, X: ArrayLike) -> Detector:
     -------
     recalibrated : object
         A copy of the estimator with a new `offset_` and `calibration_`: about 1 % of
-        new rows like these are below the threshold.
+        new rows like these are below the threshold, and `drift_report` compares later
+        rows with them.
 
     Raises
     ------
@@ -71,6 +72,7 @@ def recalibrate(estimator: Detector, X: ArrayLike) -> Detector:
             "finite."
         )
     n_independent = len(scores) / known.reach
+    usual = layer._read_now(input_of(layer, recalibrated, X))
     layer.offset_ = promised_threshold(scores, PROMISED, n_independent)
     layer.calibration_ = Calibration(
         "later rows",
@@ -78,6 +80,7 @@ def recalibrate(estimator: Detector, X: ArrayLike) -> Detector:
         layer.offset_,
         promised=PROMISED,
         reach=known.reach,
+        usual=usual,
     )
     warn_of_few(layer.calibration_)
     return recalibrated

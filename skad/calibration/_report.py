@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 
 from scipy.stats import beta
 
+from skad.calibration._usual import UsualReadings
+
 # Blocks whose medians lie further apart, in standard errors, are told.
 _DISAGREE = 9.0
 
@@ -44,6 +46,8 @@ class Calibration:
     refitted : list of str
         What was fitted anew for each block. The steps of a pipeline before the detector
         were not: they have seen all rows.
+    usual : UsualReadings or None
+        What `drift_report` compares later rows with.
 
     References
     ----------
@@ -61,6 +65,7 @@ class Calibration:
     disagreement: float | None = None
     odd_stretches: list[tuple[int, int]] = field(default_factory=list)
     refitted: list[str] = field(default_factory=list)
+    usual: UsualReadings | None = None
 
     @property
     def n_independent(self) -> float:

@@ -8,6 +8,9 @@ from skad._validation import warn
 _JUDGES = ("sklearn.model_selection", "sklearn.metrics", "skad.evaluation")
 
 
+_CHANCE = 0.01
+
+
 class CalibrationWarning(UserWarning):
     """The rows of fit do not tell well where the threshold should lie.
 
@@ -45,8 +48,9 @@ def warn_of_odd(calibration) -> None:
 
 
 def warn_of_none_below(calibration) -> None:
-    """Warn of a threshold that no learnt row is below."""
-    if calibration.learnt_flagged == 0:
+    """Warn of a threshold that no learnt row is below, unless that may be chance."""
+    by_chance = (1 - calibration.promised) ** calibration.n_independent
+    if calibration.learnt_flagged == 0 and by_chance < _CHANCE:
         warn(
             "No row of fit is below the threshold, where about "
             f"{100 * calibration.promised:g} % should be: the detector scores rows it "
@@ -56,15 +60,21 @@ def warn_of_none_below(calibration) -> None:
         )
 
 
+def most_allowed(calibration, n_rows) -> float:
+    """Share of rows like those of fit that chance may flag; more is drift."""
+    n_independent = n_rows / calibration.reach
+    # Chosen on made tables (false in 1 to 2 %) and on tables that drift.
+    return (
+        3 * calibration.promised + 1.5 / calibration.n_independent + 1 / n_independent
+    )
+
+
 def warn_of_drift(calibration, n_flagged, n_rows) -> None:
     """Warn where far more rows are flagged than promised, by what chance allows."""
     if calibration.promised is None or _is_judged():
         return
     share = n_flagged / n_rows
-    n_independent = n_rows / calibration.reach
-    # Chosen on made tables (false in 1 to 2 %) and on tables that drift.
-    allowed = 3 * calibration.promised + 1.5 / calibration.n_independent
-    if share > allowed + 1 / n_independent:
+    if share > most_allowed(calibration, n_rows):
         warn(
             f"{n_flagged} of {n_rows} rows ({100 * share:.0f} %) are flagged, where "
             f"{100 * calibration.promised:g} % of rows like those of fit would be. "

@@ -5,10 +5,20 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any, ClassVar, Self
 
 import numpy as np
+from sklearn.utils import gen_batches
 
-from skad.calibration._blocks import blocks_of, overlap_of_rows, run_blocks
+from skad.calibration._blocks import (
+    LeftOut,
+    blocks_of,
+    overlap_of_rows,
+    run_blocks,
+)
 from skad.calibration._fit import N_BLOCKS, CalibratedThreshold
+from skad.calibration._usual import step_of
 from skad.detectors._windows import Windows
+
+# Values (8 MB) that are gathered at once, to learn what sensors read.
+_VALUES = 2**20
 
 
 class LeavesOut(CalibratedThreshold):
@@ -17,36 +27,43 @@ class LeavesOut(CalibratedThreshold):
     A subclass writes `_learn_fold`.
     """
 
+    window_length_: int
     n_channels_: int
     error_model_: Any
+    _measure: Any
+    _fitted_windows: Any
 
     _learns_reference = True  # which what is left out needs none of
 
     def _learning(self) -> AbstractContextManager:
         """Enter what surrounds `_learn` and the threshold."""
+        return self._computing()
+
+    def _computing(self) -> AbstractContextManager:
+        """Enter the settings to learn and score in."""
         return nullcontext()
 
     _n_blocks: ClassVar[int] = N_BLOCKS
 
     def _left_out_scores(self, windows, learnt):
-        blocks = blocks_of(
-            windows.rows,
-            np.isin(windows.rows, learnt.rows),
-            self._reach_of(windows),
-            self._n_blocks,
-        )
+        is_learnt = np.isin(windows.rows, learnt.rows)
+        reach = self._reach_of(windows)
+        blocks = blocks_of(windows.rows, is_learnt, reach, self._n_blocks)
         folds = run_blocks(
-            self._scores_of_fold,
+            self._judge_fold,
             [(windows, train, judged, len(learnt)) for train, judged in blocks],
         )
         scores, numbers = np.full(len(windows), np.nan), np.full(len(windows), -1)
+        errors = []
         for number, (_, judged) in enumerate(blocks):
-            scores[judged], numbers[judged] = folds[number], number
-        return scores, numbers
+            scores[judged], own = folds[number]
+            numbers[judged] = number
+            errors.append(own[is_learnt[judged]][:: step_of(reach)])
+        return LeftOut(scores, numbers, errors)
 
-    def _scores_of_fold(self, windows, train, judged, n_all):
+    def _judge_fold(self, windows, train, judged, n_all):
         fold = self._fold_at(windows.X, windows.rows[train], n_all)
-        return fold._scores_of(Windows(windows.X, windows.rows[judged]))
+        return fold._judge_left_out(Windows(windows.X, windows.rows[judged]))
 
     def _reach_of(self, windows):
         first = windows.rows[0]
@@ -58,20 +75,49 @@ class LeavesOut(CalibratedThreshold):
     def _rows_of(self, windows):
         return windows.rows
 
-    def _fold_at(self, X, positions, n_all) -> Self:
-        """Fit such a fold on windows at positions of X, for a detector around this."""
-        one = copy.copy(self)  # which keeps what belongs to a run
-        with one._learning():
-            return one._fold_from(Windows(X, positions), n_all)
+    def _apart(self, windows) -> Windows:
+        """Windows to judge, of those that overlap."""
+        step = step_of(self._reach_of(windows))
+        return Windows(windows.X, windows.rows[::step])
 
-    def _fold_from(self, windows, n_all) -> Self:
-        """Fit a detector like this one, and of its sizes, on some of the windows.
+    def _readings_of(self, windows):
+        apart = self._apart(windows)
+        for at in gen_batches(len(apart), max(1, _VALUES // windows.X.shape[1])):
+            yield apart.gather(at).reshape(-1, self.window_length_, self.n_channels_)
+
+    def _errors_of(self, windows):
+        return self._errors_at(windows.X, self._apart(windows).rows)
+
+    def _errors_at(self, X, positions) -> np.ndarray:
+        """Mean absolute residuals of windows at positions of X, by channel."""
+
+        def measure(residuals, _):
+            return _of_sensors(residuals)
+
+        return self._measure(Windows(X, positions), measure, (self.n_channels_,))
+
+    def _judge_left_out(self, windows) -> tuple[np.ndarray, np.ndarray]:
+        """Scores, and errors of sensors, in one pass over the windows."""
+
+        def measure(residuals, codes):
+            errors = self.error_model_.window_errors(residuals, codes)
+            return np.column_stack([-errors, _of_sensors(residuals)])
+
+        both = self._measure(windows, measure, (1 + self.n_channels_,))
+        return both[:, 0], both[:, 1:]
+
+    def _compared(self, X):
+        return self._fitted_windows(X)
+
+    def _fold_at(self, X, positions, n_all) -> Self:
+        """Fit a detector like this one, and of its sizes, on windows at positions of X.
 
         Its errors are in the units of this one.
         """
         fold = copy.copy(self)
         fold._learns_reference = False
-        fold._learn_fold(windows, n_all)
+        with self._computing():
+            fold._learn_fold(Windows(X, positions), n_all)
         own = self.error_model_
         if hasattr(own, "_with_codes_of"):
             fold.error_model_ = own._with_codes_of(fold.error_model_)
@@ -80,3 +126,8 @@ class LeavesOut(CalibratedThreshold):
     def _learn_fold(self, windows, n_all) -> None:
         """Learn from some of `n_all` windows, in sizes that were learnt from all."""
         raise NotImplementedError(f"{type(self).__name__} lacks _learn_fold.")
+
+
+def _of_sensors(residuals) -> np.ndarray:
+    """Mean absolute residual of every channel, (n_windows, n_channels)."""
+    return np.abs(residuals).mean(axis=1)

@@ -189,9 +189,12 @@ class BaseNeuralAutoencoder(CallbackSupportMixin, BaseAutoencoder):
     def _learning(self) -> Iterator[None]:
         context = self._init_callback_context(max_subtasks=None)
         context.call_on_fit_task_begin(estimator=self)
-        with training_state():
+        with self._computing():
             yield
         context.call_on_fit_task_end(estimator=self)
+
+    def _computing(self):
+        return training_state()
 
     def _learn(self, windows, held_out) -> Windows | None:
         """Train, stopping on held-out windows; return those."""

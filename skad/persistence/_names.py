@@ -160,6 +160,8 @@ _PRIVATE: dict[str, dict[str, str]] = {
     OBJECT: {
         NET: "skad.training._net:ReconstructionNet",
         "skad.Calibration": "skad.calibration._report:Calibration",
+        "skad.UsualReadings": "skad.calibration._usual:UsualReadings",
+        "skad.WindowMeans": "skad.calibration._usual:WindowMeans",
         IMPUTER_TAIL: "skad.series._imputer:_Tail",
         REFERENCE: "skad.detectors._reference:RobustReference",
         "skad.OutlierMetric": "skad.metrics._scorers:_OutlierMetric",

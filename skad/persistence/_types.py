@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from skad._validation import HasMethods, Hidden, validate_parameter_constraints
+from skad.calibration._usual import UsualReadings, WindowMeans
 from skad.persistence._names import IMPUTER_TAIL, NET, PRIVATE_OBJECTS, REFERENCE
 from skad.persistence._plans import DistributionPlan, Plan, class_of
 
@@ -280,6 +281,14 @@ def _is_requests(value):
     return isinstance(value, dict) and is_plain(value)
 
 
+def _is_means(value):
+    return class_of(value) is WindowMeans
+
+
+def _is_floats(value):
+    return isinstance(value, np.ndarray) and value.dtype == np.float64
+
+
 _METHODS: dict[str, Callable[[Any], bool]] = {
     method: lambda value: class_of(value) is not None
     for method in (
@@ -323,6 +332,18 @@ _FIELDS: dict[str, dict[str, Callable[[Any], bool]]] = {
         ),
         "refitted": lambda value: isinstance(value, list) and all(map(_is_text, value)),
         "disagreement": _is_number_or_none,
+        "usual": lambda value: value is None or class_of(value) is UsualReadings,
+    },
+    "skad.UsualReadings": {
+        "level": _is_means,
+        "spread": _is_means,
+        "error": lambda value: value is None or _is_means(value),
+        "units": _is_floats,
+    },
+    "skad.WindowMeans": {
+        "n_windows": _is_number,
+        "mean": _is_floats,
+        "variances": _is_floats,
     },
     "skad.OutlierMetric": {
         "metric": callable,

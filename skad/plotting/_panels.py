@@ -51,9 +51,9 @@ class Panels:
         self.figure = self.ax.figure
 
     def divide(
-        self, heights, n_columns=1, *, above=0.0, margins=(0.0, 0.0)
+        self, heights, n_columns=1, *, above=0.0, margins=(0.0, 0.0), share_x=True
     ) -> np.ndarray:
-        """Make the panels, with x shared by all and y by those of a row.
+        """Make the panels, with x shared by all (or a column) and y by those of a row.
 
         `heights` are relative to each other; `above` is the room in inches for titles
         below the legend, and `margins` that for labels on the left and on the right,
@@ -75,7 +75,9 @@ class Panels:
         panels = np.empty((len(heights), n_columns), dtype=object)
         for row, column in np.ndindex(panels.shape):
             panels[row, column] = ax = self.figure.add_subplot(
-                grid[row + 1, column], sharex=panels[0, 0], sharey=panels[row, 0]
+                grid[row + 1, column],
+                sharex=panels[0, 0 if share_x else column],
+                sharey=panels[row, 0],
             )
             ax.tick_params(labelsize="small")
             ax.xaxis.offsetText.set_fontsize("small")

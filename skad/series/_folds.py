@@ -9,19 +9,17 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 
 from skad._base import uncalibrated
-from skad.calibration._blocks import consecutive_blocks, run_blocks
-from skad.calibration._fit import N_BLOCKS, CalibratedThreshold
+from skad.calibration._blocks import LeftOut, consecutive_blocks, run_blocks
+from skad.calibration._fit import N_BLOCKS
+from skad.series._readings import ReadsTables, errors_of_folds
 from skad.series._table_windows import TableWindows
 
 
-class LeavesOutRows(CalibratedThreshold):
+class LeavesOutRows(ReadsTables):
     """Mixin of a detector of rows: how blocks of the windows of a table are left out.
 
     A subclass writes `_score_table`.
     """
-
-    estimator_: Any
-    window_length: int
 
     def _score_table(self, table, bounds, folds=None) -> np.ndarray:
         """Score rows by `estimator_`, or by folds: (first row, detector) of each."""
@@ -31,10 +29,11 @@ class LeavesOutRows(CalibratedThreshold):
         rows = self._rows_of(windows)
         folds = folds_of(self.estimator_, learnt)
         if not folds:
-            return np.full(len(rows), np.nan), np.full(len(rows), -1)
+            return LeftOut.at_once(np.full(len(rows), np.nan), None)
         scores = self._score_table(windows.table, windows.rows.bounds, folds)
         firsts = [row for row, _ in folds[1:]]
-        return scores[rows], np.searchsorted(firsts, rows, side="right")
+        numbers = np.searchsorted(firsts, rows, side="right")
+        return LeftOut(scores[rows], numbers, errors_of_folds(folds, learnt))
 
     def _reach_of(self, windows):
         return self.window_length

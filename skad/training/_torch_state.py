@@ -22,7 +22,7 @@ from skad.training._private import (
 _AUTOCAST = ("cpu", "cuda", "mps")  # kinds of devices
 
 _lock = threading.Lock()
-_inside: set[object] = set()
+_inside: dict[object, int] = {}  # fits, and their threads
 _threads_outside = 1
 
 
@@ -53,9 +53,10 @@ def training_state() -> Iterator[None]:
     """Run torch on one thread (training on two is slower), and in standard settings.
 
     The number of threads is global to the process, so concurrent fits sign in and out,
-    and each restores the number from before the first. Torch turns gradients off and on
-    in every step, and a Ctrl-C there would leave them off for good; one while a mode is
-    entered or left would leave it to all that the thread does later.
+    and each restores the number from before the first, unless it is within another.
+    Torch turns gradients off and on in every step, and a Ctrl-C there would leave them
+    off for good; one while a mode is entered or left would leave it to all that the
+    thread does later.
     """
     global _threads_outside
     fit = object()
@@ -64,7 +65,7 @@ def training_state() -> Iterator[None]:
         with _lock:
             if not _inside:
                 _threads_outside = torch.get_num_threads()
-            _inside.add(fit)
+            _inside[fit] = threading.get_ident()
             torch.set_num_threads(1)
         with standard_torch():
             yield
@@ -80,8 +81,10 @@ def _leave(fit, n_modes):
     leave_modes(n_modes)
     with _lock:
         if fit in _inside:
-            torch.set_num_threads(_threads_outside)
-            _inside.discard(fit)
+            around = {_inside[other] for other in _inside if other is not fit}
+            is_within_another = threading.get_ident() in around
+            torch.set_num_threads(1 if is_within_another else _threads_outside)
+            del _inside[fit]
 
 
 def _begin_in_forked_child():

@@ -1,0 +1,196 @@
+"""How far sensors have moved since a detector was fitted, and what labels are worth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy.stats import beta
+
+from skad.calibration._usual import MOST, UsualReadings
+from skad.calibration._warnings import most_allowed
+
+QUANTITIES = ("level", "spread", "error")
+
+
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class DriftReport:
+    """What has moved since a detector was fitted, as plain attributes.
+
+    Made by :func:`drift_report`. It prints as text.
+
+    Attributes
+    ----------
+    sensors : DataFrame
+        One row for each sensor, those that moved farthest first, those of which only
+        the error moved last (a model may pass on faults of others), with the columns
+
+        - "moved": "level", "spread" or "error", whichever moved farthest; "" where
+          chance explains all,
+        - "certain": by how much that one moved at least: the end of its interval that
+          is nearer to 0; 0.0 where nothing moved,
+        - "level", "spread", "error": by how much each moved, and "level_low",
+          "level_high" and so on, the interval of that.
+
+        Levels are in standard deviations of fit, spreads and errors are natural
+        logarithms of ratios (of 1000 at most): 0.7 is twice as much, -0.7 is half.
+        Errors are missing (NaN) where the detector has none.
+    n_rows, n_windows : int
+        Rows (or windows) that were judged, and windows of them that were compared.
+    flagged, flagged_low, flagged_high : float
+        Share of rows below the threshold, and the interval of that share (confidence
+        95 %), as of so many independent windows.
+    promised, allowed : float
+        Share that calibration promises, and the largest that chance explains.
+    confidence : float
+        Probability with which all intervals of `sensors` hold together.
+
+    See Also
+    --------
+    drift_report : Make a report.
+    DriftDisplay : Draw one.
+    """
+
+    sensors: pd.DataFrame
+    n_rows: int
+    n_windows: int
+    flagged: float
+    flagged_low: float
+    flagged_high: float
+    promised: float
+    allowed: float
+    confidence: float
+
+    @property
+    def moved(self) -> list:
+        """Names of the sensors that moved, the farthest first."""
+        return list(self.sensors.index[self.sensors["certain"].to_numpy() > 0])
+
+    @property
+    def labels_can_be_trusted(self) -> bool:
+        """Whether no more rows are flagged than chance explains, as for `predict`."""
+        return self.flagged <= self.allowed
+
+    @property
+    def reason(self) -> str:
+        """Why labels can be trusted, or cannot."""
+        shares = (
+            f"{percent(self.flagged)} of {self.n_rows:,} rows are flagged "
+            f"({percent(self.flagged_low)} to {percent(self.flagged_high)} by "
+            f"independent windows), where {percent(self.promised)} of rows like those "
+            "of fit would be"
+        )
+        if self.labels_can_be_trusted:
+            limit = percent(self.allowed)
+            return f"Labels can be trusted: {shares}, and up to {limit} by chance."
+        return (
+            f"Labels cannot be trusted: {shares}. Unless these rows are full of "
+            "anomalies, normal has moved on: fit again on rows that are normal now, or "
+            "place the threshold by them (skad.recalibrate)."
+        )
+
+    def __repr__(self):
+        moved = self.moved
+        n_sensors = len(self.sensors)
+        if not moved:
+            told = f"None of {n_sensors} sensors moved by more than chance explains."
+            return f"{self.reason}\n{told}"
+        lines = [
+            self.reason,
+            f"{len(moved)} of {n_sensors} sensors moved since fit (in brackets: with "
+            f"{percent(self.confidence)} confidence for all of them):",
+        ]
+        shown = self.sensors[: min(len(moved), _N_SHOWN)]
+        width = max(len(str(name)) for name in shown.index)
+        for name, row in shown.iterrows():
+            told = [_tell(quantity, row) for quantity in QUANTITIES]
+            text = "; ".join(one for one in told if one)
+            if not any(told[:2]):
+                text += ", maybe because of others"
+            lines.append(f"  {name!s:{width}}  {text}")
+        if len(moved) > len(shown):
+            lines.append(f"  and {len(moved) - len(shown)} others; see `sensors`")
+        if self.labels_can_be_trusted:
+            lines.append(
+                "The model follows them: it flags no more rows, but may no longer see "
+                "their faults."
+            )
+        return "\n".join(lines)
+
+
+# Sensors that a report prints.
+_N_SHOWN = 12
+
+
+def percent(share) -> str:
+    """Write a share in per cent."""
+    return f"{100 * share:.{0 if share > 0.095 else 1}f}".removesuffix(".0") + " %"
+
+
+def _tell(quantity, row) -> str:
+    """Say how one quantity of a sensor moved; nothing if it may not have."""
+    effect, low, high = (row[quantity + part] for part in ("", "_low", "_high"))
+    if _certain(quantity, low, high) == 0:
+        return ""
+    if quantity == "level":
+        return f"level {effect:+.2g} sd ({low:+.2g} to {high:+.2g})"
+    effect, low, high = np.exp([effect, low, high])
+    if quantity == "spread" and effect < 1.01 / MOST:
+        return "stands still"
+    return f"{quantity} x {effect:.2g} ({low:.2g} to {high:.2g})"
+
+
+def is_certain(quantity, table) -> np.ndarray:
+    """Whether a quantity of each sensor moved by more than chance explains."""
+    ends = table[f"{quantity}_low"], table[f"{quantity}_high"]
+    return _certain(quantity, *(end.to_numpy() for end in ends)) > 0
+
+
+def _certain(quantity, low, high):
+    """Distance of intervals from 0; errors move upwards only.
+
+    Left-out errors are those of models that have learnt less, and so are larger than
+    new ones of the final model.
+    """
+    above = np.maximum(low, 0)
+    below = np.zeros_like(above) if quantity == "error" else np.maximum(-high, 0)
+    return np.nan_to_num(np.maximum(above, below))
+
+
+def sensors_moved(
+    usual: UsualReadings, now: UsualReadings, names, confidence
+) -> pd.DataFrame:
+    """Table of effects for `DriftReport`, those that are certain first.
+
+    Errors alone count for less: what a sensor is expected to read follows others, too.
+    """
+    n_intervals = len(QUANTITIES) * len(usual.units)
+    effects = usual.effects(now, (1 - confidence) / n_intervals)
+    columns, certain = {}, []
+    for quantity in QUANTITIES:
+        effect, low, high = effects[quantity]
+        columns |= {quantity: effect, f"{quantity}_low": low, f"{quantity}_high": high}
+        certain.append(_certain(quantity, low, high))
+    farthest, readings = np.max(certain, axis=0), np.max(certain[:2], axis=0)
+    which = np.array(QUANTITIES, dtype=object)[np.argmax(certain, axis=0)]
+    first = {"moved": np.where(farthest > 0, which, ""), "certain": farthest}
+    table = pd.DataFrame(first | columns, index=pd.Index(names, name="sensor"))
+    sizes = table[list(QUANTITIES)].abs().max(axis=1).to_numpy()
+    return table.iloc[np.lexsort((-sizes, -farthest, readings == 0))]
+
+
+def shares_flagged(calibration, is_flagged) -> dict[str, float]:
+    """Share of rows flagged, its interval, and what is promised and allowed."""
+    n_rows, share = len(is_flagged), float(is_flagged.mean())
+    n = max(1.0, n_rows / calibration.reach)
+    hits = share * n
+    return {
+        "flagged": share,
+        "flagged_low": float(beta.ppf(0.025, hits, n - hits + 1)) if hits else 0.0,
+        "flagged_high": float(beta.ppf(0.975, hits + 1, n - hits))
+        if share < 1
+        else 1.0,
+        "promised": calibration.promised,
+        "allowed": most_allowed(calibration, n_rows),
+    }

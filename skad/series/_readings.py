@@ -1,0 +1,91 @@
+"""What the sensors of a table read and how far a detector of windows is off."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from sklearn import config_context
+from sklearn.utils import gen_batches
+
+from skad._nesting import input_of, layers
+from skad.calibration._fit import CalibratedThreshold
+from skad.calibration._usual import step_of
+from skad.series._rows import read_rows
+from skad.series._table_windows import TableWindows
+from skad.series._windows import window_starts
+
+# Values (8 MB) that are gathered at once.
+_VALUES = 2**20
+
+
+class ReadsTables(CalibratedThreshold):
+    """Mixin of `WindowedDetector`: what its calibration keeps for `drift_report`."""
+
+    estimator_: Any
+    window_length: int
+    max_gap_: Any
+    _check_table: Any
+
+    def _readings_of(self, windows):
+        return _gather(_apart(windows))
+
+    def _errors_of(self, windows):
+        return _errors_of(self.estimator_, _apart(windows))
+
+    def _compared(self, X) -> TableWindows:
+        table = self._check_table(X, reset=False)
+        rows = read_rows(X, max_gap=self.max_gap_, learn=False)
+        longest = int(np.diff(rows.bounds, axis=1).max(initial=0))
+        if longest < self.window_length:
+            raise ValueError(
+                f"X holds no whole window of {self.window_length} rows: its longest "
+                f"segment has {longest}. Pass more rows."
+            )
+        starts = window_starts(rows.bounds, self.window_length, 1)
+        judged = np.ones(len(table), dtype=bool)
+        return TableWindows(table, rows, self.window_length, starts, judged)
+
+
+def errors_of_folds(folds, windows) -> list[np.ndarray | None]:
+    """Measure what each fold is off by in its own block."""
+    apart = _apart(windows)
+    firsts = [first for first, _ in folds] + [len(windows.table)]
+    errors = []
+    for (first, fold), stop in zip(folds, firsts[1:], strict=True):
+        is_own = (apart.starts >= first) & (apart.starts < stop)
+        errors.append(_errors_of(fold, replace(apart, starts=apart.starts[is_own])))
+    return errors
+
+
+def _apart(windows) -> TableWindows:
+    """Windows to judge, of those that overlap."""
+    step = step_of(windows.window_length)
+    _, firsts = np.unique(windows.starts // step, return_index=True)
+    return replace(windows, starts=windows.starts[firsts])
+
+
+def _gather(windows) -> Iterator[np.ndarray]:
+    """Yield windows in blocks, (n_windows, window_length, n_channels)."""
+    shape = -1, windows.window_length, windows.table.shape[1]
+    n_at_once = max(1, _VALUES // (shape[1] * shape[2]))
+    for at in gen_batches(len(windows.starts), n_at_once):
+        yield windows.view[windows.starts[at]].reshape(shape)
+
+
+def _errors_of(detector, windows) -> np.ndarray | None:
+    """Mean absolute residuals by window and sensor, if the detector has such."""
+    teller = next(
+        (one for one in layers(detector) if hasattr(one, "reconstruction_errors")), None
+    )
+    shape = windows.window_length, windows.table.shape[1]
+    if teller is None or (teller.window_length_, teller.n_channels_) != shape:
+        return None
+    if teller is detector and hasattr(detector, "_errors_at"):
+        return detector._errors_at(windows.view, windows.starts)
+    errors = [np.empty((0, shape[1]))]
+    with config_context(assume_finite=True):
+        for block in _gather(windows):
+            inner = input_of(teller, detector, block.reshape(len(block), -1))
+            errors.append(teller.reconstruction_errors(inner).mean(axis=1))
+    return np.concatenate(errors)
