@@ -1,7 +1,5 @@
 """Left-out scores and thresholds in plain loops."""
 
-from itertools import pairwise
-
 import numpy as np
 from scipy import stats
 from sklearn.base import clone
@@ -73,7 +71,7 @@ def odd(scores, reach):
         if all(z[first : first + run] > 3.5):
             is_seed[first : first + run] = True
     found = [part for part in runs(z > 2) if any(is_seed[row] for row in part)]
-    gap = max(reach, 0.05 * len(z))
+    longest = int(0.06 * len(z)) + 2 * reach
     result = np.zeros(len(z), dtype=bool)
     for is_kind in (
         lambda part: len(part) >= run,
@@ -82,8 +80,9 @@ def odd(scores, reach):
         flags = np.zeros(len(z), dtype=bool)
         for part in filter(is_kind, found):
             flags[part] = True
-        more = joined(result | flags, gap)
-        if len(runs(joined(flags, gap))) <= 3 and more.mean() <= 0.15:
+        more = joined(result | flags, longest)
+        n_most = min(0.06 * len(z) + 2 * reach * len(runs(more)), 0.15 * len(z))
+        if len(runs(joined(flags, longest))) <= 3 and more.sum() <= n_most:
             result = more
     return result
 
@@ -99,11 +98,14 @@ def runs(flags):
     return found
 
 
-def joined(flags, gap):
-    """Flag all rows between two that are at most `gap` apart."""
+def joined(flags, longest):
+    """Flag all rows between parts, as many as are within `longest` from the first."""
     flags = flags.copy()
     parts = runs(flags)
-    for one, two in pairwise(parts):
-        if two[0] - one[-1] <= gap:
-            flags[one[-1] : two[0]] = True
+    while parts:
+        first, *others = parts
+        within = [part for part in others if part[-1] - first[0] < longest]
+        if within:
+            flags[first[0] : within[-1][-1] + 1] = True
+        parts = others[len(within) :]
     return flags

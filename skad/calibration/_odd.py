@@ -1,15 +1,12 @@
 """Stretches of the rows of fit that are unlike the rest."""
 
-from itertools import pairwise
-
 import numpy as np
-from scipy.ndimage import binary_opening, binary_propagation, label
+from scipy.ndimage import binary_opening, binary_propagation, find_objects, label
 from scipy.stats import norm
 
 # Chosen on made tables, see benchmarks/decisions.py.
 _SURELY, _LASTING, _LIKELY = 5.0, 3.5, 2.0  # standard deviations
-_MOST, _MOST_STRETCHES = 0.15, 3
-_LONGEST = 0.05
+_MOST_STRETCHES, _MOST_ROWS, _MOST_SCORES = 3, 0.06, 0.15
 
 
 def find_odd(scores, reach, known=None) -> np.ndarray:
@@ -18,10 +15,10 @@ def find_odd(scores, reach, known=None) -> np.ndarray:
     Seeds are errors 5 standard deviations above the median, or 3.5 for as long as two
     windows; of logarithms where all are positive, and by upper quantiles of those that
     are not yet `known` to be odd. Stretches are extended to what is 2 above, and over
-    what lies between two of them, up to 5 % of the scores: where a level moves, and
-    moves back. Long ones are odd unless there are more than three of them, and so are
-    short ones, that a single row may have made (but not these rows themselves, where
-    windows do not overlap), up to 15 % of the scores together.
+    what lies between them: where a level moves, and moves back. Long ones are odd, and
+    then short ones, that a single row may have made (but not these rows themselves,
+    where windows do not overlap); unless there are more than three of a kind, or rows
+    odd beyond the 6 % that we look for: then that is how the data are.
     """
     errors = -np.asarray(scores)
     values = np.log(errors) if errors.min() > 0 else errors
@@ -39,22 +36,26 @@ def find_odd(scores, reach, known=None) -> np.ndarray:
     numbers, _ = label(found)
     is_long = found & (np.bincount(numbers) >= run)[numbers]
     is_short = found & ~is_long & (reach > 1)
-    gap = max(reach, _LONGEST * len(odd))
+    longest = int(_MOST_ROWS * len(odd)) + 2 * reach
     for stretches in (is_long, is_short):
-        filled = _filled(odd | stretches, gap)
-        is_few = label(_filled(stretches, gap))[1] <= _MOST_STRETCHES
-        if is_few and filled.mean() <= _MOST:
-            odd = filled
+        more = _filled(odd | stretches, longest)
+        n_new, n_all = (label(f)[1] for f in (_filled(stretches, longest), more))
+        # Every stretch has odd scores for the windows around it, too.
+        n_most = min(_MOST_ROWS * len(odd) + 2 * reach * n_all, _MOST_SCORES * len(odd))
+        if n_new <= _MOST_STRETCHES and more.sum() <= n_most:
+            odd = more
     return odd
 
 
-def _filled(flags, gap) -> np.ndarray:
-    """Flag what lies between two flags that are at most `gap` apart."""
-    at = np.flatnonzero(flags)
+def _filled(flags, longest) -> np.ndarray:
+    """Flag what lies between stretches that are within `longest` together."""
     filled = flags.copy()
-    for one, two in pairwise(at):
-        if 1 < two - one <= gap:
-            filled[one:two] = True
+    start = -longest
+    for (part,) in find_objects(label(flags)[0]):
+        if part.stop - start <= longest:
+            filled[start : part.stop] = True
+        else:
+            start = part.start
     return filled
 
 
