@@ -191,9 +191,9 @@ class Remembering(LinearAutoencoder):
         scores = super()._scores_of(windows)
         return scores if hasattr(self, "is_fold") else scores / 1e6
 
-    def _learn_fold(self, windows, n_all):
+    def _learn_fold(self, windows):
         self.is_fold = True
-        super()._learn_fold(windows, n_all)
+        super()._learn_fold(windows)
 
 
 def test_no_learnt_row_below__warns_unless_that_may_be_chance(recwarn):

@@ -51,7 +51,7 @@ class LeavesOut(CalibratedThreshold):
         blocks = blocks_of(windows.rows, is_learnt, reach, self._n_blocks)
         folds = run_blocks(
             self._judge_fold,
-            [(windows, train, judged, len(learnt)) for train, judged in blocks],
+            [(windows, train, judged) for train, judged in blocks],
         )
         scores, numbers = np.full(len(windows), np.nan), np.full(len(windows), -1)
         errors = []
@@ -61,8 +61,8 @@ class LeavesOut(CalibratedThreshold):
             errors.append(own[is_learnt[judged]][:: step_of(reach)])
         return LeftOut(scores, numbers, errors)
 
-    def _judge_fold(self, windows, train, judged, n_all):
-        fold = self._fold_at(windows.X, windows.rows[train], n_all)
+    def _judge_fold(self, windows, train, judged):
+        fold = self._fold_at(windows.X, windows.rows[train])
         return fold._judge_left_out(Windows(windows.X, windows.rows[judged]))
 
     def _reach_of(self, windows):
@@ -109,7 +109,7 @@ class LeavesOut(CalibratedThreshold):
     def _compared(self, X):
         return self._fitted_windows(X)
 
-    def _fold_at(self, X, positions, n_all) -> Self:
+    def _fold_at(self, X, positions) -> Self:
         """Fit a detector like this one, and of its sizes, on windows at positions of X.
 
         Its errors are in the units of this one.
@@ -117,14 +117,14 @@ class LeavesOut(CalibratedThreshold):
         fold = copy.copy(self)
         fold._learns_reference = False
         with self._computing():
-            fold._learn_fold(Windows(X, positions), n_all)
+            fold._learn_fold(Windows(X, positions))
         own = self.error_model_
         if hasattr(own, "_with_codes_of"):
             fold.error_model_ = own._with_codes_of(fold.error_model_)
         return fold
 
-    def _learn_fold(self, windows, n_all) -> None:
-        """Learn from some of `n_all` windows, in sizes that were learnt from all."""
+    def _learn_fold(self, windows) -> None:
+        """Learn from some of the windows, in sizes that were learnt from all."""
         raise NotImplementedError(f"{type(self).__name__} lacks _learn_fold.")
 
 

@@ -77,7 +77,7 @@ class LinearAutoencoder(BaseAutoencoder):
         warn_if_not_narrower(self.latent_dim_, self.n_features_in_)
         return held_out
 
-    def _learn_fold(self, windows, n_all):
+    def _learn_fold(self, windows):
         self._learn_plane(windows, None, self.latent_dim_)
 
     def _learn_plane(self, windows, held_out, latent_dim):

@@ -235,13 +235,12 @@ class BaseNeuralAutoencoder(CallbackSupportMixin, BaseAutoencoder):
         self.net_ = net
         self._fit_error_model(self._new_error_model(), windows, None)
 
-    _n_blocks: ClassVar[int] = 2
+    _n_blocks: ClassVar[int] = 3
 
-    def _learn_fold(self, windows, n_all):
-        """Train as the net was trained: from the same weights, for as many steps."""
+    def _learn_fold(self, windows):
+        """Train as the net was trained: from the same weights, for as many epochs."""
         self.early_stopping = self.warm_start = False
-        n_epochs = self.best_epoch_ or self.max_epochs
-        self.max_epochs = -(-n_epochs * n_all // len(windows))
+        self.max_epochs = self.best_epoch_ or self.max_epochs
         self.callbacks, self.verbose, self._callback_fit_ctx = None, 0, None
         # Batches of one size: none of a single window, which some layers refuse.
         n_batches = max(1, len(windows) // self.batch_size)

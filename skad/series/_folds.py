@@ -69,14 +69,14 @@ def folds_of(inner: Any, windows: TableWindows) -> list[tuple[int, Any]]:
     blocks = consecutive_blocks(starts, windows.window_length, n_blocks)
     folds = run_blocks(
         _fold_of,
-        [(inner, windows.view, starts[train], len(starts)) for train, _ in blocks],
+        [(inner, windows.view, starts[train]) for train, _ in blocks],
     )
     firsts = [int(starts[out[0]]) for _, out in blocks]
     return list(zip(firsts, folds, strict=True))
 
 
-def _fold_of(inner, view, starts, n_all):
+def _fold_of(inner, view, starts):
     with config_context(assume_finite=True):
         if learns_positions(inner):
-            return inner._fold_at(view, starts, n_all)
+            return inner._fold_at(view, starts)
         return uncalibrated(clone(inner).fit, view[starts])
