@@ -298,6 +298,16 @@ def test_recalibrate__keeps_scores_and_the_given_detector():
         detector.predict(later[400:])
 
 
+def test_recalibrate__after_a_share__counts_independent_windows():
+    X, later = noise(400), noise(400, seed=1)
+    auto, share = (
+        recalibrate(WindowedDetector(LinearAutoencoder(2), 8, **params).fit(X), later)
+        for params in ({}, {"contamination": 0.1})
+    )
+    assert share.calibration_.n_independent == 50
+    assert share.offset_ == auto.offset_
+
+
 def test_recalibrate__without_a_calibration__says_so():
     forest = IsolationForest(n_estimators=5, random_state=0).fit(noise(50))
     with pytest.raises(TypeError, match="calibration_"):

@@ -387,3 +387,9 @@ def test_detectors_without_a_promise__are_refused(table):
     del old.calibration_
     with pytest.raises(ValueError, match=r"0\.1\.0"):
         drift_report(old, X)
+
+
+def test_few_rows__promise_no_more_than_all_rows(table, pipeline):
+    report = drift_report(pipeline, table[:LENGTH])
+    assert report.allowed > 1
+    assert "up to 100 % by chance: too few rows to tell otherwise" in report.reason

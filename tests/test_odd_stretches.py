@@ -217,3 +217,12 @@ def test_blocks_at_once__give_the_same_threshold(name):
         offset = alone.fit(windows).offset_
         with joblib.parallel_config(n_jobs=2):
             assert alone.fit(windows).offset_ == offset
+
+
+@pytest.mark.parametrize("backend", ["loky", "threading"])
+def test_blocks__run_in_threads_whatever_joblib_is_told(backend):
+    X = waves(300)
+    one = WindowedDetector(DETECTORS["mlp"], 8).fit(X)
+    with joblib.parallel_config(backend, n_jobs=2):
+        two = WindowedDetector(DETECTORS["mlp"], 8).fit(X)
+    assert one.offset_ == two.offset_

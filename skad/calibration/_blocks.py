@@ -82,9 +82,10 @@ def blocks_of(rows, is_learnt, reach, n_blocks) -> list[tuple[np.ndarray, np.nda
 def run_blocks(call, blocks) -> list[Any]:
     """Call a function with the arguments of each block, at once if joblib is told so.
 
-    In threads, which share the windows: a strided view would be copied as a whole.
+    In threads, whatever joblib is told, which share the windows: a strided view would
+    be copied as a whole, and a net that is being fitted cannot be sent to a process.
     """
-    return Parallel(prefer="threads")(delayed(call)(*block) for block in blocks)
+    return Parallel(require="sharedmem")(delayed(call)(*block) for block in blocks)
 
 
 def disagreement(scores, blocks, reach) -> float | None:

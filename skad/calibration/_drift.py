@@ -82,8 +82,9 @@ class DriftReport:
             "of fit would be"
         )
         if self.labels_can_be_trusted:
-            limit = percent(self.allowed)
-            return f"Labels can be trusted: {shares}, and up to {limit} by chance."
+            limit = f"up to {percent(min(1.0, self.allowed))} by chance"
+            few = ": too few rows to tell otherwise" if self.allowed >= 1 else ""
+            return f"Labels can be trusted: {shares}, and {limit}{few}."
         return (
             f"Labels cannot be trusted: {shares}. Unless these rows are full of "
             "anomalies, normal has moved on: fit again on rows that are normal now, or "

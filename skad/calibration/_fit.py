@@ -129,7 +129,9 @@ class CalibratedThreshold:
         scores = self._finite(self._scores_of(judged))
         rule = QuantileThreshold(PROMISED if is_auto else self.contamination)
         self.offset_ = rule.fit(scores).threshold_
-        self.calibration_ = Calibration(source, len(scores), self.offset_)
+        self.calibration_ = Calibration(
+            source, len(scores), self.offset_, reach=float(self._reach_of(windows))
+        )
 
     def _calibrate(self, windows, held_out):
         """Put the threshold where it keeps its promise to windows not learnt."""
