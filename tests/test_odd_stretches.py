@@ -126,6 +126,13 @@ def test_windows_in_order__without_a_table():
     assert not LinearAutoencoder(n_channels=4).fit(shuffled).calibration_.odd_stretches
 
 
+def test_windows_filled_up_in_front__are_left_out_without_a_word(recwarn):
+    windows = SlidingWindow(20).fit_transform(waves(1000))
+    detector = LinearAutoencoder(n_channels=4).fit(windows)
+    assert all(last < 20 for _, last in detector.calibration_.odd_stretches)
+    assert not [one for one in recwarn if "unlike the rest" in str(one.message)]
+
+
 def test_rows_without_order__are_all_learnt():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(500, 6))

@@ -37,12 +37,17 @@ def warn_of_few(calibration) -> None:
 
 
 def warn_of_odd(calibration) -> None:
-    """Warn of stretches that were not learnt."""
-    if calibration.odd_stretches:
+    """Warn of stretches that were left out.
+
+    Not of less than a window at the start: such are windows that are filled up in
+    front, or a machine that warms up.
+    """
+    stretches = calibration.odd_stretches
+    if any(first > 0 or last >= calibration.reach for first, last in stretches):
         warn(
-            f"Rows {calibration.odd_rows} of fit are unlike the rest: they were not "
-            "learnt, and rows like them will be flagged. If they are normal, fit on "
-            "more like them, or set contamination.",
+            f"Rows {calibration.odd_rows} of fit are unlike the rest: they were left "
+            "out, and rows like them will be flagged. If they are normal, fit on more "
+            "like them, or set contamination.",
             CalibrationWarning,
         )
 
