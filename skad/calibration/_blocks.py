@@ -75,8 +75,8 @@ def blocks_of(rows, is_learnt, reach, n_blocks) -> list[tuple[np.ndarray, np.nda
         return blocks
     blocks = consecutive_blocks(rows[learnt], reach, n_blocks)
     firsts = [learnt[out[0]] for _, out in blocks[1:]]
-    judged = np.split(np.arange(len(rows)), firsts)
-    return [(learnt[t], judge) for (t, _), judge in zip(blocks, judged, strict=False)]
+    parts = np.split(np.arange(len(rows)), firsts)
+    return [(learnt[t], part) for (t, _), part in zip(blocks, parts, strict=False)]
 
 
 def run_blocks(call, blocks) -> list[Any]:

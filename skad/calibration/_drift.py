@@ -168,7 +168,8 @@ def sensors_moved(
     """
     n_intervals = len(QUANTITIES) * len(usual.units)
     effects = usual.effects(now, (1 - confidence) / n_intervals)
-    columns, certain = {}, []
+    columns: dict[str, np.ndarray] = {}
+    certain = []
     for quantity in QUANTITIES:
         effect, low, high = effects[quantity]
         columns |= {quantity: effect, f"{quantity}_low": low, f"{quantity}_high": high}
