@@ -59,10 +59,12 @@ def parts_of(case, n_least):
     return [part for part in parts if len(part) >= n_least]
 
 
-def say(name, window_length, learnt, parts, detector):
+def say(name, window_length, case, detector):
     """Print what the reports on the parts of one file say."""
+    parts = parts_of(case, 8 * window_length)
     start = time.perf_counter()
-    fitted = WindowedDetector(detector, window_length).fit(learnt)
+    fitted = WindowedDetector(detector, window_length)
+    fitted.fit(case.learnt, series=case.learnt_series)
     fit_time = time.perf_counter() - start
     start = time.perf_counter()
     reports = [drift_report(fitted, X) for X in parts]
@@ -72,7 +74,7 @@ def say(name, window_length, learnt, parts, detector):
     flagged = " ".join(f"{100 * report.flagged:.1f}" for report in reports)
     print(
         f"{name:18} {window_length:3} not trusted {n_untrusted} of {len(parts)}, "
-        f"flagged {flagged} %, sensors moved {moved} of {learnt.shape[1]} "
+        f"flagged {flagged} %, sensors moved {moved} of {case.learnt.shape[1]} "
         f"(fit {fit_time:.2f} s, report {report_time:.2f} s)",
         flush=True,
     )
@@ -82,8 +84,7 @@ def say_all(data, window_length, detector):
     """Print what is said of all files."""
     for name in FIELD:
         case = field_case(data / "field" / f"{name}.csv.gz")
-        parts = parts_of(case, 8 * window_length)
-        say(name, window_length, case.learnt, parts, detector)
+        say(name, window_length, case, detector)
     if window_length > 50:  # SKAB has 400 rows of fit, too few for eight windows
         return
     told = []
