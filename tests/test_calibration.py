@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from instances import ONE_EPOCH
+from made_tables import noise
 from sklearn.base import clone
 from sklearn.ensemble import IsolationForest
 from sklearn.frozen import FrozenEstimator
@@ -39,15 +40,6 @@ pytestmark = [
     pytest.mark.filterwarnings("error::skad.DriftWarning"),
     pytest.mark.filterwarnings("ignore::skad.CalibrationWarning"),
 ]
-
-
-def noise(n, n_channels=3, seed=0, phi=0.8):
-    """Stationary noise with a memory."""
-    rng = np.random.default_rng(seed)
-    X, shocks = np.zeros((n + 100, n_channels)), rng.normal(size=(n + 100, n_channels))
-    for i in range(1, len(X)):
-        X[i] = phi * X[i - 1] + shocks[i]
-    return X[100:]
 
 
 # Blocks and thresholds, against loops -------------------------------------------------

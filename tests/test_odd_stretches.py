@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from made_tables import waves, with_fault
 from sklearn.ensemble import IsolationForest
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -27,16 +28,9 @@ from skad.calibration._odd import find_odd, stretches_of
 pytestmark = pytest.mark.filterwarnings("ignore::skad.CalibrationWarning")
 
 
-def waves(n, seed=0):
-    rng = np.random.default_rng(seed)
-    phases = 2 * np.pi * (np.arange(n)[:, None] / 50 + rng.random(4))
-    return np.sin(phases) + 0.3 * rng.normal(size=(n, 4))
-
-
-def with_fault(X, first, stop, size=4.0):
-    X = X.copy()
-    X[first:stop, :2] += size
-    return X
+def odd_of(scores, reach):
+    """Odd scores where none is known yet."""
+    return find_odd(scores, reach, np.zeros(len(scores), dtype=bool))
 
 
 # Which scores are odd -----------------------------------------------------------------
@@ -57,14 +51,14 @@ def test_odd_scores__are_those_of_plain_loops(seed, reach, n_faults, length, is_
         errors[first : first + length] *= rng.choice([3.0, 10.0, 100.0])
     scores = 20 - errors if is_signed else -errors
     expected = naive_calibration.odd(scores, reach)
-    np.testing.assert_array_equal(find_odd(scores, reach), expected)
+    np.testing.assert_array_equal(odd_of(scores, reach), expected)
 
 
 def test_scores_that_are_all_alike__are_not_odd():
-    assert not find_odd(np.full(50, -1.0), 3).any()
+    assert not odd_of(np.full(50, -1.0), 3).any()
     mostly = np.full(50, -1.0)
     mostly[7] = -100.0  # nothing tells how much 99 is
-    assert not find_odd(mostly, 3).any()
+    assert not odd_of(mostly, 3).any()
 
 
 def test_stretches__are_named_by_their_rows():
@@ -142,11 +136,25 @@ def test_rows_without_order__are_all_learnt():
 
 
 @pytest.mark.parametrize("params", [{"contamination": 0.05}, {"normal_label": 1}])
-def test_share_or_labels(params):
+def test_odd_stretches__are_looked_for_among_labelled_rows_not_for_a_share(params):
     X, y = with_fault(waves(800), 300, 340), np.ones(800)
     detector = WindowedDetector(LinearAutoencoder(), 10, **params).fit(X, y)
     is_auto = "contamination" not in params
     assert bool(detector.calibration_.odd_stretches) == is_auto
+
+
+def test_detectors_that_go_on__are_fitted_once_or_anew():
+    X = with_fault(waves(800), 300, 340)
+    windows = SlidingWindow(10).fit_transform(X)
+    warm = {"warm_start": True, "early_stopping": False, "max_epochs": 3}
+    net = MLPAutoencoder((8,), n_channels=4, random_state=0, **warm).fit(windows)
+    assert net.calibration_.odd_stretches == []  # what is learnt cannot be unlearnt
+    assert net.n_iter_ == 3
+    forest = IsolationForest(n_estimators=20, random_state=0, warm_start=True)
+    fitted = WindowedDetector(forest, 10).fit(X)
+    assert fitted.calibration_.odd_stretches
+    cold = WindowedDetector(forest.set_params(warm_start=False), 10).fit(X)
+    np.testing.assert_array_equal(fitted.score_samples(X), cold.score_samples(X))
 
 
 def test_rows_of_series__count_from_the_start_of_the_table():

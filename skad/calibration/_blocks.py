@@ -24,10 +24,17 @@ class LeftOut(NamedTuple):
 
     @property
     def is_judged(self) -> np.ndarray:
+        """Which of them are in a block."""
         return self.blocks >= 0
 
     def where(self, flags) -> "LeftOut":
+        """Drop other scores."""
         return self._replace(scores=self.scores[flags], blocks=self.blocks[flags])
+
+    def by_block(self) -> list[np.ndarray]:
+        """Scores of each block."""
+        numbers = np.unique(self.blocks[self.is_judged])
+        return [self.scores[self.blocks == number] for number in numbers]
 
 
 def consecutive_blocks(starts, reach, n_blocks) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -88,17 +95,16 @@ def run_blocks(call, blocks) -> list[Any]:
     return Parallel(require="sharedmem")(delayed(call)(*block) for block in blocks)
 
 
-def disagreement(scores, blocks, reach) -> float | None:
-    """How far apart the medians of blocks lie, in standard errors of a mean.
+def disagreement(parts, reach) -> float | None:
+    """How far apart the medians of scores of blocks lie, in standard errors of a mean.
 
     None for fewer than two blocks, or if nothing varies within them.
     """
-    parts = [scores[blocks == block] for block in np.unique(blocks)]
     if len(parts) < 2:
         return None
     spread = np.sqrt(np.mean([part.var() for part in parts]))
     medians = [np.median(part) for part in parts]
-    n_independent = len(scores) / reach / len(parts)
+    n_independent = np.mean([len(part) for part in parts]) / reach
     return float(np.ptp(medians) / spread * n_independent**0.5) if spread else None
 
 

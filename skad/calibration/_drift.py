@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy.stats import beta
 
 from skad.calibration._usual import MOST, UsualReadings
@@ -67,22 +68,49 @@ class DriftReport:
         """Names of the sensors that moved, the farthest first."""
         return list(self.sensors.index[self.sensors["certain"].to_numpy() > 0])
 
+    def is_certain(self, quantity: str) -> NDArray[np.bool_]:
+        """Tell which sensors moved by more than chance explains.
+
+        Parameters
+        ----------
+        quantity : {"level", "spread", "error"}
+            What may have moved.
+
+        Returns
+        -------
+        is_certain : ndarray of shape (n_sensors,), dtype bool
+            One for each row of `sensors`.
+        """
+        ends = (self.sensors[quantity + end].to_numpy() for end in ("_low", "_high"))
+        return _certain(quantity, *ends) > 0
+
     @property
     def labels_can_be_trusted(self) -> bool:
         """Whether no more rows are flagged than chance explains, as for `predict`."""
         return self.flagged <= self.allowed
 
     @property
+    def verdict(self) -> str:
+        """How many rows are flagged, and what labels are worth, in a line."""
+        shares = self.flagged, self.flagged_low, self.flagged_high, self.promised
+        flagged, low, high, promised = map(_percent, shares)
+        can = "can" if self.labels_can_be_trusted else "cannot"
+        return (
+            f"{flagged} of rows flagged ({low} to {high}), {promised} promised: "
+            f"labels {can} be trusted"
+        )
+
+    @property
     def reason(self) -> str:
         """Why labels can be trusted, or cannot."""
         shares = (
-            f"{percent(self.flagged)} of {self.n_rows:,} rows are flagged "
-            f"({percent(self.flagged_low)} to {percent(self.flagged_high)} by "
-            f"independent windows), where {percent(self.promised)} of rows like those "
+            f"{_percent(self.flagged)} of {self.n_rows:,} rows are flagged "
+            f"({_percent(self.flagged_low)} to {_percent(self.flagged_high)} by "
+            f"independent windows), where {_percent(self.promised)} of rows like those "
             "of fit would be"
         )
         if self.labels_can_be_trusted:
-            limit = f"up to {percent(min(1.0, self.allowed))} by chance"
+            limit = f"up to {_percent(min(1.0, self.allowed))} by chance"
             few = ": too few rows to tell otherwise" if self.allowed >= 1 else ""
             return f"Labels can be trusted: {shares}, and {limit}{few}."
         return (
@@ -100,7 +128,7 @@ class DriftReport:
         lines = [
             self.reason,
             f"{len(moved)} of {n_sensors} sensors moved since fit (in brackets: with "
-            f"{percent(self.confidence)} confidence for all of them):",
+            f"{_percent(self.confidence)} confidence for all of them):",
         ]
         shown = self.sensors[: min(len(moved), _N_SHOWN)]
         width = max(len(str(name)) for name in shown.index)
@@ -124,7 +152,7 @@ class DriftReport:
 _N_SHOWN = 12
 
 
-def percent(share) -> str:
+def _percent(share) -> str:
     """Write a share in per cent."""
     return f"{100 * share:.{0 if share > 0.095 else 1}f}".removesuffix(".0") + " %"
 
@@ -140,12 +168,6 @@ def _tell(quantity, row) -> str:
     if quantity == "spread" and effect < 1.01 / MOST:
         return "stands still"
     return f"{quantity} x {effect:.2g} ({low:.2g} to {high:.2g})"
-
-
-def is_certain(quantity, table) -> np.ndarray:
-    """Whether a quantity of each sensor moved by more than chance explains."""
-    ends = table[f"{quantity}_low"], table[f"{quantity}_high"]
-    return _certain(quantity, *(end.to_numpy() for end in ends)) > 0
 
 
 def _certain(quantity, low, high):

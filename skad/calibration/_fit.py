@@ -87,6 +87,10 @@ class CalibratedThreshold:
         """Whether to learn again from all windows after some were held out."""
         return False
 
+    def _learns_anew(self) -> bool:
+        """Whether `_learn` forgets what was learnt before."""
+        return True
+
     def _learn_again(self, windows) -> None:
         """Learn anew from all windows, for as long as was best in `_learn`."""
         raise NotImplementedError(f"{type(self).__name__} lacks _learn_again.")
@@ -143,8 +147,7 @@ class CalibratedThreshold:
         else:
             source = "left-out blocks"
             learnt, left_out, odd = self._leave_out(windows)
-        scores, blocks, errors = left_out
-        numbers = np.unique(blocks[left_out.is_judged])
+        scores, parts = left_out.scores, left_out.by_block()
         of_learnt = self._finite(self._scores_of(learnt))
         if not len(scores):
             source, scores = "learnt windows", of_learnt
@@ -160,14 +163,11 @@ class CalibratedThreshold:
             promised=PROMISED,
             reach=float(reach),
             learnt_flagged=float((of_learnt < self.offset_).mean()),
-            block_thresholds=[
-                float(np.quantile(scores[blocks == block], PROMISED))
-                for block in numbers
-            ],
-            disagreement=disagreement(scores, blocks, reach),
+            block_thresholds=[float(np.quantile(part, PROMISED)) for part in parts],
+            disagreement=disagreement(parts, reach),
             odd_stretches=odd,
-            refitted=self._refitted() if len(numbers) else [],
-            usual=UsualReadings.learn(self._readings_of(learnt), errors),
+            refitted=self._refitted() if parts else [],
+            usual=UsualReadings.learn(self._readings_of(learnt), left_out.errors),
         )
         for warn_of in (warn_of_odd, warn_of_few, warn_of_none_below):
             warn_of(self.calibration_)
@@ -179,7 +179,8 @@ class CalibratedThreshold:
         """
         left_out = self._left_out_scores(windows, windows)
         learnt, odd = windows, np.zeros(len(left_out.scores), dtype=bool)
-        for _ in range(_N_ROUNDS if left_out.is_judged.all() else 0):
+        may_look = left_out.is_judged.all() and self._learns_anew()
+        for _ in range(_N_ROUNDS if may_look else 0):
             scores = self._finite(left_out.scores)
             found = find_odd(scores, self._reach_of(windows), odd)
             if not (found & ~odd).any():

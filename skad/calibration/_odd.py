@@ -9,7 +9,7 @@ _SURELY, _LASTING, _LIKELY = 5.0, 3.5, 2.0  # standard deviations
 _MOST_STRETCHES, _MOST_ROWS, _MOST_SCORES = 3, 0.06, 0.15
 
 
-def find_odd(scores, reach, known=None) -> np.ndarray:
+def find_odd(scores, reach, known) -> np.ndarray:
     """Find stretches of scores that do not belong with the others: a mask.
 
     Seeds are errors 5 standard deviations above the median, or 3.5 for as long as two
@@ -22,7 +22,7 @@ def find_odd(scores, reach, known=None) -> np.ndarray:
     """
     errors = -np.asarray(scores)
     values = np.log(errors) if errors.min() > 0 else errors
-    middle, high = np.quantile(values if known is None else values[~known], [0.5, 0.8])
+    middle, high = np.quantile(values[~known], [0.5, 0.8])
     spread = (high - middle) / norm.ppf(0.8)
     surely, lasting, likely = (
         values > middle + by * spread for by in (_SURELY, _LASTING, _LIKELY)

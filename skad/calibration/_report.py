@@ -31,7 +31,7 @@ class Calibration:
     n_independent : float
         Independent windows that the scores amount to.
     learnt_flagged : float or None
-        Share of the rows of fit below the threshold.
+        Share of what was learnt that lies below the threshold.
     block_thresholds : list of float
         The same quantile of the scores of each block that was left out.
     promised_interval : (float, float) or None
@@ -94,8 +94,8 @@ class Calibration:
         else:
             low, high = self.promised_interval
             lines.append(
-                f"{100 * self.promised:g} % of new normal rows are to be flagged; "
-                f"{self.n_independent:,.0f} independent windows tell no more than "
+                f"{100 * self.promised:g} % of new normal rows are to be flagged; by "
+                f"{self.n_independent:,.0f} independent windows it may be "
                 f"{100 * low:.2g} to {100 * high:.2g} %"
             )
         if self.learnt_flagged is not None:
@@ -111,11 +111,11 @@ class Calibration:
                 "standard errors apart, so normal moves on"
             )
         if self.odd_stretches:
-            lines.append(f"Not learnt, because unlike the rest: rows {self.odd_rows}")
+            lines.append(f"Left out, because unlike the rest: rows {self.odd_rows}")
         if self.refitted:
             lines.append(
-                f"Fitted anew for each block: {', '.join(self.refitted)}, but no step "
-                "before it"
+                f"Fitted anew for each block: {', '.join(self.refitted)}; steps of a "
+                "pipeline before it were not"
             )
         return "\n".join(lines)
 

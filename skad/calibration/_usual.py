@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import t
+from sklearn.utils import gen_batches
 
 # Means of fewer stretches than this do not tell how far means wander.
 MIN_STRETCHES = 8
@@ -16,6 +17,8 @@ MIN_STRETCHES = 8
 _ROUNDING = 1e-9
 # A ratio farther from 1 tells no more: a sensor that is stuck, or no longer is.
 MOST = 1000.0
+# Values (8 MB) that are gathered at once.
+_VALUES = 2**20
 
 
 def step_of(reach) -> int:
@@ -26,6 +29,13 @@ def step_of(reach) -> int:
     sweeps over the phases of any cycle.
     """
     return max(1, round(0.62 * reach))
+
+
+def gather_windows(X, positions, window_length) -> Iterator[np.ndarray]:
+    """Yield rows of X in blocks, (n_windows, window_length, n_channels)."""
+    for at in gen_batches(len(positions), max(1, _VALUES // X.shape[1])):
+        windows = X[positions[at]]
+        yield windows.reshape(len(windows), window_length, -1)
 
 
 @dataclass(eq=False, repr=False)

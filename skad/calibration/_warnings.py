@@ -6,8 +6,7 @@ from skad._validation import warn
 
 # Callers that judge labels themselves: many flagged rows are no news to them.
 _JUDGES = ("sklearn.model_selection", "sklearn.metrics", "skad.evaluation")
-
-
+# What happens less often is not put down to chance.
 _CHANCE = 0.01
 
 

@@ -5,7 +5,6 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from sklearn.utils import gen_batches
 
 from skad.calibration._blocks import (
     LeftOut,
@@ -14,11 +13,8 @@ from skad.calibration._blocks import (
     run_blocks,
 )
 from skad.calibration._fit import N_BLOCKS, CalibratedThreshold
-from skad.calibration._usual import step_of
+from skad.calibration._usual import gather_windows, step_of
 from skad.detectors._windows import Windows
-
-# Values (8 MB) that are gathered at once, to learn what sensors read.
-_VALUES = 2**20
 
 
 class LeavesOut(CalibratedThreshold):
@@ -81,27 +77,22 @@ class LeavesOut(CalibratedThreshold):
         return Windows(windows.X, windows.rows[::step])
 
     def _readings_of(self, windows):
-        apart = self._apart(windows)
-        for at in gen_batches(len(apart), max(1, _VALUES // windows.X.shape[1])):
-            yield apart.gather(at).reshape(-1, self.window_length_, self.n_channels_)
+        return gather_windows(windows.X, self._apart(windows).rows, self.window_length_)
 
     def _errors_of(self, windows):
         return self._errors_at(windows.X, self._apart(windows).rows)
 
     def _errors_at(self, X, positions) -> np.ndarray:
         """Mean absolute residuals of windows at positions of X, by channel."""
-
-        def measure(residuals, _):
-            return _of_sensors(residuals)
-
-        return self._measure(Windows(X, positions), measure, (self.n_channels_,))
+        shape = (self.n_channels_,)
+        return self._measure(Windows(X, positions), _of_sensors, shape)
 
     def _judge_left_out(self, windows) -> tuple[np.ndarray, np.ndarray]:
         """Scores, and errors of sensors, in one pass over the windows."""
 
         def measure(residuals, codes):
             errors = self.error_model_.window_errors(residuals, codes)
-            return np.column_stack([-errors, _of_sensors(residuals)])
+            return np.column_stack([-errors, _of_sensors(residuals, codes)])
 
         both = self._measure(windows, measure, (1 + self.n_channels_,))
         return both[:, 0], both[:, 1:]
@@ -128,6 +119,6 @@ class LeavesOut(CalibratedThreshold):
         raise NotImplementedError(f"{type(self).__name__} lacks _learn_fold.")
 
 
-def _of_sensors(residuals) -> np.ndarray:
+def _of_sensors(residuals, codes) -> np.ndarray:
     """Mean absolute residual of every channel, (n_windows, n_channels)."""
     return np.abs(residuals).mean(axis=1)

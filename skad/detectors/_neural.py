@@ -224,6 +224,9 @@ class BaseNeuralAutoencoder(CallbackSupportMixin, BaseAutoencoder):
     def _refits(self) -> bool:
         return self.refit and not self.warm_start
 
+    def _learns_anew(self) -> bool:
+        return not self.warm_start
+
     def _learn_again(self, windows) -> None:
         """Train again from scratch on all windows, for as many epochs as were best."""
         first = self.net_

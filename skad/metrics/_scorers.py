@@ -197,6 +197,7 @@ def make_outlier_scorer(
         greater_is_better=greater_is_better,
         **params,
     )
+    # Made as scikit-learn makes it, whose constructor is private.
     scorer.__class__ = _OutlierScorer
     return scorer
 

@@ -12,12 +12,12 @@ from numpy.typing import ArrayLike
 
 from skad._docs import add_parameters
 from skad.plotting import _style
-from skad.plotting._drift_panels import LABELS, draw_moves, verdict
+from skad.plotting._drift_panels import LABELS, draw_moves
 from skad.plotting._heatmap import margins_of
 from skad.plotting._panels import Axes, Panels
 from skad.plotting._reading import find_names
 from skad.plotting._shared_docs import MAKE, PANELS, PLOT
-from skad.series._drift import DriftReport, drift_report, is_certain
+from skad.series._drift import DriftReport, drift_report
 
 # Inches for the title.
 _TITLE = 0.25
@@ -152,7 +152,8 @@ class DriftDisplay:
             raise TypeError(
                 f"report={self.report!r}; expected what drift_report returns."
             )
-        table = self._choose(max_channels, channels)
+        chosen = self._choose(max_channels, channels)
+        table = self.report.sensors.iloc[chosen]
         self.channels_ = list(table.index)
         names = [_style.as_text(name) for name in table.index]
         panels = Panels(self, ax, 0.2 * len(table) + 1.5)
@@ -166,7 +167,7 @@ class DriftDisplay:
             share_x=False,
         )[0]
         drawn = [
-            draw_moves(ax, one, table, is_certain(one, table))
+            draw_moves(ax, one, table, self.report.is_certain(one)[chosen])
             for ax, one in zip(self.axes_, quantities, strict=True)
         ]
         self.point_lines_ = [points for points, *_ in drawn]
@@ -177,15 +178,16 @@ class DriftDisplay:
         return self
 
     def _choose(self, max_channels, channels) -> Any:
-        table = self.report.sensors
+        """Positions of the sensors to show."""
+        names = list(self.report.sensors.index)
         if channels is not None:
-            chosen = find_names(channels, list(table.index), "channels")
+            chosen = find_names(channels, names, "channels")
             if len(chosen) == 0:
                 raise ValueError("channels is empty; expected at least one.")
-            return table.iloc[chosen]
+            return chosen
         if not isinstance(max_channels, Integral) or max_channels < 1:
             raise ValueError(f"max_channels={max_channels!r}; expected an int >= 1.")
-        return table.iloc[:max_channels]
+        return np.arange(len(names))[:max_channels]
 
     def _name(self, panels, names) -> None:
         """Write names of sensors on the left, and the verdict above."""
@@ -197,7 +199,7 @@ class DriftDisplay:
 
     def _add_legend(self, panels, handles) -> Any:
         """Say what the colours mean, below the verdict."""
-        legend, title = panels.add_legend(handles), verdict(self.report)
+        legend, title = panels.add_legend(handles), self.report.verdict
         size = _style.fitting_size([title], 0.95 * _style.inches(panels.ax)[0])
         legend.set_title(title, {"size": size})
         return legend

@@ -1,4 +1,4 @@
-"""One panel of moves: points and intervals by sensor, and its axis and title."""
+"""One panel of moves: points and intervals by sensor, and its axis."""
 
 from typing import Any
 
@@ -6,7 +6,6 @@ import numpy as np
 
 from skad.plotting._scales import drawable, symlog_ticks
 from skad.plotting._style import inches, number, palette, tidy
-from skad.series._drift import percent
 
 LABELS = {
     "level": "level (sd of fit)",
@@ -90,14 +89,3 @@ def _scale_levels(ax, low, high, pad) -> None:
         SymmetricalLogTransform(10, 1.0, 1.0), low, high, min(4, _n_labels(ax))
     )
     ax.set_xticks(ticks, [number(tick) for tick in ticks])
-
-
-def verdict(report) -> str:
-    """Title: how many rows are flagged, and what labels are worth."""
-    shares = report.flagged, report.flagged_low, report.flagged_high, report.promised
-    flagged, low, high, promised = (percent(share) for share in shares)
-    can = "can" if report.labels_can_be_trusted else "cannot"
-    return (
-        f"{flagged} of rows flagged ({low} to {high}), {promised} promised: "
-        f"labels {can} be trusted"
-    )

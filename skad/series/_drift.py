@@ -13,8 +13,6 @@ from skad._fitting import as_fitted, with_standard_numbers
 from skad._nesting import input_of, layers
 from skad._validation import check_is_fitted
 from skad.calibration._drift import DriftReport, sensors_moved, shares_flagged
-from skad.calibration._drift import is_certain as is_certain
-from skad.calibration._drift import percent as percent
 from skad.calibration._fit import CalibratedThreshold
 from skad.calibration._usual import MIN_STRETCHES
 from skad.series._explain import channel_names

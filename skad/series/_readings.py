@@ -1,22 +1,17 @@
 """What the sensors of a table read and how far a detector of windows is off."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from sklearn import config_context
-from sklearn.utils import gen_batches
 
 from skad._nesting import input_of, layers
 from skad.calibration._fit import CalibratedThreshold
-from skad.calibration._usual import step_of
+from skad.calibration._usual import gather_windows, step_of
 from skad.series._rows import read_rows
 from skad.series._table_windows import TableWindows
 from skad.series._windows import window_starts
-
-# Values (8 MB) that are gathered at once.
-_VALUES = 2**20
 
 
 class ReadsTables(CalibratedThreshold):
@@ -28,7 +23,8 @@ class ReadsTables(CalibratedThreshold):
     _check_table: Any
 
     def _readings_of(self, windows):
-        return _gather(_apart(windows))
+        apart = _apart(windows)
+        return gather_windows(apart.view, apart.starts, self.window_length)
 
     def _errors_of(self, windows):
         return _errors_of(self.estimator_, _apart(windows))
@@ -65,14 +61,6 @@ def _apart(windows) -> TableWindows:
     return replace(windows, starts=windows.starts[firsts])
 
 
-def _gather(windows) -> Iterator[np.ndarray]:
-    """Yield windows in blocks, (n_windows, window_length, n_channels)."""
-    shape = -1, windows.window_length, windows.table.shape[1]
-    n_at_once = max(1, _VALUES // (shape[1] * shape[2]))
-    for at in gen_batches(len(windows.starts), n_at_once):
-        yield windows.view[windows.starts[at]].reshape(shape)
-
-
 def _errors_of(detector, windows) -> np.ndarray | None:
     """Mean absolute residuals by window and sensor, if the detector has such."""
     teller = next(
@@ -85,7 +73,7 @@ def _errors_of(detector, windows) -> np.ndarray | None:
         return detector._errors_at(windows.view, windows.starts)
     errors = [np.empty((0, shape[1]))]
     with config_context(assume_finite=True):
-        for block in _gather(windows):
+        for block in gather_windows(windows.view, windows.starts, shape[0]):
             inner = input_of(teller, detector, block.reshape(len(block), -1))
             errors.append(teller.reconstruction_errors(inner).mean(axis=1))
     return np.concatenate(errors)

@@ -192,7 +192,6 @@ class WindowedDetector(LeavesOutRows, ThresholdMixin, MetaDetector):
                 f"use a stride of at most window_length={self.window_length}."
             )
         windows = self._cut(X, y, series)
-        self.estimator_ = self._new_detector()
         context = self._init_callback_context(max_subtasks=None)
         context.call_on_fit_task_begin(estimator=self)
         self._fit_and_calibrate(windows)
@@ -263,8 +262,10 @@ class WindowedDetector(LeavesOutRows, ThresholdMixin, MetaDetector):
         return detector
 
     def _learn(self, windows, held_out) -> TableWindows | None:
-        """Fit the detector inside; return what was held out to stop its training."""
-        detector, train = self.estimator_, windows
+        """Fit a detector inside; return what was held out to stop its training."""
+        # A new one: what is learnt without odd rows has not seen them.
+        self.estimator_ = detector = self._new_detector()
+        train = windows
         if getattr(detector, "early_stopping", False):
             train, held_out = windows.split_off_tails(detector.validation_fraction)
             if held_out is None:

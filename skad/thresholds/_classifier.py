@@ -118,15 +118,16 @@ class DetectorClassifier(VersionedMixin, ClassifierMixin, MetaDetector):
         """Which of the classes means anomaly; there must be two."""
         labels = classes.tolist()
         if len(labels) != 2:
-            remedy = (
-                " These are the labels of the rows given to fit; in a search or "
-                f"cross-validation, the training rows of one split: use {MIXED_FOLDS}."
-            )
+            got = f"{len(labels)} class{'es' * (len(labels) != 1)}: {labels[:6]}."
+            if len(labels) == 1:
+                got += (
+                    " These are the labels of the rows given to fit; in a search or "
+                    "cross-validation, the training rows of one split: use "
+                    f"{MIXED_FOLDS}."
+                )
             raise ValueError(
                 "Only binary classification is supported: y must hold two classes, got "
-                f"{len(labels)} class{'es' * (len(labels) != 1)}: {labels[:6]}."
-                + remedy
-                * (len(labels) == 1)
+                + got
             )
         if self.outlier_label is not None:
             if self.outlier_label not in classes:
