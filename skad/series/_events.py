@@ -188,7 +188,10 @@ def find_events(
     if window_length is not None:
         _check_count("window_length", window_length, 1)
         if apart is None:
-            raise ValueError("window_length trims events by deviations; pass these.")
+            raise ValueError(
+                "window_length trims events by deviations, but there are none; pass "
+                "deviations, as explain(..., return_deviations=True) gives them."
+            )
         weights = _shares(_sums(np.maximum(parts, 0), *found))
         where = flags, rows.segments, apart, weights, window_length
         found = trim_events(*flagged, *where)
