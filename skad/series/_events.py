@@ -187,14 +187,7 @@ def find_events(
     flagged = found = _merged_ranges(flags, rows, merge_gap, min_length)
     if window_length is not None:
         _check_count("window_length", window_length, 1)
-        if apart is None:
-            raise ValueError(
-                "window_length trims events by deviations, but there are none; pass "
-                "deviations, as explain(..., return_deviations=True) gives them."
-            )
-        weights = _shares(_sums(np.maximum(parts, 0), *found))
-        where = flags, rows.segments, apart, weights, window_length
-        found = trim_events(*flagged, *where)
+        found = _trimmed(flagged, flags, rows.segments, apart, parts, window_length)
     columns = _locate(rows, *found)
     if window_length is not None:
         columns |= _locate_flags(rows, *flagged, window_length)
@@ -259,6 +252,17 @@ def _merged_ranges(flags, rows, merge_gap, min_length) -> tuple[np.ndarray, np.n
     first, last = find_ranges(flags, rows.segments, merge_gap)
     is_long = last - first + 1 >= min_length
     return first[is_long], last[is_long]
+
+
+def _trimmed(flagged, flags, segments, deviations, parts, window_length) -> Any:
+    """First and last row of every event, where it happens by the rows' deviations."""
+    if deviations is None:
+        raise ValueError(
+            "window_length trims events by deviations, but there are none; pass "
+            "deviations, as explain(..., return_deviations=True) gives them."
+        )
+    weights = _shares(_sums(np.maximum(parts, 0), *flagged))
+    return trim_events(*flagged, flags, segments, deviations, weights, window_length)
 
 
 def _check_count(name, value, least) -> None:
