@@ -5,7 +5,8 @@ WindowedDetector with windows of 10, 30 and 60 rows, on made tables (several dra
 files that skad had never seen and on benchmarks; on beats and ECG5000, whose rows are
 windows, without. It prints for each: ROC-AUC of rows, share of normal judged rows
 flagged (in %; mean and worst of the draws), share of anomalous rows flagged, that share
-at the best threshold with as many false alarms, and how often a DriftWarning spoke.
+at the best threshold with as many false alarms, share of events hit (runs of anomalous
+rows of which any is flagged), and how often a DriftWarning spoke.
 
 In tables called "odd", some of the rows of fit are a fault, which the judged rows hold,
 too: "of those without" is the share of its rows flagged, relative to the same detector
@@ -59,6 +60,7 @@ def judge(detector, window_length, case):
     if not (case.label == ANOMALY).any():
         return figures
     figures["recall"] = flagged[case.label == ANOMALY].mean()
+    figures["events"] = events_hit(flagged, case)
     errors = -fitted.decision_function(case.judged, **series)
     is_counted = case.label != NOT_COUNTED
     label, errors = case.label[is_counted], errors[is_counted]
@@ -68,6 +70,16 @@ def judge(detector, window_length, case):
     if case.without is not None:
         figures["without"] = judge(detector, window_length, case.without)["recall"]
     return figures
+
+
+def events_hit(flagged, case):
+    """Share of the runs of anomalous rows, within a series, of which any is flagged."""
+    if case.holds_windows:
+        return np.nan
+    series = case.judged_series
+    series = np.zeros(len(flagged), int) if series is None else series
+    index = pd.MultiIndex.from_arrays([series, np.arange(len(flagged))])
+    return skad.event_recall_score(case.label == ANOMALY, flagged, index=index)
 
 
 def fit(detector, window_length, case):
@@ -103,6 +115,7 @@ def describe(rows):
     if "recall" in rows:
         line += (
             f"auc {mean['auc']:.3f} recall {mean['recall']:.2f} of {mean['best']:.2f} "
+            f"events {mean['events']:.2f} "
         )
     if "without" in rows:
         share = mean["recall"] / mean["without"] if mean["without"] else np.nan
