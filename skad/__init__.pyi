@@ -14,6 +14,9 @@ from .detectors._conv import ConvAutoencoder as ConvAutoencoder
 from .detectors._custom import Autoencoder as Autoencoder
 from .detectors._encdec_ad import EncDecAD as EncDecAD
 from .detectors._linear import LinearAutoencoder as LinearAutoencoder
+from .detectors._locally_linear import (
+    LocallyLinearAutoencoder as LocallyLinearAutoencoder,
+)
 from .detectors._lstm import LSTMAutoencoder as LSTMAutoencoder
 from .detectors._mlp import MLPAutoencoder as MLPAutoencoder
 from .error_models._base import BaseErrorModel as BaseErrorModel
@@ -21,6 +24,7 @@ from .error_models._hybrid import HybridErrors as HybridErrors
 from .error_models._residuals import MahalanobisErrors as MahalanobisErrors
 from .error_models._residuals import MeanAbsoluteErrors as MeanAbsoluteErrors
 from .error_models._residuals import MeanSquaredErrors as MeanSquaredErrors
+from .error_models._residuals import RootMeanSquaredErrors as RootMeanSquaredErrors
 from .error_models._residuals import StandardizedErrors as StandardizedErrors
 from .evaluation._compare import evaluate as evaluate
 from .metrics._event_scores import detection_delay as detection_delay

@@ -16,6 +16,7 @@ from skad import (
     HybridErrors,
     IQRThreshold,
     LinearAutoencoder,
+    LocallyLinearAutoencoder,
     LSTMAutoencoder,
     MADThreshold,
     MahalanobisErrors,
@@ -25,6 +26,7 @@ from skad import (
     POTThreshold,
     PrecisionFloorThreshold,
     QuantileThreshold,
+    RootMeanSquaredErrors,
     SigmaThreshold,
     SlidingWindow,
     StandardizedErrors,
@@ -63,6 +65,9 @@ AUTOENCODERS = {
         error_model=MahalanobisErrors(vector="window")
     ),
     "linear-hybrid": LinearAutoencoder(error_model="hybrid"),
+    "local": LocallyLinearAutoencoder(),
+    "local-one": LocallyLinearAutoencoder(1, error_model="mae"),
+    "local-std": LocallyLinearAutoencoder(3, max_windows=20, error_model="std"),
     "mlp": MLPAutoencoder((8,), 1, **FAST),
     "mlp-plain": MLPAutoencoder((6, 3), 1, linear_path=None, error_model="mae", **FAST),
     "mlp-share": MLPAutoencoder((8,), 0.5, error_model="std", **FAST),
@@ -162,6 +167,7 @@ RULES = [
 ]
 ERROR_MODELS = [
     MeanSquaredErrors(),
+    RootMeanSquaredErrors(),
     MeanAbsoluteErrors(),
     StandardizedErrors(),
     MahalanobisErrors(),

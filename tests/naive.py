@@ -58,6 +58,17 @@ def squared_errors(residuals):
     return _each_timestep(residuals, lambda n, t, c, r: r**2)
 
 
+def root_squared_errors(residuals):
+    """Every timestep has its share of the root of the window's mean square."""
+    squares = squared_errors(residuals)
+    errors = np.zeros(squares.shape)
+    for n, window in enumerate(squares):
+        root = np.sqrt(np.mean(window))
+        for t, square in enumerate(window):
+            errors[n, t] = square / root if root > 0 else 0.0
+    return errors
+
+
 def absolute_errors(residuals):
     return _each_timestep(residuals, lambda n, t, c, r: abs(r))
 

@@ -38,7 +38,7 @@ class Dense(torch.nn.Module):
 def detectors(width):
     """Closed-form models with every error model, and nets, for windows of a width."""
     code = min(20, max(1, width // 3))
-    for errors in ("mse", "mae", "std", "mahalanobis", "hybrid"):
+    for errors in ("mse", "rmse", "mae", "std", "mahalanobis", "hybrid"):
         yield LinearAutoencoder(code, error_model=errors)
     yield MLPAutoencoder((width,), code, **FAST)
     yield MLPAutoencoder((65,), 3, linear_path=None, error_model="mahalanobis", **FAST)

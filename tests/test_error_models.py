@@ -21,6 +21,7 @@ from skad import (
     MeanAbsoluteErrors,
     MeanSquaredErrors,
     MLPAutoencoder,
+    RootMeanSquaredErrors,
     StandardizedErrors,
 )
 
@@ -79,6 +80,18 @@ def test__mse__any_residuals__as_defined(sets):
     (residuals,) = sets
     model = MeanSquaredErrors().fit(residuals)
     expected = naive.squared_errors(residuals)
+    np.testing.assert_allclose(model.timestep_errors(residuals), expected)
+    np.testing.assert_allclose(
+        model.window_errors(residuals), naive.window_errors(expected)
+    )
+
+
+@given(sets=residuals_of())
+@example(sets=[np.zeros((1, 1, 1))])
+def test__rmse__any_residuals__as_defined(sets):
+    (residuals,) = sets
+    model = RootMeanSquaredErrors().fit(residuals)
+    expected = naive.root_squared_errors(residuals)
     np.testing.assert_allclose(model.timestep_errors(residuals), expected)
     np.testing.assert_allclose(
         model.window_errors(residuals), naive.window_errors(expected)

@@ -28,7 +28,7 @@ from skad import (
     make_sensors,
 )
 
-MODELS = ["mse", "mae", "std", MahalanobisErrors()]
+MODELS = ["mse", "rmse", "mae", "std", MahalanobisErrors()]
 
 
 @pytest.fixture(scope="module")

@@ -61,7 +61,7 @@ activations = st.sampled_from(list(ACTIVATIONS))
 latent_dims = st.sampled_from([1, 1, 2, 3, 100, 0.5, 0.9, 0.999])
 floors = st.sampled_from([0.01, 1e-9, 100.0])
 MODELS_OF_ERRORS = st.one_of(
-    st.sampled_from(["mse", "mae", "std", "mahalanobis", "hybrid"]),
+    st.sampled_from(["mse", "rmse", "mae", "std", "mahalanobis", "hybrid"]),
     st.builds(StandardizedErrors, floors),
     st.builds(
         MahalanobisErrors,

@@ -74,7 +74,9 @@ def test_units_of_sensors__change_no_share(factors, shift):
     np.testing.assert_allclose(other, shares, rtol=1e-5)
 
 
-@pytest.mark.parametrize("error_model", ["mse", "mae", "std", "mahalanobis", "hybrid"])
+@pytest.mark.parametrize(
+    "error_model", ["mse", "rmse", "mae", "std", "mahalanobis", "hybrid"]
+)
 def test_faulty_sensors__are_blamed_whatever_the_errors(error_model):
     X = machine(0)
     X[1000:1100, [2, 5]] += [3.0, -3.0]

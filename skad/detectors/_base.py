@@ -8,12 +8,7 @@ from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import (
-    BaseEstimator,
-    ClassNamePrefixFeaturesOutMixin,
-    TransformerMixin,
-    clone,
-)
+from sklearn.base import BaseEstimator, clone
 
 from skad._base import ThresholdMixin, uncalibrated
 from skad._docs import add_parameters, inherit_sections
@@ -40,23 +35,19 @@ from skad.error_models._models import ERROR_MODELS, BaseErrorModel
 # the score of a window not depend on the windows beside it.
 BLOCK = 64
 
-_WINDOWS = """
+WINDOWS = """
     X : array-like of shape (n_windows, window_length * n_channels) or \
             (n_windows, window_length, n_channels)
         Windows.
 """
 
-ErrorModel = Literal["mse", "mae", "std", "mahalanobis", "hybrid"] | BaseErrorModel
+ErrorModel = (
+    Literal["mse", "rmse", "mae", "std", "mahalanobis", "hybrid"] | BaseErrorModel
+)
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
-class BaseAutoencoder(
-    ClassNamePrefixFeaturesOutMixin,
-    TransformerMixin,
-    LeavesOut,
-    ThresholdMixin,
-    BaseEstimator,
-):
+class BaseAutoencoder(LeavesOut, ThresholdMixin, BaseEstimator):
     """Base of all autoencoders: windows in, errors, scores and labels out.
 
     A subclass learns in `_learn` and reconstructs one block in `_reconstruct_block`;
@@ -67,13 +58,13 @@ class BaseAutoencoder(
     ----------
     n_channels : int, default=1
         Channels of a 2-D row, see `fit`.
-    error_model : {"mse", "mae", "std", "mahalanobis", "hybrid"} or object, \
+    error_model : {"mse", "rmse", "mae", "std", "mahalanobis", "hybrid"} or object, \
             default="mse"
-        How residuals become errors: `MeanSquaredErrors`, `MeanAbsoluteErrors`,
-        `StandardizedErrors`, `MahalanobisErrors`, `HybridErrors`, or an object with
-        their methods. A wave that goes flat at its mean passes for normal with the
-        first four; "hybrid" finds it. Fitted on the held-out windows; on the
-        training windows if none are held out or the detector has ``refit=True``.
+        How residuals become errors: `MeanSquaredErrors`, `RootMeanSquaredErrors`,
+        `MeanAbsoluteErrors`, `StandardizedErrors`, `MahalanobisErrors`, `HybridErrors`,
+        or an object with their methods. A wave that goes flat at its mean passes for
+        normal with all but the last; "hybrid" finds it. Fitted on the held-out windows;
+        on the training windows if none are held out or the detector has ``refit=True``.
     contamination : "auto" or float, default="auto"
         Where the threshold lies. "auto": where about 1 % of new normal windows are
         below it, judged by windows that were left out: blocks of them in turn, by
@@ -85,8 +76,8 @@ class BaseAutoencoder(
 
     Attributes
     ----------
-    latent_dim_, window_length_, n_channels_ : int
-        Latent units, timesteps and channels.
+    window_length_, n_channels_ : int
+        Timesteps and channels.
     error_model_ : object
         The fitted error model.
     reference_ : object
@@ -337,7 +328,7 @@ class BaseAutoencoder(
         return all_windows(self._check_windows(X, reset=False))
 
     @after_fit
-    @add_parameters(_WINDOWS)
+    @add_parameters(WINDOWS)
     def reconstruct(self, X: ArrayLike) -> NDArray[np.float64]:
         """Reconstruct windows.
 
@@ -352,7 +343,7 @@ class BaseAutoencoder(
         return reconstruction.reshape(np.shape(X))
 
     @after_fit
-    @add_parameters(_WINDOWS)
+    @add_parameters(WINDOWS)
     def reconstruction_errors(self, X: ArrayLike) -> NDArray[np.float64]:
         """Absolute error of every value.
 
@@ -364,7 +355,7 @@ class BaseAutoencoder(
         return np.abs(self._collect(self._fitted_windows(X))[0])
 
     @after_fit
-    @add_parameters(_WINDOWS)
+    @add_parameters(WINDOWS)
     def score_timesteps(self, X: ArrayLike) -> NDArray[np.float64]:
         """Score of every timestep, before it is averaged to that of the window.
 
@@ -378,7 +369,7 @@ class BaseAutoencoder(
         return np.negative(errors, out=errors)
 
     @after_fit
-    @add_parameters(_WINDOWS)
+    @add_parameters(WINDOWS)
     def explain(self, X: ArrayLike) -> NDArray[np.float64]:
         """Break down the score of every window by timestep and channel.
 
@@ -411,7 +402,7 @@ class BaseAutoencoder(
         return self.reference_.expect(windows.X).reshape(np.shape(X))
 
     @after_fit
-    @add_parameters(_WINDOWS)
+    @add_parameters(WINDOWS)
     def score_samples(self, X: ArrayLike) -> NDArray[np.float64]:
         """Score windows.
 
@@ -422,22 +413,6 @@ class BaseAutoencoder(
             score of a window does not depend on the windows it is scored with.
         """
         return self._scores_of(self._fitted_windows(X))
-
-    @after_fit
-    @add_parameters(_WINDOWS)
-    def transform(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Encode windows.
-
-        Returns
-        -------
-        codes : ndarray of shape (n_windows, latent_dim), dtype float64
-            Latent codes, before their activation.
-        """
-        return self._collect_codes(self._fitted_windows(X))
-
-    @property
-    def _n_features_out(self):
-        return self.latent_dim_
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

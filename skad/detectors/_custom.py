@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from skad._validation import available_if
-from skad.detectors._base import BaseAutoencoder
+from skad.detectors._encoding import Encoder
 from skad.detectors._neural import BaseNeuralAutoencoder
 from skad.training._losses import split_output
 from skad.training._random import torch_generator
@@ -154,5 +154,5 @@ def _returns_latent(detector):
 # After the class: scikit-learn's TransformerMixin wraps a `transform` in its body, and
 # a wrapped method is always available.
 Autoencoder.transform = available_if(_returns_latent)(  # type: ignore[method-assign]
-    BaseAutoencoder.transform
+    Encoder.transform
 )

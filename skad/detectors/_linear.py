@@ -12,11 +12,12 @@ from skad._products import multiply_rows
 from skad._validation import Interval
 from skad.detectors._base import BaseAutoencoder
 from skad.detectors._checks import warn_if_not_narrower
+from skad.detectors._encoding import Encoder
 from skad.detectors._windows import principal_components
 
 
 @dataclass(eq=False, repr=False)
-class LinearAutoencoder(BaseAutoencoder):
+class LinearAutoencoder(Encoder, BaseAutoencoder):
     """Linear autoencoder in closed form: the reference that every net must beat.
 
     The best linear autoencoder under squared error spans the principal components, so
@@ -31,6 +32,8 @@ class LinearAutoencoder(BaseAutoencoder):
 
     Attributes
     ----------
+    latent_dim_ : int
+        Number of components.
     components_ : ndarray of shape (latent_dim_, window_length_ * n_channels_)
         Principal components, by decreasing variance.
     mean_ : ndarray of shape (window_length_ * n_channels_,)

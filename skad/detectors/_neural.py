@@ -15,6 +15,7 @@ from sklearn.callback import CallbackSupportMixin
 from skad._validation import Interval, StrOptions, warn
 from skad.detectors._base import BaseAutoencoder
 from skad.detectors._checks import warn_if_not_narrower
+from skad.detectors._encoding import Encoder
 from skad.detectors._modules import OUTPUT_RANGES
 from skad.detectors._windows import Windows, principal_components
 from skad.training._fit import OPTIMIZERS, build_net, continue_net, train
@@ -35,7 +36,7 @@ LATENT_DIM = [
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
-class BaseNeuralAutoencoder(CallbackSupportMixin, BaseAutoencoder):
+class BaseNeuralAutoencoder(CallbackSupportMixin, Encoder, BaseAutoencoder):
     """Base of the autoencoders that are trained.
 
     A subclass names its module in `_architecture`.
@@ -109,6 +110,8 @@ class BaseNeuralAutoencoder(CallbackSupportMixin, BaseAutoencoder):
 
     Attributes
     ----------
+    latent_dim_ : int
+        Latent units.
     net_ : ReconstructionNet
         The trained skorch net; ``net_.module_`` is the torch module. Weights copied
         into it change the next scores; an error model that learns stays as it was.

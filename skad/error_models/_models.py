@@ -6,12 +6,14 @@ from skad.error_models._residuals import (
     MahalanobisErrors,
     MeanAbsoluteErrors,
     MeanSquaredErrors,
+    RootMeanSquaredErrors,
     StandardizedErrors,
 )
 
 # Pickles of 0.1.0 look for the classes in this module, too.
 ERROR_MODELS: dict[str, type[BaseErrorModel]] = {
     "mse": MeanSquaredErrors,
+    "rmse": RootMeanSquaredErrors,
     "mae": MeanAbsoluteErrors,
     "std": StandardizedErrors,
     "mahalanobis": MahalanobisErrors,

@@ -44,6 +44,41 @@ class MeanSquaredErrors(BaseErrorModel):
         return np.vecdot(flat, flat) / flat.shape[1]
 
 
+class RootMeanSquaredErrors(BaseErrorModel):
+    """Root of the mean of the squared residuals, in units of the input ("rmse").
+
+    A Euclidean distance over the root of the number of values. It ranks windows as
+    `MeanSquaredErrors` does; the errors of rows that several windows cover are means of
+    distances, not of their squares, so that one bad window among them counts less.
+
+    Notes
+    -----
+    e = sqrt(mean_{t,c} r(t, c)^2); a place has the share r(t, c)^2 / mean r^2 of it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skad import RootMeanSquaredErrors
+    >>> residuals = np.array([[[7.0], [1.0]]])
+    >>> RootMeanSquaredErrors().fit(residuals).window_errors(residuals)
+    array([5.])
+    """
+
+    @after_fit
+    def contributions(self, residuals: NDArray, codes: Codes = None) -> Errors:
+        """Share out the root by squared residuals; see `BaseErrorModel`."""
+        n_channels = residuals.shape[2]
+        whole = self.window_errors(residuals)[:, None, None] * n_channels
+        squares = np.square(residuals)
+        return np.divide(squares, whole, out=np.zeros_like(squares), where=whole > 0)
+
+    @after_fit
+    def window_errors(self, residuals: NDArray, codes: Codes = None) -> Errors:
+        """Root of the mean over timesteps and channels; see `BaseErrorModel`."""
+        flat = residuals.reshape(len(residuals), -1)
+        return np.sqrt(np.vecdot(flat, flat) / flat.shape[1])
+
+
 class MeanAbsoluteErrors(BaseErrorModel):
     """Mean of the absolute residuals, in units of the input ("mae").
 

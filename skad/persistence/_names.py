@@ -42,10 +42,11 @@ _PUBLIC: dict[str, dict[str, str]] = {
             AlertBudgetThreshold Autoencoder ConformalThreshold ConvAutoencoder
             CostThreshold DetectorClassifier EncDecAD FBetaThreshold
             FixedThresholdDetector HybridErrors IQRThreshold LSTMAutoencoder
-            LinearAutoencoder MADThreshold MLPAutoencoder MahalanobisErrors
-            MeanAbsoluteErrors MeanSquaredErrors POTThreshold PrecisionFloorThreshold
-            QuantileThreshold SigmaThreshold SlidingWindow StandardizedErrors
-            TimeSeriesImputer TunedThresholdDetector WindowedDetector""",
+            LinearAutoencoder LocallyLinearAutoencoder MADThreshold MLPAutoencoder
+            MahalanobisErrors MeanAbsoluteErrors MeanSquaredErrors POTThreshold
+            PrecisionFloorThreshold QuantileThreshold RootMeanSquaredErrors
+            SigmaThreshold SlidingWindow StandardizedErrors TimeSeriesImputer
+            TunedThresholdDetector WindowedDetector""",
         "sklearn.compose": """
             ColumnTransformer TransformedTargetRegressor make_column_selector""",
         "sklearn.covariance": """
@@ -163,6 +164,7 @@ _PRIVATE: dict[str, dict[str, str]] = {
         "skad.UsualReadings": "skad.calibration._usual:UsualReadings",
         "skad.WindowMeans": "skad.calibration._usual:WindowMeans",
         IMPUTER_TAIL: "skad.series._imputer:_Tail",
+        "skad.NearestRows": "skad._neighbors:NearestRows",
         REFERENCE: "skad.detectors._reference:RobustReference",
         "skad.OutlierMetric": "skad.metrics._scorers:_OutlierMetric",
         "skad.OutlierScorer": "skad.metrics._scorers:_OutlierScorer",

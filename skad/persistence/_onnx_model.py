@@ -12,6 +12,7 @@ from skad.error_models._models import (
     MahalanobisErrors,
     MeanAbsoluteErrors,
     MeanSquaredErrors,
+    RootMeanSquaredErrors,
     StandardizedErrors,
 )
 from skad.persistence._onnx_graph import Graph, to_bytes
@@ -79,6 +80,10 @@ def _add_mean_squares(graph, model, residuals, codes, window_length):
     return _mean(graph, graph("Mul", residuals, residuals))
 
 
+def _add_root_mean_squares(graph, model, residuals, codes, window_length):
+    return graph("Sqrt", _mean(graph, graph("Mul", residuals, residuals)))
+
+
 def _add_mean_absolutes(graph, model, residuals, codes, window_length):
     return _mean(graph, graph("Abs", residuals))
 
@@ -137,6 +142,7 @@ def _add_distances(graph, model, codes):
 
 _ERRORS = {
     MeanSquaredErrors: _add_mean_squares,
+    RootMeanSquaredErrors: _add_root_mean_squares,
     MeanAbsoluteErrors: _add_mean_absolutes,
     StandardizedErrors: _add_standardized,
     MahalanobisErrors: _add_mahalanobis,

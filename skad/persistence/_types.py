@@ -340,6 +340,9 @@ _FIELDS: dict[str, dict[str, Callable[[Any], bool]]] = {
         "error": lambda value: value is None or _is_means(value),
         "units": _is_floats,
     },
+    "skad.NearestRows": {
+        "rows": lambda value: _is_floats(value) and value.ndim == 2 and value.size > 0
+    },
     "skad.WindowMeans": {
         "n_windows": _is_number,
         "mean": _is_floats,

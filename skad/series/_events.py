@@ -261,8 +261,10 @@ def _trimmed(flagged, flags, segments, deviations, parts, window_length) -> Any:
             "window_length trims events by deviations, but there are none; pass "
             "deviations, as explain(..., return_deviations=True) gives them."
         )
-    weights = _shares(_sums(np.maximum(parts, 0), *flagged))
-    return trim_events(*flagged, flags, segments, deviations, weights, window_length)
+    first, last = flagged
+    weights = _shares(_sums(np.maximum(parts, 0), first, last))
+    where = flags, segments, deviations, weights, window_length
+    return trim_events(first, last, *where)
 
 
 def _check_count(name, value, least) -> None:

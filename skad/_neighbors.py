@@ -1,0 +1,115 @@
+"""Nearest rows, exactly: found in float32, proven in float64.
+
+A product of matrices in float32 finds candidates at a quarter of the cost of exact
+distances, but rounds, and by what stands beside a row. So distances of the candidates
+are computed again in float64, a row at a time. Where all other rows are farther than
+the candidates by more than rounding can explain, these are the nearest; else the row is
+compared with all rows in float64. What is found depends on nothing beside the row.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+# Candidates beside the rows that are looked for: own rows, and near ties.
+_N_SPARE = 4
+# Numbers (16 MB) in the largest array while one row is compared with all.
+_NUMBERS_AT_ONCE = 2**21
+
+
+class Neighbors(NamedTuple):
+    """Positions of the nearest rows and squared distances from them, nearest first."""
+
+    positions: NDArray[np.intp]
+    squares: NDArray[np.float64]
+
+
+class NearestRows:
+    """Rows among which the nearest ones are found, equal ones kept once.
+
+    Attributes
+    ----------
+    rows : ndarray of shape (n_rows, n_values)
+        The rows, float64. Everything else follows from them.
+    center : ndarray of shape (n_values,)
+        Their mean.
+    sieve : ndarray of shape (n_values + 1, n_rows)
+        Minus twice the centred rows, and their squared lengths, float32.
+    """
+
+    def __init__(self, rows: NDArray):
+        rows = np.asarray(rows, dtype=np.float64)
+        _, first = np.unique(rows, axis=0, return_index=True)
+        self.__setstate__({"rows": rows[np.sort(first)]})
+
+    def __getstate__(self):
+        return {"rows": self.rows}
+
+    def __setstate__(self, state):
+        self.rows: NDArray[np.float64] = state["rows"]
+        self.center: NDArray[np.float64] = self.rows.mean(axis=0)
+        centred = self.rows - self.center
+        with np.errstate(over="ignore"):  # to infinity, where nothing is proven
+            lengths = np.vecdot(centred, centred)
+            self.sieve = np.vstack([-2 * centred.T, lengths]).astype(np.float32)
+
+    def nearest(self, block: NDArray[np.float64], n: int) -> Neighbors:
+        """Find the n nearest rows of each row of a block, equal ones left out.
+
+        A row at distance zero is taken to be the row itself, unless there is no other.
+        Of rows at the same distance the first ones are taken.
+        """
+        with np.errstate(over="ignore", invalid="ignore"):
+            candidates, least = self._sift(block, n + _N_SPARE)
+            positions, squares = self._closest(block, candidates, n)
+            is_proven = squares[:, -1] < least
+        for row in np.flatnonzero(~is_proven):
+            positions[row], squares[row] = self._among_all(block[row], n)
+        return Neighbors(positions, squares)
+
+    def _sift(self, block, n):
+        """Find candidates, and how near the other rows can be at least."""
+        n_rows = len(self.rows)
+        if n >= n_rows:
+            everything = np.tile(np.arange(n_rows), (len(block), 1))
+            return everything, np.full(len(block), np.inf)
+        centred = block - self.center
+        lengths = np.vecdot(centred, centred)
+        extended = np.column_stack([centred, np.ones(len(block))]).astype(np.float32)
+        near = extended @ self.sieve
+        order = np.argpartition(near, n, axis=1)
+        others = np.take_along_axis(near, order[:, n : n + 1], axis=1)[:, 0]
+        # What float32 may be wrong by: each term and each sum by 2**-24 of it.
+        longest = np.sqrt(lengths) + np.sqrt(float(self.sieve[-1].max()))
+        wrong = 2 * (block.shape[1] + 8) * 2.0**-24 * longest**2
+        return order[:, :n], others + lengths - wrong
+
+    def _closest(self, block, candidates, n):
+        """Find the n nearest of the candidates of each row."""
+        apart = self.rows[candidates] - block[:, None, :]
+        squares = self._without_own(np.vecdot(apart, apart))
+        order = np.lexsort((candidates, squares), axis=1)[:, :n]
+        return (
+            np.take_along_axis(candidates, order, axis=1),
+            np.take_along_axis(squares, order, axis=1),
+        )
+
+    def _among_all(self, row, n):
+        """Find the n nearest of all rows."""
+        squares = np.empty(len(self.rows))
+        n_at_once = max(1, _NUMBERS_AT_ONCE // len(row))
+        with np.errstate(over="ignore", invalid="ignore"):
+            for start in range(0, len(squares), n_at_once):
+                apart = self.rows[start : start + n_at_once] - row
+                squares[start : start + n_at_once] = np.vecdot(apart, apart)
+        squares = self._without_own(squares)
+        order = np.argsort(squares, kind="stable")[:n]
+        return order, squares[order]
+
+    def _without_own(self, squares):
+        if len(self.rows) == 1:
+            return squares
+        return np.where(squares == 0, np.inf, squares)
