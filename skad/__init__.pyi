@@ -57,6 +57,7 @@ from .series._expected import expected_values as expected_values
 from .series._explain import explain as explain
 from .series._imputer import TimeSeriesImputer as TimeSeriesImputer
 from .series._roles import split_roles as split_roles
+from .series._union import DetectorUnion as DetectorUnion
 from .series._windowed import WindowedDetector as WindowedDetector
 from .series._windows import SlidingWindow as SlidingWindow
 from .series._windows import sliding_windows as sliding_windows

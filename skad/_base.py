@@ -17,6 +17,7 @@ from sklearn.utils import get_tags
 
 from skad._docs import add_parameters
 from skad._fitting import KeepsParams, after_fit
+from skad._nesting import explain_inside, explains_columns
 from skad._validation import available_if, check_is_fitted, warn
 from skad._version import __version__
 
@@ -149,8 +150,8 @@ class ThresholdMixin(VersionedMixin, OutlierMixin):
 
 
 def inner_explains(detector) -> bool:
-    """Whether the detector inside a meta-detector has `explain`."""
-    return hasattr(getattr(detector, "estimator_", detector.estimator), "explain")
+    """Whether the detector inside a meta-detector explains the columns it is given."""
+    return explains_columns(getattr(detector, "estimator_", detector.estimator))
 
 
 class MetaDetector(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator):
@@ -212,7 +213,7 @@ class MetaDetector(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator):
             = more anomalous. Those of a row add up to ``-score_samples(X)``.
         """
         check_is_fitted(self)
-        return self.estimator_.explain(X)
+        return explain_inside(self.estimator_, X)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

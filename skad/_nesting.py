@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+from sklearn.base import OneToOneFeatureMixin
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 
@@ -29,6 +30,14 @@ def inside(estimator) -> Any:
     names = ("best_estimator_", "estimator_", "estimator")
     found = (getattr(estimator, name, None) for name in names)
     return next((inner for inner in found if inner is not None), None)
+
+
+def members(estimator) -> list[Any]:
+    """List the detectors of a union: those that it has fitted, or those it was given.
+
+    Empty for anything else.
+    """
+    return estimator._members() if hasattr(type(estimator), "_members") else []
 
 
 def core_of(estimator) -> Any:
@@ -65,6 +74,28 @@ def input_of(layer, estimator, X) -> Any:
                 "the windows together with its inner detector, `estimator_`."
             )
     return X
+
+
+def explains_columns(estimator) -> bool:
+    """Whether a detector inside explains the columns that the estimator takes."""
+    for layer in layers(estimator):
+        if hasattr(layer, "explain"):
+            return True
+        if isinstance(layer, Pipeline) and not keeps_columns(layer):
+            return False
+    return False
+
+
+def keeps_columns(pipeline) -> bool:
+    """Whether the detector at the end of a pipeline sees the columns as they are."""
+    before = [step for _, step in pipeline.steps[:-1] if step != "passthrough"]
+    return all(isinstance(step, OneToOneFeatureMixin) for step in before)
+
+
+def explain_inside(estimator, X) -> Any:
+    """Explain rows by the outermost layer that can."""
+    layer = find_layer(estimator, "explain")
+    return layer.explain(input_of(layer, estimator, X))
 
 
 def parts(estimator) -> list[Any]:

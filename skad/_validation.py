@@ -6,6 +6,7 @@ import os
 import sys
 import warnings
 from collections.abc import Callable
+from contextvars import ContextVar, copy_context
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -27,6 +28,7 @@ from sklearn.utils._param_validation import (
     StrOptions,
     validate_parameter_constraints,
 )
+from sklearn.utils.metaestimators import _BaseComposition as BaseComposition
 from sklearn.utils.validation import _check_feature_names_in as feature_names_in
 from sklearn.utils.validation import _num_samples as num_samples
 from sklearn.utils.validation import (
@@ -38,6 +40,7 @@ from sklearn.utils.validation import validate_data as sklearn_validate_data
 
 __all__ = [
     "MIXED_FOLDS",
+    "BaseComposition",
     "HasMethods",
     "Hidden",
     "Interval",
@@ -58,6 +61,7 @@ __all__ = [
     "native",
     "num_samples",
     "safe_indexing",
+    "silently",
     "validate_data",
     "validate_parameter_constraints",
     "warn",
@@ -71,6 +75,7 @@ _LIBRARIES = (
     contextlib.__file__,
 )
 F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
 
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
 # what to do where folds lack anomalies, or normal rows
@@ -81,12 +86,27 @@ MIXED_FOLDS = (
 _CODINGS = "{-1 = anomaly, +1 = normal} or {0 = normal, 1 = anomaly}"
 
 
+_speaks: ContextVar[bool] = ContextVar("speaks", default=True)
+
+
+def silently(call: Callable[..., T], *args: Any) -> T:
+    """Call what repeats, on parts of the rows, a call that has warned already.
+
+    In a context of its own, which no Ctrl-C can leave behind.
+    """
+    context = copy_context()
+    context.run(_speaks.set, False)
+    return context.run(call, *args)
+
+
 def warn(message: str, category: type[Warning] = UserWarning) -> None:
     """Warn, and point at the user's line that led here.
 
     That is the innermost one outside of skad, scikit-learn and joblib, whatever
     pipelines, searches and decorators lie between.
     """
+    if not _speaks.get():
+        return
     frame, level = sys._getframe(1), 2  # the caller of this function
     while frame.f_back and frame.f_code.co_filename.startswith(_LIBRARIES):
         frame, level = frame.f_back, level + 1

@@ -10,6 +10,7 @@ from skad import (
     ConvAutoencoder,
     CostThreshold,
     DetectorClassifier,
+    DetectorUnion,
     EncDecAD,
     FBetaThreshold,
     FixedThresholdDetector,
@@ -104,6 +105,18 @@ AUTOENCODERS = {
 }
 
 META_ESTIMATORS = {
+    "union": DetectorUnion(
+        [("plane", LinearAutoencoder(1)), ("near", LocallyLinearAutoencoder(3))],
+        weights={"near": 2.0},
+        gates={"plane": 1.5},
+    ),
+    "union-others": DetectorUnion(
+        [
+            ("net", MLPAutoencoder((8,), 1, **FAST)),
+            ("forest", IsolationForest(n_estimators=10, random_state=0)),
+        ],
+        contamination=0.1,
+    ),
     "tuned": TunedThresholdDetector(LinearAutoencoder(1)),
     "tuned-net": TunedThresholdDetector(MLPAutoencoder((8,), 1, **FAST)),
     "tuned-cv": TunedThresholdDetector(

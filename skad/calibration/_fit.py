@@ -76,12 +76,21 @@ class CalibratedThreshold:
         """Windows of X, to be compared with those of fit."""
         raise NotImplementedError(f"{type(self).__name__} lacks _compared.")
 
+    def _usual_readings(self, windows, errors) -> UsualReadings | None:
+        """Learn what sensors usually read; None if that cannot be told."""
+        return UsualReadings.learn(self._readings_of(windows), errors)
+
     def _read_now(self, X) -> UsualReadings:
         """Measure what sensors read in X, by the detector as it is."""
         windows, usual = self._compared(X), self.calibration_.usual
         level = None if usual is None else usual.level.mean
         errors = [self._errors_of(windows)]
         return UsualReadings.learn(self._readings_of(windows), errors, level)
+
+    @property
+    def _remembers_windows(self) -> bool:
+        """Whether learnt windows are kept, so that those that overlap are no news."""
+        return False
 
     def _refits(self) -> bool:
         """Whether to learn again from all windows after some were held out."""
@@ -167,10 +176,12 @@ class CalibratedThreshold:
             disagreement=disagreement(parts, reach),
             odd_stretches=odd,
             refitted=self._refitted() if parts else [],
-            usual=UsualReadings.learn(self._readings_of(learnt), left_out.errors),
+            usual=self._usual_readings(learnt, left_out.errors),
         )
-        for warn_of in (warn_of_odd, warn_of_few, warn_of_none_below):
-            warn_of(self.calibration_)
+        warn_of_odd(self.calibration_)
+        warn_of_few(self.calibration_)
+        if not self._remembers_windows:
+            warn_of_none_below(self.calibration_)
 
     def _leave_out(self, windows):
         """Leave out blocks in turn, and from all learning the stretches that are odd.

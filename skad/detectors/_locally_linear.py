@@ -82,6 +82,8 @@ class LocallyLinearAutoencoder(BaseAutoencoder):
         "max_windows": [Interval(Integral, 2, None, closed="left")],
     }
 
+    _remembers_windows = True  # type: ignore[assignment]
+
     def _learn(self, windows, held_out):
         error_model = self._new_error_model()
         if getattr(error_model, "uses_codes", False):

@@ -40,7 +40,7 @@ _PUBLIC: dict[str, dict[str, str]] = {
     OBJECT: {
         "skad": """
             AlertBudgetThreshold Autoencoder ConformalThreshold ConvAutoencoder
-            CostThreshold DetectorClassifier EncDecAD FBetaThreshold
+            CostThreshold DetectorClassifier DetectorUnion EncDecAD FBetaThreshold
             FixedThresholdDetector HybridErrors IQRThreshold LSTMAutoencoder
             LinearAutoencoder LocallyLinearAutoencoder MADThreshold MLPAutoencoder
             MahalanobisErrors MeanAbsoluteErrors MeanSquaredErrors POTThreshold

@@ -3,6 +3,7 @@
 import numpy as np
 from sklearn.utils import gen_batches
 
+from skad._nesting import explain_inside
 from skad.series._aggregate import (
     aggregate_shares,
     aggregate_timesteps,
@@ -48,7 +49,7 @@ def explain_segment(rows, detector, window_length, stride, how, level) -> np.nda
     view, starts, n_padded = _cut(rows, window_length, stride)
 
     def shares_of(i, j):
-        return detector.explain(view[as_slice(starts[i:j])])
+        return explain_inside(detector, view[as_slice(starts[i:j])])
 
     shape = starts, window_length, n_padded + len(rows)
     return aggregate_shares(shares_of, *shape, how, level, _block(view))[n_padded:]

@@ -9,6 +9,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 
 from skad._base import uncalibrated
+from skad._nesting import core_of
 from skad.calibration._blocks import LeftOut, consecutive_blocks, run_blocks
 from skad.calibration._fit import N_BLOCKS
 from skad.series._readings import ReadsTables, errors_of_folds
@@ -34,6 +35,10 @@ class LeavesOutRows(ReadsTables):
         firsts = [row for row, _ in folds[1:]]
         numbers = np.searchsorted(firsts, rows, side="right")
         return LeftOut(scores[rows], numbers, errors_of_folds(folds, learnt))
+
+    @property
+    def _remembers_windows(self):
+        return getattr(core_of(self.estimator_), "_remembers_windows", False)
 
     def _reach_of(self, windows):
         return self.window_length

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn import config_context
-from sklearn.base import OneToOneFeatureMixin, clone
+from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils import InputTags
@@ -19,7 +19,7 @@ from sklearn.utils import InputTags
 from skad._base import MetaDetector, ThresholdMixin, inner_explains, uncalibrated
 from skad._docs import add_parameters
 from skad._fitting import after_fit, fit_method
-from skad._nesting import layers
+from skad._nesting import keeps_columns, layers, members
 from skad._validation import (
     HasMethods,
     Interval,
@@ -426,9 +426,10 @@ class WindowedDetector(LeavesOutRows, ThresholdMixin, MetaDetector):
 def _tell_n_channels(detector, n_channels):
     """Set it on the layer that has it, if that sees the columns of a window as is."""
     for layer in layers(detector):
+        for member in members(layer):
+            _tell_n_channels(member, n_channels)
         if isinstance(layer, Pipeline):
-            before = [step for _, step in layer.steps[:-1] if step != "passthrough"]
-            if not all(isinstance(step, OneToOneFeatureMixin) for step in before):
+            if not keeps_columns(layer):
                 return
         elif isinstance(layer, FrozenEstimator):
             return
