@@ -1,5 +1,7 @@
 """How the figures were obtained, in words."""
 
+from numbers import Integral
+
 import numpy as np
 from sklearn.metrics import f1_score
 from sklearn.pipeline import Pipeline
@@ -7,13 +9,17 @@ from sklearn.pipeline import Pipeline
 from skad._nesting import core_of, layers
 from skad._validation import check_outlier_labels
 from skad.series._events import find_ranges
+from skad.series._length import WindowLength
 from skad.series._windowed import WindowedDetector
 from skad.series._windows import SlidingWindow
 from skad.thresholds._rule import needs_labels
 
 
-def find_windows(estimator) -> int | None:
-    """Return the length of the windows that an estimator cuts; None if it cuts none."""
+def find_windows(estimator) -> WindowLength | None:
+    """Return what an estimator is told of the length of its windows.
+
+    None if it cuts none.
+    """
     for layer in layers(estimator):
         is_pipeline = isinstance(layer, Pipeline)
         for step in layer.named_steps.values() if is_pipeline else [layer]:
@@ -71,9 +77,14 @@ def _describe_rows(detectors, *, is_series) -> str:
     if not is_series:  # then no detector cuts windows
         return "each by itself, no order in time"
     lengths = {name: find_windows(detector) for name, detector in detectors.items()}
-    windows = [f"{name!r} by windows of {n} rows" for name, n in lengths.items() if n]
+    windows = [f"{name!r} by {_describe_windows(n)}" for name, n in lengths.items() if n]
     alone = [f"{name!r} row by row" for name, n in lengths.items() if n is None]
     return ", ".join(["points of a series", *windows, *alone])
+
+
+def _describe_windows(length) -> str:
+    is_count = isinstance(length, Integral) and not isinstance(length, np.timedelta64)
+    return f"windows of {length} rows" if is_count else f"window_length={length!r}"
 
 
 def _describe_seeds(seeds) -> str:

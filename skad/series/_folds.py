@@ -36,7 +36,7 @@ class LeavesOutRows(ReadsTables):
         return LeftOut(scores[rows], numbers, errors_of_folds(folds, learnt))
 
     def _reach_of(self, windows):
-        return self.window_length
+        return self.window_length_
 
     def _without(self, windows, odd):
         return windows.without(self._rows_of(windows)[odd])
