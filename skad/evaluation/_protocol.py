@@ -1,7 +1,5 @@
 """How the figures were obtained, in words."""
 
-from numbers import Integral
-
 import numpy as np
 from sklearn.metrics import f1_score
 from sklearn.pipeline import Pipeline
@@ -16,15 +14,15 @@ from skad.thresholds._rule import needs_labels
 
 
 def find_windows(estimator) -> WindowLength | None:
-    """Return what an estimator is told of the length of its windows.
+    """Return the length of the windows that an estimator cuts; None if it cuts none.
 
-    None if it cuts none.
+    Before fit it is what the estimator was told: a number of rows or, say, "auto".
     """
     for layer in layers(estimator):
         is_pipeline = isinstance(layer, Pipeline)
         for step in layer.named_steps.values() if is_pipeline else [layer]:
             if isinstance(step, WindowedDetector | SlidingWindow):
-                return step.window_length
+                return getattr(step, "window_length_", step.window_length)
     return None
 
 
@@ -77,14 +75,9 @@ def _describe_rows(detectors, *, is_series) -> str:
     if not is_series:  # then no detector cuts windows
         return "each by itself, no order in time"
     lengths = {name: find_windows(detector) for name, detector in detectors.items()}
-    windows = [f"{name!r} by {_describe_windows(n)}" for name, n in lengths.items() if n]
+    windows = [f"{name!r} by windows of {n} rows" for name, n in lengths.items() if n]
     alone = [f"{name!r} row by row" for name, n in lengths.items() if n is None]
     return ", ".join(["points of a series", *windows, *alone])
-
-
-def _describe_windows(length) -> str:
-    is_count = isinstance(length, Integral) and not isinstance(length, np.timedelta64)
-    return f"windows of {length} rows" if is_count else f"window_length={length!r}"
 
 
 def _describe_seeds(seeds) -> str:

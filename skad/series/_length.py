@@ -19,8 +19,8 @@ from skad.series._rows import MaxGap, Rows, read_rows
 # What `window_length` may be: rows, "auto" or a duration.
 WindowLength: TypeAlias = int | str | timedelta | np.timedelta64
 WINDOW_LENGTHS: list[Any] = [
+    *(str, timedelta, np.timedelta64),  # which passes for an Integral
     Interval(Integral, 1, None, closed="left"),
-    *(str, timedelta, np.timedelta64),
 ]
 
 _SHORTEST, _LONGEST = 10, 300  # lags at which a period is looked for
@@ -30,7 +30,7 @@ _NEARLY = 0.9
 _STANDARD_ERRORS = 4  # of the autocorrelation of white noise
 # Rows of a stretch: slow drift shows in longer ones only, where it would hide a cycle.
 _STRETCH = 10 * _LONGEST
-_ROWS_LOOKED_AT = 20 * _STRETCH
+_ROWS_LOOKED_AT = 40 * _STRETCH
 _FLOAT32 = np.finfo(np.float32)
 
 
@@ -79,7 +79,7 @@ def suggest_window_length(
     are shorter, without their linear trends. It crosses neither series nor gaps: a
     pandas index tells the time and, by the first levels of a MultiIndex, the series.
     With several segments, n is the length of the one that the median row lies in. Of
-    more than 60,000 rows, evenly spaced stretches are looked at. Channels that are
+    more than 120,000 rows, evenly spaced stretches are looked at. Channels that are
     constant, or straight lines, do not count.
 
     Examples
@@ -169,13 +169,13 @@ def _rows_in_duration(window_length, rows) -> int:
             "two rows, whose step in time would tell how many rows that is; give "
             "window_length as a number of rows."
         )
-    if duration < step:
+    n_rows = round(duration / step)
+    if n_rows < 1:
         raise ValueError(
-            f"window_length={window_length!r} is less than the time from one row of X "
-            f"to the next, {step} (the median); use a duration of at least that, or a "
+            f"window_length={window_length!r} holds no row of X, where the median time "
+            f"from one to the next is {step}; use a duration of at least that, or a "
             "number of rows."
         )
-    n_rows = round(duration / step)
     check_long_enough(bounds, n_rows, window_length)
     return n_rows
 

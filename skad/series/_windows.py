@@ -13,7 +13,6 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from skad._base import VersionedMixin
 from skad._fitting import after_fit, fit_method, with_standard_numbers
 from skad._validation import (
-    Interval,
     StrOptions,
     check_array,
     check_consistent_length,
