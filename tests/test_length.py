@@ -26,6 +26,7 @@ from skad import (
     expected_values,
     load,
     make_sensors,
+    recalibrate,
     save,
     suggest_window_length,
     to_onnx,
@@ -470,6 +471,7 @@ def test_whole_pipeline__works_by_default():
     assert expected_values(pipeline, later).shape == later.shape
     assert len(drift_report(pipeline, later).sensors) > 0
     assert set(np.unique(pipeline.predict(later))) <= {-1, 1}
+    assert recalibrate(pipeline, later)[-1].calibration_.reach == length
 
 
 def test_sliding_window__by_default_of_the_data(tmp_path):

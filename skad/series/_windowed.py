@@ -118,6 +118,7 @@ class WindowedDetector(CutsWindows, LeavesOutRows, ThresholdMixin, MetaDetector)
     See Also
     --------
     SlidingWindow : A transformer, for detectors that need no aggregation.
+    suggest_window_length : What "auto" stands for.
 
     Notes
     -----

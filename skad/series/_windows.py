@@ -24,7 +24,6 @@ from skad._validation import (
 from skad.series._length import (
     WINDOW_LENGTHS,
     CutsWindows,
-    WindowLength,
     check_long_enough,
     rows_in_window,
 )
@@ -213,7 +212,7 @@ class SlidingWindow(CutsWindows, VersionedMixin, TransformerMixin, BaseEstimator
         "max_gap": "no_validation",
     }
 
-    def __init__(self, window_length: WindowLength, *, pad="edge", max_gap=None):
+    def __init__(self, window_length, *, pad="edge", max_gap=None):
         self.window_length = window_length
         self.pad = pad
         self.max_gap = max_gap
