@@ -43,6 +43,7 @@ from skad import (
     load_heartbeats,
     load_keogh_discords,
     load_skab,
+    suggest_window_length,
 )
 from skad.evaluation._references import NeighborDetector, RandomDetector
 
@@ -158,7 +159,7 @@ def keogh(data):
             values[learnt],
             values[~learnt],
             labels[~learnt] == 1,
-            window_length=window_length_of(values[learnt]),
+            window_length=suggest_window_length(values[learnt]),
             test_series=(np.flatnonzero(~learnt) >= stop).astype(int),
         )
 
@@ -190,7 +191,7 @@ def ucr(data):
             values[learnt],
             values[~learnt],
             table["label"].to_numpy()[~learnt] == 1,
-            window_length=window_length_of(values[learnt]),
+            window_length=suggest_window_length(values[learnt]),
         )
 
 
@@ -215,7 +216,7 @@ def long_ecg(data):
             values[cut:, None],
             labels[cut:],
             y_train=labels[:cut].astype(int),
-            window_length=window_length_of(values[:cut, None]),
+            window_length=suggest_window_length(values[:cut, None]),
         )
 
 
@@ -260,23 +261,6 @@ SETS = {
     "NAB": nab,
     "SMAP/MSL": smap_msl,
 }
-
-
-def window_length_of(values, least=10, most=200):
-    """First peak of the autocorrelation that is nearly its highest, else 60."""
-    signal = values[:20_000, 0] - values[:20_000, 0].mean()
-    most = min(most, len(signal) // 3)
-    correlation = np.array(
-        [np.mean(signal[lag:] * signal[: len(signal) - lag]) for lag in range(most + 1)]
-    )
-    inner = np.arange(least, most)
-    is_peak = (correlation[inner] >= correlation[inner - 1]) & (
-        correlation[inner] >= correlation[inner + 1]
-    )
-    peaks = inner[is_peak]
-    if not len(peaks) or correlation[peaks].max() <= 0:
-        return 60
-    return int(peaks[correlation[peaks] >= 0.9 * correlation[peaks].max()][0])
 
 
 # Results ----------------------------------------------------------------------------

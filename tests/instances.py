@@ -148,7 +148,9 @@ IMPUTERS = {
 # A row is scored with its neighbours: their order counts, and what stands beside them.
 WITH_NEIGHBOURS = {
     "sliding": SlidingWindow(4, pad="zero"),
+    "sliding-auto": SlidingWindow("auto"),
     "windowed": WindowedDetector(LinearAutoencoder(), 4, contamination=0.1),
+    "windowed-auto": WindowedDetector(LinearAutoencoder(1), contamination=0.1),
     "windowed-timestep": WindowedDetector(
         MLPAutoencoder((8,), 2, **FAST), 4, level="timestep", aggregate="median"
     ),

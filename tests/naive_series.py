@@ -79,3 +79,71 @@ def fallback_of(column, fallback):
         observed = [value for value in column if value is not None]
         return getattr(statistics, fallback)(observed) if observed else None
     return fallback
+
+
+def without_trend(values):
+    """What a straight line, fitted by least squares, leaves of a list of numbers."""
+    middle, mean = (len(values) - 1) / 2, sum(values) / len(values)
+    rise = sum((t - middle) * (value - mean) for t, value in enumerate(values))
+    slope = rise / sum((t - middle) ** 2 for t in range(len(values)))
+    return [value - mean - slope * (t - middle) for t, value in enumerate(values)]
+
+
+def autocorrelation(parts, n_lags):
+    """Mean of channels at each lag, and numbers of pairs; parts are lists of rows."""
+    n_pairs = [sum(len(part) - lag for part in parts) for lag in range(n_lags)]
+    curves = []
+    for channel in range(len(parts[0][0])):
+        columns = [[row[channel] for row in part] for part in parts]
+        largest = max(abs(value) for column in columns for value in column)
+        columns = [without_trend(column) for column in columns]
+        products = [
+            sum(
+                column[t] * column[t + lag]
+                for column in columns
+                for t in range(len(column) - lag)
+            )
+            for lag in range(n_lags)
+        ]
+        if products[0] / n_pairs[0] > (2**-23 * largest) ** 2:
+            covariances = [p / n for p, n in zip(products, n_pairs, strict=True)]
+            curves.append([c / covariances[0] for c in covariances])
+    mean = [round(sum(at) / len(curves), 9) for at in zip(*curves, strict=True)]
+    return mean, n_pairs
+
+
+def window_length(segments, stretch=3000, most_rows=120_000):
+    """Length of windows for segments, which are lists of rows, as lists of channels."""
+    by_length = sorted(len(segment) for segment in segments for _ in segment)
+    n = by_length[(len(by_length) - 1) // 2]
+    longest, found = min(300, n // 3), 60
+    parts = [
+        segment[first : first + stretch]
+        for segment in segments
+        for first in range(0, len(segment), stretch)
+    ]
+    parts = [part for part in parts if len(part) > longest + 1]
+    n_rows = sum(len(part) for part in parts)
+    parts = [part for i, part in enumerate(parts) if i % -(-n_rows // most_rows) == 0]
+    if longest >= 10:
+        curve, n_pairs = autocorrelation(parts, longest + 2)
+        peaks = []
+        for lag in range(10, longest + 1) if curve else []:
+            # a flat top counts once, in its middle
+            left, right = lag, lag
+            while left > 0 and curve[left - 1] == curve[lag]:
+                left -= 1
+            while right < longest + 1 and curve[right + 1] == curve[lag]:
+                right += 1
+            is_top = left > 0 and right < longest + 1 and lag == (left + right) // 2
+            if (
+                is_top
+                and curve[left - 1] < curve[lag] > curve[right + 1]
+                and curve[lag] - min(curve[:lag]) >= 0.2
+                and curve[lag] >= 4 / n_pairs[lag] ** 0.5
+            ):
+                peaks.append(lag)
+        if peaks:
+            most = max(curve[lag] for lag in peaks)
+            found = next(lag for lag in peaks if curve[lag] >= 0.9 * most)
+    return max(1, min(found, n // 5))

@@ -21,6 +21,8 @@ from test_series_files import keogh_text, pump_text, skab_text
 from skad import (
     LinearAutoencoder,
     MLPAutoencoder,
+    SlidingWindow,
+    WindowedDetector,
     clean_table,
     detection_delay,
     detection_report,
@@ -45,6 +47,7 @@ from skad import (
     save,
     sliding_windows,
     split_roles,
+    suggest_window_length,
 )
 from skad.persistence import _files
 
@@ -430,6 +433,23 @@ def test_sliding_windows(data):
             if y is not None:
                 assert cut[1].shape == (len(windows),)
                 assert set(cut[1]) <= {-1, 1}
+
+
+@fuzz(150, data=st.data())
+def test_suggest_window_length(data):
+    X = data.draw(tables())
+    series = data.draw(st.none() | labels(len(X)))
+    max_gap = data.draw(st.sampled_from([None, None, 1, "1h", "x", np.nan]))
+    told = data.draw(st.sampled_from(["auto", "2h", "90min", "-1h", "x", "", "1s"]))
+    cuts = [SlidingWindow(told), WindowedDetector(LinearAutoencoder(1), told)]
+    estimator = data.draw(st.sampled_from(cuts))
+    with case("fuzz"):
+        length = outcome_of(suggest_window_length, X, series=series, max_gap=max_gap)
+        assert length is None or 1 <= length <= max(1, len(X) // 5)
+        if outcome_of(estimator.fit, X) is None:
+            assert not hasattr(estimator, "window_length_")
+        else:
+            assert 1 <= estimator.window_length_ <= len(X)
 
 
 @fuzz(150, data=st.data())

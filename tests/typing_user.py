@@ -17,6 +17,7 @@ from skad import (
     explain,
     find_events,
     make_heartbeats,
+    suggest_window_length,
 )
 
 
@@ -40,6 +41,9 @@ def fit_and_judge_windows() -> None:
 def find_and_explain_events_of_a_series() -> None:
     X = np.random.default_rng(0).normal(size=(80, 2))
     y = np.repeat([1, -1, 1, -1], 20)
+    length: int = suggest_window_length(X)
+    assert length <= 16
+    assert_type(WindowedDetector(MLPAutoencoder((4,), 1)), WindowedDetector)
     windowed = WindowedDetector(MLPAutoencoder((4,), 1, max_epochs=1), 4)
     tuned = TunedThresholdDetector(windowed, FBetaThreshold(), cv=2)
     assert_type(windowed.fit(X), WindowedDetector)

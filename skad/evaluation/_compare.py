@@ -179,8 +179,9 @@ def evaluate(
         if finding.is_warning:
             warn(finding.text)
     runs, fitted = run_all(detectors, task, seeds, references=references)
+    own = {name: fitted[name] for name in detectors}
     protocol = (
-        *describe(task, detectors, seeds, references=references),
+        *describe(task, own, seeds, references=references),
         *find_doubts(task, runs),
         *(finding.text for finding in findings),
     )

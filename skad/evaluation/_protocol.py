@@ -7,18 +7,22 @@ from sklearn.pipeline import Pipeline
 from skad._nesting import core_of, layers
 from skad._validation import check_outlier_labels
 from skad.series._events import find_ranges
+from skad.series._length import WindowLength
 from skad.series._windowed import WindowedDetector
 from skad.series._windows import SlidingWindow
 from skad.thresholds._rule import needs_labels
 
 
-def find_windows(estimator) -> int | None:
-    """Return the length of the windows that an estimator cuts; None if it cuts none."""
+def find_windows(estimator) -> WindowLength | None:
+    """Return the length of the windows that an estimator cuts; None if it cuts none.
+
+    Before fit it is what the estimator was told: a number of rows or, say, "auto".
+    """
     for layer in layers(estimator):
         is_pipeline = isinstance(layer, Pipeline)
         for step in layer.named_steps.values() if is_pipeline else [layer]:
             if isinstance(step, WindowedDetector | SlidingWindow):
-                return step.window_length
+                return getattr(step, "window_length_", step.window_length)
     return None
 
 

@@ -137,7 +137,7 @@ def _take_back(step, expected, X) -> NDArray[np.float64]:
     """Turn values behind a step into those before it, of the shape of X."""
     if isinstance(step, SlidingWindow):
         bounds = read_rows(X, max_gap=step.max_gap_, learn=False).bounds
-        shape = len(expected), step.window_length, step.n_features_in_
+        shape = len(expected), step.window_length_, step.n_features_in_
         return average_of_lags(expected.reshape(shape), bounds)
     if hasattr(step, "add_indicator"):  # an imputer
         places = {name: at for at, name in enumerate(step.get_feature_names_out())}

@@ -41,7 +41,7 @@ class LeavesOutRows(ReadsTables):
         return getattr(core_of(self.estimator_), "_remembers_windows", False)
 
     def _reach_of(self, windows):
-        return self.window_length
+        return self.window_length_
 
     def _without(self, windows, odd):
         return windows.without(self._rows_of(windows)[odd])

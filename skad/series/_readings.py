@@ -18,13 +18,13 @@ class ReadsTables(CalibratedThreshold):
     """Mixin of `WindowedDetector`: what its calibration keeps for `drift_report`."""
 
     estimator_: Any
-    window_length: int
+    window_length_: int
     max_gap_: Any
     _check_table: Any
 
     def _readings_of(self, windows):
         apart = _apart(windows)
-        return gather_windows(apart.view, apart.starts, self.window_length)
+        return gather_windows(apart.view, apart.starts, self.window_length_)
 
     def _errors_of(self, windows):
         return _errors_of(self.estimator_, _apart(windows))
@@ -33,14 +33,14 @@ class ReadsTables(CalibratedThreshold):
         table = self._check_table(X, reset=False)
         rows = read_rows(X, max_gap=self.max_gap_, learn=False)
         longest = int(np.diff(rows.bounds, axis=1).max(initial=0))
-        if longest < self.window_length:
+        if longest < self.window_length_:
             raise ValueError(
-                f"X holds no whole window of {self.window_length} rows: its longest "
+                f"X holds no whole window of {self.window_length_} rows: its longest "
                 f"segment has {longest}. Pass more rows."
             )
-        starts = window_starts(rows.bounds, self.window_length, 1)
+        starts = window_starts(rows.bounds, self.window_length_, 1)
         judged = np.ones(len(table), dtype=bool)
-        return TableWindows(table, rows, self.window_length, starts, judged)
+        return TableWindows(table, rows, self.window_length_, starts, judged)
 
 
 def errors_of_folds(folds, windows) -> list[np.ndarray | None]:

@@ -3,8 +3,9 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
+import pandas as pd
 
-from skad._validation import warn
+from skad._validation import column_or_1d, warn
 from skad.series._events import in_ranges
 from skad.series._rows import Rows
 from skad.series._windows import count_in_window, windows_view
@@ -70,6 +71,20 @@ class TableWindows:
             replace(self, starts=np.sort(np.concatenate(train))),
             replace(self, starts=starts, judged=judged),
         )
+
+
+def refuse_too_few(starts, window_length, is_normal, y, normal_label):
+    """Say why there are too few windows to learn from."""
+    which, hint = "are there", "Use a shorter window."
+    if normal_label is not None:
+        which = f"hold nothing but rows with normal_label={normal_label!r}"
+    if not is_normal.any():
+        given = f"Of the {len(y)} rows given to fit (in a search: to train a split)"
+        hint = f"{given}, y holds {pd.unique(column_or_1d(y))[:6].tolist()}."
+    raise ValueError(
+        f"Only {len(starts)} windows of {window_length} rows {which}; at least 2 are "
+        f"needed. {hint}"
+    )
 
 
 def warn_of_short_segments(bounds, window_length, consequence) -> None:

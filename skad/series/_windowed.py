@@ -8,7 +8,6 @@ from numbers import Integral, Real
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn import config_context
 from sklearn.base import clone
@@ -34,9 +33,21 @@ from skad._validation import (
 from skad.series._cover import expect_segment, explain_segment, score_segment
 from skad.series._expected import expect
 from skad.series._folds import LeavesOutRows, learns_positions
+from skad.series._length import (
+    WINDOW_LENGTHS,
+    CutsWindows,
+    WindowLength,
+    check_long_enough,
+    check_stride,
+    rows_in_window,
+)
 from skad.series._rows import MaxGap, read_rows
-from skad.series._table_windows import TableWindows, warn_of_short_segments
-from skad.series._windows import check_long_enough, count_in_window, window_starts
+from skad.series._table_windows import (
+    TableWindows,
+    refuse_too_few,
+    warn_of_short_segments,
+)
+from skad.series._windows import count_in_window, window_starts
 
 _TABLE = """
     X : array-like of shape (n_timestamps, n_channels)
@@ -49,7 +60,7 @@ _TABLE = """
 
 
 @dataclass(eq=False, repr=False)
-class WindowedDetector(LeavesOutRows, ThresholdMixin, MetaDetector):
+class WindowedDetector(CutsWindows, LeavesOutRows, ThresholdMixin, MetaDetector):
     """Detector of windows, applied to a table: one score for each row.
 
     Parameters
@@ -59,8 +70,10 @@ class WindowedDetector(LeavesOutRows, ThresholdMixin, MetaDetector):
         pipeline that ends in one; cloned. It is fitted on windows as rows,
         window_length * n_channels values each. One of skad is told its `n_channels`,
         also inside a wrapper, or behind steps that keep the columns, such as scalers.
-    window_length : int
-        Rows a window.
+    window_length : int, "auto", str or timedelta-like, default="auto"
+        Rows a window. "auto": the period of the table of fit, if it has one, else 60;
+        see `suggest_window_length`. A duration such as "2h": as many rows as it has
+        median steps of the time index.
     stride : int, default=1
         Rows from one window to the next, in fit and in scoring, at most
         `window_length`. The tail of each series is covered whatever the stride.
@@ -87,6 +100,8 @@ class WindowedDetector(LeavesOutRows, ThresholdMixin, MetaDetector):
 
     Attributes
     ----------
+    window_length_ : int
+        Rows a window.
     estimator_ : estimator
         The fitted detector of windows.
     offset_ : float
@@ -103,6 +118,7 @@ class WindowedDetector(LeavesOutRows, ThresholdMixin, MetaDetector):
     See Also
     --------
     SlidingWindow : A transformer, for detectors that need no aggregation.
+    suggest_window_length : What "auto" stands for.
 
     Notes
     -----
@@ -134,13 +150,15 @@ class WindowedDetector(LeavesOutRows, ThresholdMixin, MetaDetector):
     >>> t = np.arange(500)
     >>> X = np.column_stack([np.sin(t / 8), np.cos(t / 8)])
     >>> X[300:310] = 0.0
-    >>> detector = WindowedDetector(LinearAutoencoder(2), 20).fit(X[:250])
+    >>> detector = WindowedDetector(LinearAutoencoder(2)).fit(X[:250])
+    >>> detector.window_length_
+    50
     >>> int(np.argmin(detector.score_samples(X))) in range(300, 310)
     True
     """
 
     estimator: Any
-    window_length: int
+    window_length: WindowLength = "auto"
     _: KW_ONLY
     stride: int = 1
     level: Literal["auto", "timestep", "window"] = "auto"
@@ -153,7 +171,7 @@ class WindowedDetector(LeavesOutRows, ThresholdMixin, MetaDetector):
 
     _parameter_constraints: ClassVar[dict] = {
         "estimator": [HasMethods(["fit", "score_samples"])],
-        "window_length": [Interval(Integral, 1, None, closed="left")],
+        "window_length": WINDOW_LENGTHS,
         "stride": [Interval(Integral, 1, None, closed="left")],
         "level": [StrOptions({"auto", "timestep", "window"})],
         "aggregate": [StrOptions({"mean", "median", "max", "last"})],
@@ -184,13 +202,9 @@ class WindowedDetector(LeavesOutRows, ThresholdMixin, MetaDetector):
         ------
         ValueError
             If timestamps are out of order or doubled, values are missing or infinite,
-            or no segment is as long as a window.
+            no segment is as long as a window, or `window_length` is a duration and
+            the index has no times.
         """
-        if self.stride > self.window_length:
-            raise ValueError(
-                f"stride={self.stride} leaves rows between windows without a score; "
-                f"use a stride of at most window_length={self.window_length}."
-            )
         windows = self._cut(X, y, series)
         context = self._init_callback_context(max_subtasks=None)
         context.call_on_fit_task_begin(estimator=self)
@@ -204,13 +218,15 @@ class WindowedDetector(LeavesOutRows, ThresholdMixin, MetaDetector):
         is_normal = self._normal_rows(table, y)
         rows = read_rows(X, series, max_gap=self.max_gap, warns=True)
         self.max_gap_, bounds = rows.max_gap, rows.bounds
-        check_long_enough(bounds, self.window_length)
-        warn_of_short_segments(bounds, self.window_length, "not learnt from")
-        starts = window_starts(bounds, self.window_length, self.stride)
-        starts = starts[count_in_window(~is_normal, starts, self.window_length) == 0]
+        self.window_length_ = length = rows_in_window(self.window_length, table, rows)
+        check_stride(self.stride, length, self.window_length)
+        check_long_enough(bounds, length)
+        warn_of_short_segments(bounds, length, "not learnt from")
+        starts = window_starts(bounds, length, self.stride)
+        starts = starts[count_in_window(~is_normal, starts, length) == 0]
         if len(starts) < 2:
-            self._refuse(starts, is_normal, y)
-        return TableWindows(table, rows, self.window_length, starts, is_normal)
+            refuse_too_few(starts, length, is_normal, y, self.normal_label)
+        return TableWindows(table, rows, length, starts, is_normal)
 
     def _check_table(self, X, *, reset):
         kind = {"dtype": "numeric", "ensure_min_samples": 2 if reset else 1}
@@ -229,19 +245,6 @@ class WindowedDetector(LeavesOutRows, ThresholdMixin, MetaDetector):
         y = column_or_1d(y)
         check_consistent_length(table, y)
         return y == self.normal_label
-
-    def _refuse(self, starts, is_normal, y):
-        """Say why there are too few windows to learn from."""
-        which, hint = "are there", "Use a shorter window."
-        if self.normal_label is not None:
-            which = f"hold nothing but rows with normal_label={self.normal_label!r}"
-        if not is_normal.any():
-            given = f"Of the {len(y)} rows given to fit (in a search: to train a split)"
-            hint = f"{given}, y holds {pd.unique(column_or_1d(y))[:6].tolist()}."
-        raise ValueError(
-            f"Only {len(starts)} windows of {self.window_length} rows {which}; at "
-            f"least 2 are needed. {hint}"
-        )
 
     def _new_detector(self):
         """Clone the inner detector, and tell it the width of a row."""
@@ -318,7 +321,7 @@ class WindowedDetector(LeavesOutRows, ThresholdMixin, MetaDetector):
         """
         table, bounds = self._fitted_table(X, series)
         warn_of_short_segments(
-            bounds, self.window_length, "padded: their scores tell little"
+            bounds, self.window_length_, "padded: their scores tell little"
         )
         return self._score_table(table, bounds)
 
@@ -393,7 +396,7 @@ class WindowedDetector(LeavesOutRows, ThresholdMixin, MetaDetector):
         """Tell what rows should have read, in units of X."""
         table, bounds = self._fitted_table(X, None)
         expected = np.empty(table.shape)
-        how = partial(expect, self.estimator_), self.window_length
+        how = partial(expect, self.estimator_), self.window_length_
         with config_context(assume_finite=True):
             for first, stop in bounds:
                 expected[first:stop] = expect_segment(table[first:stop], *how)
@@ -419,7 +422,7 @@ class WindowedDetector(LeavesOutRows, ThresholdMixin, MetaDetector):
     @property
     def _how(self) -> tuple[Any, int, int, str, str]:
         """How to score a segment."""
-        windows = self.estimator_, self.window_length, self.stride
+        windows = self.estimator_, self.window_length_, self.stride
         return *windows, self.aggregate, self.level
 
 

@@ -6,14 +6,13 @@ from numbers import Integral
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from skad._base import VersionedMixin
 from skad._fitting import after_fit, fit_method, with_standard_numbers
 from skad._validation import (
-    Interval,
     StrOptions,
     check_array,
     check_consistent_length,
@@ -21,6 +20,12 @@ from skad._validation import (
     check_outlier_labels,
     feature_names_in,
     validate_data,
+)
+from skad.series._length import (
+    WINDOW_LENGTHS,
+    CutsWindows,
+    check_long_enough,
+    rows_in_window,
 )
 from skad.series._rows import MaxGap, read_rows
 
@@ -31,11 +36,9 @@ def windows_view(table, window_length) -> np.ndarray:
     ``(n, C) -> (n - window_length + 1, window_length * C)``, time major. Overlapping
     windows share their memory.
     """
-    table = np.ascontiguousarray(table)
-    n_rows, n_channels = table.shape
-    shape = n_rows - window_length + 1, window_length * n_channels
-    strides = table.strides[0], table.itemsize
-    return as_strided(table, shape, strides, writeable=False)
+    n_channels = table.shape[1]
+    values = np.ascontiguousarray(table).ravel()
+    return sliding_window_view(values, window_length * n_channels)[::n_channels]
 
 
 def window_starts(bounds, window_length, stride) -> np.ndarray:
@@ -55,18 +58,6 @@ def count_in_window(flags, starts, window_length) -> np.ndarray:
     """Count the flagged rows of each window."""
     before = np.concatenate([[0], np.cumsum(flags)])
     return before[starts + window_length] - before[starts]
-
-
-def check_long_enough(bounds, window_length) -> None:
-    """Refuse a table in which no segment is as long as a window."""
-    longest = int(np.diff(bounds, axis=1).max(initial=0))
-    if longest < window_length:
-        raise ValueError(
-            f"window_length={window_length} is longer than every segment of X (the "
-            f"longest of {len(bounds)} has {longest} rows); use window_length <= "
-            f"{longest}, or a larger max_gap if gaps in time cut X too often. The last "
-            "level of a MultiIndex is the time, the levels before are the series."
-        )
 
 
 @with_standard_numbers
@@ -151,15 +142,16 @@ def as_slice(positions):
     return slice(int(positions[0]), int(positions[-1]) + 1, step)
 
 
-class SlidingWindow(VersionedMixin, TransformerMixin, BaseEstimator):
+class SlidingWindow(CutsWindows, VersionedMixin, TransformerMixin, BaseEstimator):
     """Transformer that turns row t of a table into the window that ends at t.
 
     Rows stay aligned with `y`: it works in cross-validation, before any detector.
 
     Parameters
     ----------
-    window_length : int
-        Number of rows per window, including row t.
+    window_length : int, "auto", str or timedelta-like
+        Number of rows per window, including row t; what `suggest_window_length` says of
+        the table of fit, for "auto"; or a duration such as "2h".
     pad : {"edge", "zero"}, default="edge"
         What to put before the first row of a segment: copies of that row, or zeros.
     max_gap : number or timedelta-like, default=None
@@ -167,6 +159,8 @@ class SlidingWindow(VersionedMixin, TransformerMixin, BaseEstimator):
 
     Attributes
     ----------
+    window_length_ : int
+        Number of rows per window.
     max_gap_ : number, timedelta or None
         Longest step in time that is no gap; None if the table has no time index.
     n_features_in_ : int
@@ -213,7 +207,7 @@ class SlidingWindow(VersionedMixin, TransformerMixin, BaseEstimator):
     needs_order = True  # of rows, see `TunedThresholdDetector`
 
     _parameter_constraints: ClassVar[dict] = {
-        "window_length": [Interval(Integral, 1, None, closed="left")],
+        "window_length": WINDOW_LENGTHS,
         "pad": [StrOptions({"edge", "zero"})],
         "max_gap": "no_validation",
     }
@@ -225,7 +219,7 @@ class SlidingWindow(VersionedMixin, TransformerMixin, BaseEstimator):
 
     @fit_method
     def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> Self:
-        """Learn the channels, and how long a gap is.
+        """Learn the channels, and how long windows and gaps are.
 
         Parameters
         ----------
@@ -239,8 +233,10 @@ class SlidingWindow(VersionedMixin, TransformerMixin, BaseEstimator):
         self : object
             The fitted transformer.
         """
-        validate_data(self, X, ensure_all_finite=False, dtype="numeric")
-        self.max_gap_ = read_rows(X, max_gap=self.max_gap, warns=True).max_gap
+        table = validate_data(self, X, ensure_all_finite=False, dtype="numeric")
+        rows = read_rows(X, max_gap=self.max_gap, warns=True)
+        self.max_gap_ = rows.max_gap
+        self.window_length_ = rows_in_window(self.window_length, table, rows)
         return self
 
     @after_fit
@@ -262,9 +258,9 @@ class SlidingWindow(VersionedMixin, TransformerMixin, BaseEstimator):
         table = validate_data(self, X, reset=False, **options)
         bounds = read_rows(X, max_gap=self.max_gap_, learn=False).bounds
         mode: Any = "edge" if self.pad == "edge" else "constant"
-        before = [(self.window_length - 1, 0), (0, 0)]
+        before = [(self.window_length_ - 1, 0), (0, 0)]
         segments = (np.pad(table[first:stop], before, mode) for first, stop in bounds)
-        parts = [windows_view(rows, self.window_length) for rows in segments]
+        parts = [windows_view(rows, self.window_length_) for rows in segments]
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     @after_fit
@@ -285,7 +281,7 @@ class SlidingWindow(VersionedMixin, TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         names = feature_names_in(self, input_features)
-        lags = [f"[t-{lag}]" for lag in range(self.window_length - 1, 0, -1)]
+        lags = [f"[t-{lag}]" for lag in range(self.window_length_ - 1, 0, -1)]
         return np.array([f"{n}{at}" for at in [*lags, "[t]"] for n in names], object)
 
     def __sklearn_tags__(self):
