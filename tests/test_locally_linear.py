@@ -189,4 +189,4 @@ def test_in_windows__labels_keep_their_promise_without_a_warning(recwarn):
     assert detector.calibration_.learnt_flagged < 1e-3
     flagged = detector.predict(X[6000:]) < 0
     assert 0.001 < flagged.mean() < 0.03
-    assert not [w.message for w in recwarn]
+    assert not [w for w in recwarn if "No row of fit" in str(w.message)]

@@ -147,7 +147,7 @@ def all_rows(X, detectors) -> Rows:
 def reach_of(rows: Rows, fitted) -> int:
     """How many rows tell the same: the longest window, or what windows share."""
     if rows.is_table:
-        return max(one.window_length for member in fitted for one in _cutters(member))
+        return max(one.window_length_ for member in fitted for one in _cutters(member))
     some = np.asarray(safe_indexing(rows.X, rows.positions[:64]))
     n_channels = some.shape[2] if some.ndim == 3 else _shape_of(some, fitted)[1]
     some = some.reshape(len(some), -1)
