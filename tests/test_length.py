@@ -307,7 +307,7 @@ def test_duration__in_every_index_of_times(index):
             "no series of X has two rows",
         ),
         (0, cycle(50, 10), "window_length"),
-        (2.0, cycle(50, 10), "window_length"),
+        (20.0, cycle(50, 10), "window_length"),
         (None, cycle(50, 10), "window_length"),
         (pd.NaT, cycle(50, 10), "window_length"),
     ],
@@ -502,3 +502,25 @@ def test_evaluate__says_how_long_windows_were():
     (text,) = [line for line in result.protocol if line.startswith("rows:")]
     told = [f"'{told}' by windows of {n} rows" for told, n in lengths.items()]
     assert text == f"rows: points of a series, {', '.join(told)}"
+
+
+# Multiples ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "cut", [WindowedDetector, SlidingWindow], ids=lambda c: c.__name__
+)
+def test_float__is_a_multiple_of_the_suggested_length(cut):
+    table = np.sin(2 * np.pi * np.arange(1000) / 48)[:, None]
+    for factor, expected in ((0.5, 24), (1.0, 48), (np.float32(2.0), 96), (1e-9, 1)):
+        fitted = make_cutter(cut, factor).fit(table)
+        assert fitted.window_length_ == expected
+    for wrong in (0.0, -1.0, np.nan, np.inf):
+        with pytest.raises(ValueError, match="window_length"):
+            make_cutter(cut, wrong).fit(table)
+
+
+def make_cutter(cut, window_length):
+    if cut is SlidingWindow:
+        return SlidingWindow(window_length)
+    return WindowedDetector(LinearAutoencoder(1), window_length, contamination=0.1)

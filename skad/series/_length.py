@@ -2,7 +2,7 @@
 
 from contextlib import suppress
 from datetime import timedelta
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -16,11 +16,13 @@ from skad._fitting import as_fitted, with_standard_numbers
 from skad._validation import Interval, check_array
 from skad.series._rows import MaxGap, Rows, read_rows
 
-# What `window_length` may be: rows, "auto" or a duration.
-WindowLength: TypeAlias = int | str | timedelta | np.timedelta64
+# What `window_length` may be: rows, "auto", a multiple of that, or a duration.
+WindowLength: TypeAlias = int | float | str | timedelta | np.timedelta64
 WINDOW_LENGTHS: list[Any] = [
     *(str, timedelta, np.timedelta64),  # which passes for an Integral
     Interval(Integral, 1, None, closed="left"),
+    # A larger one is a number of rows that some division has left a float.
+    Interval(Real, 0, 4, closed="right"),
 ]
 
 _SHORTEST, _LONGEST = 10, 300  # lags at which a period is looked for
@@ -106,7 +108,9 @@ def rows_in_window(window_length: WindowLength, table, rows: Rows) -> int:
         return _length_by_period(table, rows.bounds)
     if isinstance(window_length, str | timedelta | np.timedelta64):
         return _rows_in_duration(window_length, rows)
-    return int(window_length)
+    if isinstance(window_length, Integral):
+        return int(window_length)
+    return max(1, round(window_length * _length_by_period(table, rows.bounds)))
 
 
 class CutsWindows:

@@ -70,10 +70,10 @@ class WindowedDetector(CutsWindows, LeavesOutRows, ThresholdMixin, MetaDetector)
         pipeline that ends in one; cloned. It is fitted on windows as rows,
         window_length * n_channels values each. One of skad is told its `n_channels`,
         also inside a wrapper, or behind steps that keep the columns, such as scalers.
-    window_length : int, "auto", str or timedelta-like, default="auto"
+    window_length : int, "auto", float, str or timedelta-like, default="auto"
         Rows a window. "auto": the period of the table of fit, if it has one, else 60;
-        see `suggest_window_length`. A duration such as "2h": as many rows as it has
-        median steps of the time index.
+        see `suggest_window_length`. A float up to 4.0: so many times "auto".
+        A duration such as "2h": as many rows as it has median steps of the time index.
     stride : int, default=1
         Rows from one window to the next, in fit and in scoring, at most
         `window_length`. The tail of each series is covered whatever the stride.

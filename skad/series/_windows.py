@@ -149,9 +149,10 @@ class SlidingWindow(CutsWindows, VersionedMixin, TransformerMixin, BaseEstimator
 
     Parameters
     ----------
-    window_length : int, "auto", str or timedelta-like
+    window_length : int, "auto", float, str or timedelta-like
         Number of rows per window, including row t; what `suggest_window_length` says of
-        the table of fit, for "auto"; or a duration such as "2h".
+        the table of fit, for "auto"; a float up to 4.0 is a multiple of that; or a
+        duration such as "2h".
     pad : {"edge", "zero"}, default="edge"
         What to put before the first row of a segment: copies of that row, or zeros.
     max_gap : number or timedelta-like, default=None
