@@ -507,6 +507,7 @@ def test_evaluate__says_how_long_windows_were():
 # Multiples ----------------------------------------------------------------------------
 
 
+@pytest.mark.filterwarnings("ignore:latent_dim=:UserWarning")
 @pytest.mark.parametrize(
     "cut", [WindowedDetector, SlidingWindow], ids=lambda c: c.__name__
 )
