@@ -11,15 +11,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn import config_context
-from sklearn.base import OneToOneFeatureMixin, clone
-from sklearn.frozen import FrozenEstimator
-from sklearn.pipeline import Pipeline
+from sklearn.base import clone
 from sklearn.utils import InputTags
 
 from skad._base import MetaDetector, ThresholdMixin, inner_explains, uncalibrated
 from skad._docs import add_parameters
 from skad._fitting import after_fit, fit_method
-from skad._nesting import layers
+from skad._nesting import tell_n_channels
 from skad._validation import (
     HasMethods,
     Interval,
@@ -258,7 +256,7 @@ class WindowedDetector(LeavesOutRows, ThresholdMixin, MetaDetector):
                 f"level='timestep' needs score_timesteps, which "
                 f"{type(detector).__name__} lacks; use level='window'."
             )
-        _tell_n_channels(detector, self.n_features_in_)
+        tell_n_channels(detector, self.n_features_in_)
         return detector
 
     def _learn(self, windows, held_out) -> TableWindows | None:
@@ -421,17 +419,3 @@ class WindowedDetector(LeavesOutRows, ThresholdMixin, MetaDetector):
         """How to score a segment."""
         windows = self.estimator_, self.window_length, self.stride
         return *windows, self.aggregate, self.level
-
-
-def _tell_n_channels(detector, n_channels):
-    """Set it on the layer that has it, if that sees the columns of a window as is."""
-    for layer in layers(detector):
-        if isinstance(layer, Pipeline):
-            before = [step for _, step in layer.steps[:-1] if step != "passthrough"]
-            if not all(isinstance(step, OneToOneFeatureMixin) for step in before):
-                return
-        elif isinstance(layer, FrozenEstimator):
-            return
-        elif "n_channels" in layer.get_params(deep=False):
-            layer.set_params(n_channels=n_channels)
-            return
