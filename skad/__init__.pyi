@@ -27,6 +27,8 @@ from .error_models._residuals import MeanSquaredErrors as MeanSquaredErrors
 from .error_models._residuals import RootMeanSquaredErrors as RootMeanSquaredErrors
 from .error_models._residuals import StandardizedErrors as StandardizedErrors
 from .evaluation._compare import evaluate as evaluate
+from .features._convolutions import RandomConvolutions as RandomConvolutions
+from .features._normalizer import WindowNormalizer as WindowNormalizer
 from .metrics._event_scores import detection_delay as detection_delay
 from .metrics._event_scores import event_fbeta_score as event_fbeta_score
 from .metrics._event_scores import event_precision_score as event_precision_score

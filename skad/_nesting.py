@@ -5,7 +5,7 @@ from typing import Any
 
 from sklearn.base import OneToOneFeatureMixin
 from sklearn.frozen import FrozenEstimator
-from sklearn.pipeline import Pipeline
+from sklearn.pipeline import FeatureUnion, Pipeline
 
 from skad._validation import check_is_fitted
 
@@ -96,6 +96,31 @@ def explain_inside(estimator, X) -> Any:
     """Explain rows by the outermost layer that can."""
     layer = find_layer(estimator, "explain")
     return layer.explain(input_of(layer, estimator, X))
+
+
+def tell_n_channels(estimator, n_channels) -> bool:
+    """Set it on all that has it and sees the columns of windows as they are.
+
+    These are the steps of a pipeline up to the first one that changes the columns, and
+    what is inside of them. Returns whether a step behind sees the same columns.
+    """
+    if isinstance(estimator, Pipeline):
+        return all(tell_n_channels(step, n_channels) for _, step in estimator.steps)
+    if estimator is None or isinstance(estimator, str):  # "passthrough", "drop"
+        return True
+    if isinstance(estimator, FeatureUnion):
+        for _, part in estimator.transformer_list:
+            tell_n_channels(part, n_channels)
+    elif within := members(estimator):
+        for member in within:
+            tell_n_channels(member, n_channels)
+    elif isinstance(estimator, FrozenEstimator):  # knows it already
+        return False
+    elif "n_channels" in estimator.get_params(deep=False):
+        estimator.set_params(n_channels=n_channels)
+    elif (inner := inside(estimator)) is not None:
+        tell_n_channels(inner, n_channels)
+    return isinstance(estimator, OneToOneFeatureMixin)
 
 
 def parts(estimator) -> list[Any]:

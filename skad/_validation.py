@@ -54,10 +54,12 @@ __all__ = [
     "check_is_fitted",
     "check_outlier_labels",
     "check_random_state",
+    "check_windows",
     "column_or_1d",
     "feature_names_in",
     "fit_context",
     "floor_of_share",
+    "is_3d",
     "native",
     "num_samples",
     "safe_indexing",
@@ -260,6 +262,58 @@ def check_finite(X, feature_names=None, name="X") -> None:
         "drop them first, e.g. with skad.TimeSeriesImputer or "
         "sklearn.impute.SimpleImputer."
     )
+
+
+def check_windows(estimator, X, *, reset, name="X", min_windows=2) -> np.ndarray:
+    """Read windows, 2-D or 3-D, as a finite 2-D array.
+
+    A 2-D row is time major; the estimator's `n_channels` says how it folds. A 3-D array
+    brings its own. `reset`, in fit, sets `window_length_` and `n_channels_`, and asks
+    for at least `min_windows`.
+    """
+    n_channels = estimator.n_channels
+    if is_3d(X) and len(X):
+        X = np.asarray(X)
+        if not reset:
+            _check_shape(estimator, X, name)
+        n_channels = X.shape[2]
+        X = X.reshape(len(X), -1)
+    X = validate_data(
+        estimator,
+        X,
+        reset=reset,
+        dtype="numeric",
+        ensure_all_finite=False,
+        ensure_min_samples=min_windows if reset else 1,
+    )
+    check_finite(X, getattr(estimator, "feature_names_in_", None), name)
+    if reset:
+        if X.shape[1] % n_channels:
+            raise ValueError(
+                f"X has {X.shape[1]} values a row, which n_channels={n_channels} does "
+                "not divide; a row holds window_length * n_channels values."
+            )
+        estimator.window_length_ = X.shape[1] // n_channels
+        estimator.n_channels_ = n_channels
+    return X
+
+
+def is_3d(X) -> bool:
+    """Whether windows come as (n_windows, window_length, n_channels), or lists."""
+    if isinstance(X, list | tuple):
+        return np.ndim(X[:1]) == 3
+    return getattr(X, "ndim", None) == 3
+
+
+def _check_shape(estimator, X, name):
+    """Refuse 3-D windows of another shape than those of fit."""
+    shape = estimator.window_length_, estimator.n_channels_
+    if X.shape[1:] != shape:
+        raise ValueError(
+            f"{name} has windows of shape {tuple(X.shape[1:])}, but "
+            f"{type(estimator).__name__} was fitted on windows of shape {shape} "
+            "(timesteps, channels)."
+        )
 
 
 def fit_context(fit: F) -> F:

@@ -27,6 +27,7 @@ from skad import (
     POTThreshold,
     PrecisionFloorThreshold,
     QuantileThreshold,
+    RandomConvolutions,
     RootMeanSquaredErrors,
     SigmaThreshold,
     SlidingWindow,
@@ -34,6 +35,7 @@ from skad import (
     TimeSeriesImputer,
     TunedThresholdDetector,
     WindowedDetector,
+    WindowNormalizer,
 )
 
 
@@ -136,6 +138,14 @@ SERIES = {
     "windowed-one-net": WindowedDetector(MLPAutoencoder((8,), 1, **FAST), 1),
 }
 
+FEATURES = {
+    "convolutions": RandomConvolutions(20, random_state=0),
+    "convolutions-plain": RandomConvolutions(
+        7, kernel_length=2, n_segments=1, n_components=None, random_state=0
+    ),
+    "normalizer": WindowNormalizer(),
+}
+
 IMPUTERS = {
     "ffill": TimeSeriesImputer(),
     "bfill": TimeSeriesImputer("bfill", fallback="mean"),
@@ -164,7 +174,8 @@ WITH_NEIGHBOURS = {
     "windowed-lstm": WindowedDetector(EncDecAD(2, **FAST), 4, aggregate="last"),
 }
 
-ESTIMATORS = AUTOENCODERS | META_ESTIMATORS | SERIES | IMPUTERS | WITH_NEIGHBOURS
+ESTIMATORS = AUTOENCODERS | META_ESTIMATORS | SERIES | FEATURES | IMPUTERS
+ESTIMATORS |= WITH_NEIGHBOURS
 
 # Those that take scores or residuals, not tables: checked by tests of their own.
 RULES = [

@@ -36,6 +36,7 @@ from skad import (
     StandardizedErrors,
     TunedThresholdDetector,
     WindowedDetector,
+    WindowNormalizer,
     sliding_windows,
     to_onnx,
 )
@@ -146,6 +147,7 @@ STEPS = st.one_of(
         add_indicator=st.sampled_from([False, False, True]),
         missing_values=st.sampled_from([np.nan, np.nan, np.nan, None, pd.NA, 0]),
     ),
+    st.builds(WindowNormalizer, st.sampled_from([0.5, 1e-3, 1e6])),
 )
 THRESHOLDS = [-np.inf, np.inf, -1.0, 0.0, -1e300, -1e-300]
 

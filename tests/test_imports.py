@@ -22,11 +22,12 @@ ROOMS = {
     "metrics": {"series"},
     "evaluation": {"detectors", "metrics", "series", "thresholds"},
     "persistence": {
-        *("calibration", "detectors", "error_models", "series", "thresholds"),
-        "training",
+        *("calibration", "detectors", "error_models", "features", "series"),
+        *("thresholds", "training"),
     },
     "plotting": {"series", "thresholds"},
     "datasets": set(),
+    "features": set(),
 }
 # What every room may import, from the bottom up.
 SHARED = (

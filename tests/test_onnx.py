@@ -48,6 +48,7 @@ from skad import (
     TimeSeriesImputer,
     TunedThresholdDetector,
     WindowedDetector,
+    WindowNormalizer,
     sliding_windows,
     to_onnx,
 )
@@ -424,6 +425,7 @@ def test_windows_of_a_table__are_scored_raw(inner, table, tmp_path):
             FrozenEstimator(WindowedDetector(clone(inner), **windowed).fit(X))
         ),
         WindowedDetector(scaled, level="window", **windowed),
+        WindowedDetector(make_pipeline(WindowNormalizer(), inner), **windowed),
     ):
         model = to_onnx(pipeline.fit(X), tmp_path / "model.onnx")
         scores, labels = pipeline.score_samples(X_test), pipeline.predict(X_test)

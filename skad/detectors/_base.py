@@ -19,10 +19,9 @@ from skad._validation import (
     Interval,
     StrOptions,
     check_consistent_length,
-    check_finite,
     check_is_fitted,
+    check_windows,
     column_or_1d,
-    validate_data,
 )
 from skad.detectors._checks import check_outputs, normal_validation_rows
 from skad.detectors._folds import LeavesOut
@@ -161,11 +160,11 @@ class BaseAutoencoder(LeavesOut, ThresholdMixin, BaseEstimator):
             labels cannot be read, or if training diverges. A detector that was fitted
             before is left as it was.
         """
-        checked = self._check_windows(X, reset=True)
+        checked = check_windows(self, X, reset=True)
         windows = Windows(checked, self._normal_rows(checked, y))
         held_out = None
         if X_val is not None:
-            checked = self._check_windows(X_val, reset=False, name="X_val")
+            checked = check_windows(self, X_val, reset=False, name="X_val")
             held_out = Windows(checked, normal_validation_rows(checked, y_val))
         elif y_val is not None:
             raise ValueError("y_val was given without X_val, whose labels it holds.")
@@ -180,7 +179,7 @@ class BaseAutoencoder(LeavesOut, ThresholdMixin, BaseEstimator):
         For a detector around this one, which calls `_refit_positions` afterwards if
         `_refits`, and finds a threshold of its own.
         """
-        X = self._check_windows(X, reset=True)
+        X = check_windows(self, X, reset=True)
         held_out = None if held_out is None else Windows(X, held_out)
         windows = Windows(X, positions)
         with self._learning():
@@ -195,39 +194,6 @@ class BaseAutoencoder(LeavesOut, ThresholdMixin, BaseEstimator):
             self._learn_again(windows)
             if self.contamination != "auto":  # else that of what was held out stays
                 self._place_threshold(windows, None)
-
-    def _check_windows(self, X, *, reset, name="X") -> np.ndarray:
-        """Windows as a finite 2-D array; sets the shape of a window if `reset`."""
-        n_channels = self.n_channels
-        if isinstance(X, list | tuple) and np.ndim(X[:1]) == 3:
-            X = np.asarray(X)
-        if getattr(X, "ndim", None) == 3 and len(X):
-            if not reset and X.shape[1:] != (self.window_length_, self.n_channels_):
-                raise ValueError(
-                    f"{name} has windows of shape {tuple(X.shape[1:])}, but "
-                    f"{type(self).__name__} was fitted on windows of shape "
-                    f"{(self.window_length_, self.n_channels_)} (timesteps, channels)."
-                )
-            n_channels = X.shape[2]
-            X = np.asarray(X).reshape(len(X), -1)
-        X = validate_data(
-            self,
-            X,
-            reset=reset,
-            dtype="numeric",
-            ensure_all_finite=False,
-            ensure_min_samples=2 if reset else 1,
-        )
-        check_finite(X, getattr(self, "feature_names_in_", None), name)
-        if reset:
-            if X.shape[1] % n_channels:
-                raise ValueError(
-                    f"X has {X.shape[1]} values a row, which n_channels={n_channels} "
-                    "does not divide; a row holds window_length * n_channels values."
-                )
-            self.window_length_: int = X.shape[1] // n_channels
-            self.n_channels_: int = n_channels
-        return X
 
     def _normal_rows(self, X, y):
         """Positions of the windows that fit may learn from."""
@@ -325,7 +291,7 @@ class BaseAutoencoder(LeavesOut, ThresholdMixin, BaseEstimator):
 
     def _fitted_windows(self, X):
         check_is_fitted(self)
-        return all_windows(self._check_windows(X, reset=False))
+        return all_windows(check_windows(self, X, reset=False))
 
     @after_fit
     @add_parameters(WINDOWS)

@@ -44,9 +44,10 @@ _PUBLIC: dict[str, dict[str, str]] = {
             FixedThresholdDetector HybridErrors IQRThreshold LSTMAutoencoder
             LinearAutoencoder LocallyLinearAutoencoder MADThreshold MLPAutoencoder
             MahalanobisErrors MeanAbsoluteErrors MeanSquaredErrors POTThreshold
-            PrecisionFloorThreshold QuantileThreshold RootMeanSquaredErrors
-            SigmaThreshold SlidingWindow StandardizedErrors TimeSeriesImputer
-            TunedThresholdDetector WindowedDetector""",
+            PrecisionFloorThreshold QuantileThreshold RandomConvolutions
+            RootMeanSquaredErrors SigmaThreshold SlidingWindow StandardizedErrors
+            TimeSeriesImputer TunedThresholdDetector WindowNormalizer
+            WindowedDetector""",
         "sklearn.compose": """
             ColumnTransformer TransformedTargetRegressor make_column_selector""",
         "sklearn.covariance": """

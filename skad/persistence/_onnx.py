@@ -54,9 +54,9 @@ def to_onnx(estimator: Any, path: str | PathLike[str]) -> Path:
         `LSTMAutoencoder`, `EncDecAD`, or an `Autoencoder` whose module torch can trace,
         with any error model of skad; alone or in a `TunedThresholdDetector`,
         `FixedThresholdDetector`, FrozenEstimator, search, or at the end of a Pipeline
-        of StandardScaler, MinMaxScaler, MaxAbsScaler, RobustScaler and SimpleImputer.
-        A table may be cut to windows by `SlidingWindow`, or by `WindowedDetector` with
-        ``aggregate="last"``, see Notes.
+        of StandardScaler, MinMaxScaler, MaxAbsScaler, RobustScaler, SimpleImputer and
+        `WindowNormalizer`. A table may be cut to windows by `SlidingWindow`, or by
+        `WindowedDetector` with ``aggregate="last"``, see Notes.
     path : str or Path
         File to write, usually with the extension ".onnx". An existing file is replaced
         only when the new one is complete.

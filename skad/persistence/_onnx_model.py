@@ -17,9 +17,7 @@ from skad.error_models._models import (
 )
 from skad.persistence._onnx_graph import Graph, to_bytes
 from skad.persistence._onnx_nets import add_net
-from skad.persistence._onnx_steps import add_steps, at_most
-
-_FLOAT32_MAX = float(np.finfo(np.float32).max)
+from skad.persistence._onnx_steps import add_steps, refuse
 
 
 def build_model(estimator, steps, detector, threshold) -> bytes:
@@ -46,7 +44,7 @@ def build_model(estimator, steps, detector, threshold) -> bytes:
 def _add_score(graph, detector, X):
     """Add net, residuals and error model; windows that skad refuses score NaN."""
     shape = np.array([0, detector.window_length_, detector.n_channels_])
-    X = graph("Where", at_most(graph, X, _FLOAT32_MAX), X, np.float64(np.nan))
+    X = refuse(graph, X)
     if isinstance(detector, LinearAutoencoder):
         deviation = graph("Sub", X, detector.mean_)
         codes = graph("MatMul", deviation, detector.components_.T)

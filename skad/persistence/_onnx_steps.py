@@ -1,4 +1,4 @@
-"""What comes before a detector, as ONNX operators: scalers, imputer, cut to windows."""
+"""What comes before a detector, as ONNX operators: scalers, imputer, windows."""
 
 from numbers import Real
 
@@ -11,10 +11,13 @@ from sklearn.preprocessing import (
     StandardScaler,
 )
 
+from skad._fitting import as_fitted
+from skad.features._normalizer import WindowNormalizer
 from skad.series._imputer import TimeSeriesImputer
 from skad.series._windowed import WindowedDetector
 from skad.series._windows import SlidingWindow
 
+_FLOAT32_MAX = float(np.finfo(np.float32).max)
 _FLOAT64_MAX = float(np.finfo(np.float64).max)
 _CUTS = (SlidingWindow, WindowedDetector)
 
@@ -97,6 +100,26 @@ def _add_simple_imputer(graph, imputer, X):
     return graph("Where", graph("IsNaN", X), fills, X)
 
 
+def _add_window_normalizer(graph, normalizer, X):
+    to_values = np.eye(normalizer.n_channels_)
+    to_values = np.tile(to_values, (1, normalizer.window_length_))
+    to_means = to_values.T / normalizer.window_length_
+
+    def means(values):
+        return graph("MatMul", graph("MatMul", values, to_means), to_values)
+
+    X = refuse(graph, X)
+    deviations = graph("Sub", X, means(X))
+    variances = means(graph("Mul", deviations, deviations))
+    floor = _double(as_fitted(normalizer).floor ** 2)
+    return graph("Div", deviations, graph("Sqrt", graph("Add", variances, floor)))
+
+
+def refuse(graph, X) -> str:
+    """Add what makes values NaN that skad refuses."""
+    return graph("Where", at_most(graph, X, _FLOAT32_MAX), X, np.float64(np.nan))
+
+
 def at_most(graph, X, size) -> str:
     """Add the test whether values are neither larger than a size nor missing."""
     return graph("LessOrEqual", graph("Abs", X), np.float64(size))
@@ -117,4 +140,5 @@ _STEPS = {
     MinMaxScaler: _add_min_max_scaler,
     MaxAbsScaler: _add_max_abs_scaler,
     SimpleImputer: _add_simple_imputer,
+    WindowNormalizer: _add_window_normalizer,
 }

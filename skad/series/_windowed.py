@@ -11,14 +11,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn import config_context
 from sklearn.base import clone
-from sklearn.frozen import FrozenEstimator
-from sklearn.pipeline import Pipeline
 from sklearn.utils import InputTags
 
 from skad._base import MetaDetector, ThresholdMixin, inner_explains, uncalibrated
 from skad._docs import add_parameters
 from skad._fitting import after_fit, fit_method
-from skad._nesting import keeps_columns, layers, members
+from skad._nesting import tell_n_channels
 from skad._validation import (
     HasMethods,
     Interval,
@@ -261,7 +259,7 @@ class WindowedDetector(CutsWindows, LeavesOutRows, ThresholdMixin, MetaDetector)
                 f"level='timestep' needs score_timesteps, which "
                 f"{type(detector).__name__} lacks; use level='window'."
             )
-        _tell_n_channels(detector, self.n_features_in_)
+        tell_n_channels(detector, self.n_features_in_)
         return detector
 
     def _learn(self, windows, held_out) -> TableWindows | None:
@@ -424,18 +422,3 @@ class WindowedDetector(CutsWindows, LeavesOutRows, ThresholdMixin, MetaDetector)
         """How to score a segment."""
         windows = self.estimator_, self.window_length_, self.stride
         return *windows, self.aggregate, self.level
-
-
-def _tell_n_channels(detector, n_channels):
-    """Set it on the layer that has it, if that sees the columns of a window as is."""
-    for layer in layers(detector):
-        for member in members(layer):
-            _tell_n_channels(member, n_channels)
-        if isinstance(layer, Pipeline):
-            if not keeps_columns(layer):
-                return
-        elif isinstance(layer, FrozenEstimator):
-            return
-        elif "n_channels" in layer.get_params(deep=False):
-            layer.set_params(n_channels=n_channels)
-            return

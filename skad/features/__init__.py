@@ -1,0 +1,1 @@
+"""Windows to windows, or to features of windows."""

@@ -1,0 +1,151 @@
+"""Windows without their level and size: what is left is their shape."""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+from typing import ClassVar, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
+from sklearn.utils import gen_batches
+
+from skad._base import VersionedMixin
+from skad._fitting import after_fit, fit_method
+from skad._validation import Interval, check_is_fitted, check_windows, is_3d
+
+# Values (8 MB as float64) that are worked on at once.
+_VALUES_AT_ONCE = 2**20
+
+
+class WindowNormalizer(
+    VersionedMixin, OneToOneFeatureMixin, TransformerMixin, BaseEstimator
+):
+    """Take mean and scale out of each window, channel by channel.
+
+    Two windows of the same shape become nearly the same, whatever their level and size,
+    so that a detector behind it judges shapes alone.
+
+    Parameters
+    ----------
+    floor : float, default=0.5
+        Standard deviation, in the unit of the input, far below which a channel counts
+        as still: what moves less than this is left small instead of being blown up to
+        the size of the rest. The default is for channels that have been standardised.
+    n_channels : int, default=1
+        Channels of a 2-D row, see `fit`. `WindowedDetector` sets it.
+
+    Attributes
+    ----------
+    window_length_, n_channels_ : int
+        Timesteps and channels.
+    n_features_in_ : int
+        Values of a row, ``window_length_ * n_channels_``.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns, where `X` has them.
+
+    See Also
+    --------
+    RandomConvolutions : Features that tell windows apart by their shape and size.
+
+    Notes
+    -----
+    A channel w of a window becomes (w - mean(w)) / sqrt(var(w) + floor**2), variances
+    being divided by the number of timesteps. With a small `floor` it is the z-normal
+    form of the matrix profile [1]_, which knows no floor and so makes much of the noise
+    of a flat stretch.
+
+    It learns nothing but the shape of a window. Level and size are lost: where they are
+    what goes wrong, use a second detector that sees them. Windows of one timestep
+    become zeros.
+
+    References
+    ----------
+    .. [1] C.-C. M. Yeh et al., "Matrix profile I: All pairs similarity joins for time
+       series", ICDM 2016, section II, doi:10.1109/ICDM.2016.0179.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skad import WindowNormalizer
+    >>> windows = np.array([[0.0, 10.0, 20.0], [5.0, 5.1, 5.2]])
+    >>> WindowNormalizer().fit_transform(windows).round(1)
+    array([[-1.2,  0. ,  1.2],
+           [-0.2,  0. ,  0.2]])
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        "floor": [Interval(Real, 0, None, closed="neither")],
+        "n_channels": [Interval(Integral, 1, None, closed="left")],
+    }
+
+    def __init__(self, floor=0.5, *, n_channels=1):
+        self.floor = floor
+        self.n_channels = n_channels
+
+    @fit_method
+    def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> Self:
+        """Learn the shape of a window.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_windows, window_length * n_channels) or \
+                (n_windows, window_length, n_channels)
+            Windows. A 2-D row is time major: all channels of the first timestep, then
+            of the second. A 3-D array brings its own `n_channels`.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : object
+            The fitted transformer.
+
+        Raises
+        ------
+        ValueError
+            If values are missing, infinite or not numbers, or shapes do not fit.
+        """
+        check_windows(self, X, reset=True, min_windows=1)
+        return self
+
+    @after_fit
+    def transform(self, X: ArrayLike) -> NDArray[np.floating]:
+        """Normalise windows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_windows, window_length * n_channels) or \
+                (n_windows, window_length, n_channels)
+            Windows.
+
+        Returns
+        -------
+        X_normalized : ndarray of the shape of `X`
+            Windows, without unit; float32 if `X` is, else float64. A row does not
+            depend on the rows beside it.
+        """
+        check_is_fitted(self)
+        windows = check_windows(self, X, reset=False)
+        is_single = windows.dtype.newbyteorder("=") == np.float32
+        out = np.empty(windows.shape, np.float32 if is_single else np.float64)
+        n_at_once = max(1, _VALUES_AT_ONCE // windows.shape[1])
+        for at in gen_batches(len(windows), n_at_once):
+            out[at] = self._normalize(windows[at])
+        if is_3d(X):
+            return out.reshape(len(out), self.window_length_, self.n_channels_)
+        return out
+
+    def _normalize(self, rows):
+        shape = len(rows), self.window_length_, self.n_channels_
+        # Cast first: numpy's sums over mixed types depend on where a buffer ends.
+        windows = rows.astype(np.float64).reshape(shape)
+        deviations = windows - windows.mean(axis=1, keepdims=True)
+        spread = np.sqrt(np.square(deviations).mean(axis=1, keepdims=True))
+        return (deviations / np.hypot(spread, self.floor)).reshape(rows.shape)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
