@@ -9,6 +9,7 @@ import warnings
 
 import numpy as np
 import torch
+from sklearn.pipeline import make_pipeline
 
 from skad import (
     Autoencoder,
@@ -17,6 +18,7 @@ from skad import (
     LinearAutoencoder,
     LSTMAutoencoder,
     MLPAutoencoder,
+    RandomConvolutions,
 )
 
 FAST = {"max_epochs": 1, "random_state": 0, "refit": False}
@@ -46,6 +48,7 @@ def detectors(width):
     yield LSTMAutoencoder(5, latent_dim=code, **FAST)
     yield LSTMAutoencoder(3, linear_path=None, **FAST)
     yield EncDecAD(3, **FAST)
+    yield make_pipeline(RandomConvolutions(50, random_state=0), LinearAutoencoder())
 
 
 def n_moved(detector, X):

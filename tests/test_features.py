@@ -264,7 +264,7 @@ def test_long_windows__come_in_smaller_blocks(monkeypatch):
     convolutions = RandomConvolutions(20, n_channels=2, random_state=0)
     expected = clone(convolutions).fit(X).transform(X)
     monkeypatch.setattr(_convolutions, "_VALUES_AT_ONCE", 50 * 18 * 3)
-    (_, block), *_ = convolutions.fit(X)._blocks(X)
+    (_, block), *_ = convolutions.fit(X)._blocks(X, np.arange(20))
     assert len(block) == 3
     np.testing.assert_allclose(convolutions.transform(X), expected, atol=1e-8)
     alone = convolutions.transform(X[5:6])

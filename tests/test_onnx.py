@@ -42,6 +42,7 @@ from skad import (
     MeanAbsoluteErrors,
     MLPAutoencoder,
     QuantileThreshold,
+    RandomConvolutions,
     RootMeanSquaredErrors,
     SlidingWindow,
     StandardizedErrors,
@@ -532,6 +533,18 @@ REFUSED = {
     ),
     "classifier": (DetectorClassifier(LinearAutoencoder(2)), "Export its `estimator_`"),
     "step": (make_pipeline(PCA(3), LinearAutoencoder(1)), "'pca'.*PCA.*StandardScaler"),
+    "convolutions": (
+        make_pipeline(RandomConvolutions(4), LinearAutoencoder(1)),
+        "'randomconvolutions'.*RandomConvolutions.*pipeline\\[1:\\]",
+    ),
+    "convolutions-in-windows": (
+        WindowedDetector(
+            make_pipeline(RandomConvolutions(4), LinearAutoencoder(1)),
+            3,
+            aggregate="last",
+        ),
+        "'randomconvolutions'.*RandomConvolutions",
+    ),
     "own-step": (make_pipeline(OwnScaler(), LinearAutoencoder(1)), "OwnScaler"),
     "imputer": (
         make_pipeline(TimeSeriesImputer(), LinearAutoencoder(2)),

@@ -34,7 +34,7 @@ def principal_components(
     rounding = max(
         max(rows.shape) * _EPSILON * powers[0], (_EPSILON * np.linalg.norm(rows)) ** 2
     )
-    kept = np.count_nonzero(powers > rounding)
+    kept = int(np.count_nonzero(powers > rounding))
     if not kept:
         return mean, np.zeros((1, len(mean))), np.zeros(1)
     if not isinstance(n_components, Integral):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import pairwise
 from numbers import Integral, Real
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,6 +14,7 @@ from sklearn.base import (
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
 )
+from sklearn.utils import gen_batches
 
 from skad._base import VersionedMixin
 from skad._fitting import after_fit, fit_method
@@ -196,15 +197,14 @@ class RandomConvolutions(
         self.n_segments_ = self._count_segments()
         self._draw_kernels(check_random_state(self.random_state))
         n_most = min(len(X), _MOST_WINDOWS)
-        sample = X[np.linspace(0, len(X) - 1, n_most).round().astype(int)]
-        self.sizes_ = self._sizes_on(sample)
-        self.mean_ = self.components_ = self.explained_variance_ = None
+        sample = np.linspace(0, len(X) - 1, n_most).round().astype(int)
+        self.sizes_ = self._sizes_on(X, sample)
+        found: Any = None, None, None
+        self.mean_, self.components_, self.explained_variance_ = found
         if self.n_components is not None:
-            self.mean_, self.components_, self.explained_variance_ = (
-                principal_components(
-                    self._compute(sample), self.n_components, _MOST_COMPONENTS
-                )
-            )
+            strengths = self._compute(X, sample)
+            found = principal_components(strengths, self.n_components, _MOST_COMPONENTS)
+            self.mean_, self.components_, self.explained_variance_ = found
         return self
 
     def _count_segments(self):
@@ -253,7 +253,7 @@ class RandomConvolutions(
         """
         check_is_fitted(self)
         X = check_windows(self, X, reset=False)
-        return self._compute(X)
+        return self._compute(X, np.arange(len(X)))
 
     @property
     def _n_features_out(self):
@@ -263,31 +263,33 @@ class RandomConvolutions(
 
     # Blocks ---------------------------------------------------------------------------
 
-    def _compute(self, X) -> NDArray[np.float64]:
-        """Features of checked windows, whitened once there are components."""
-        features = np.empty((len(X), self._n_features_out))
-        units = 1.0
-        if self.components_ is not None:
-            variances = self.explained_variance_
-            units = np.sqrt(np.where(variances > 0, variances, 1.0))
-        for at, block in self._blocks(X):
+    def _compute(self, X, rows) -> NDArray[np.float64]:
+        """Features of some rows of X, whitened once there are components."""
+        features = np.empty((len(rows), self._n_features_out))
+        for at, block in self._blocks(X, rows):
             found = self._strengths(block)
             if self.components_ is not None:
-                found = multiply_rows(found - self.mean_, self.components_.T)
-                found /= units
+                found = self._whiten(found)
             features[at] = found[: at.stop - at.start]
         return features
 
-    def _blocks(self, X) -> Iterator[tuple[slice, NDArray[np.float64]]]:
-        """Yield windows as blocks of one size, (n, window_length, n_channels)."""
+    def _whiten(self, strengths) -> NDArray[np.float64]:
+        codes = multiply_rows(strengths - self.mean_, self.components_.T)
+        variances = self.explained_variance_
+        return codes / np.sqrt(np.where(variances > 0, variances, 1.0))
+
+    def _blocks(self, X, rows) -> Iterator[tuple[slice, NDArray[np.float64]]]:
+        """Yield some rows of X in blocks of one size, (n, window_length, n_channels).
+
+        The slice tells which of the rows they are; the last block ends in zeros.
+        """
         length, n_channels = self.window_length_, self.n_channels_
         n_kernels = int(np.bincount(self.dilations_).max())
         widest = length * max(n_kernels, self.kernels_.shape[1] * n_channels)
         n = max(1, min(_BLOCK, _VALUES_AT_ONCE // widest))
-        for start in range(0, len(X), n):
-            at = slice(start, min(start + n, len(X)))
+        for at in gen_batches(len(rows), n):
             block = np.zeros((n, X.shape[1]))
-            block[: at.stop - at.start] = X[at]
+            block[: at.stop - at.start] = X[rows[at]]
             yield at, block.reshape(n, length, n_channels)
 
     def _responses(self, block) -> Iterator[tuple[slice, NDArray[np.float64]]]:
@@ -303,13 +305,13 @@ class RandomConvolutions(
             responses = multiply_rows(seen, kernels.T)
             yield slice(first, stop), responses.reshape(length, n, -1)
 
-    def _sizes_on(self, X) -> NDArray[np.float64]:
+    def _sizes_on(self, X, rows) -> NDArray[np.float64]:
         """Root mean square of the responses of each kernel, 1.0 for 0.0."""
         squares = np.zeros(len(self.kernels_))
-        for _, block in self._blocks(X):  # zeros at the end add nothing
+        for _, block in self._blocks(X, rows):  # zeros at the end add nothing
             for kernels, responses in self._responses(block):
                 squares[kernels] += np.square(responses).sum(axis=(0, 1))
-        sizes = np.sqrt(squares / (len(X) * self.window_length_))
+        sizes = np.sqrt(squares / (len(rows) * self.window_length_))
         return np.where(sizes > 0, sizes, 1.0)
 
     def _strengths(self, block) -> NDArray[np.float64]:

@@ -66,8 +66,10 @@ class WindowedDetector(CutsWindows, LeavesOutRows, ThresholdMixin, MetaDetector)
     estimator : estimator
         Outlier detector with ``score_samples``, of skad or of scikit-learn, or a
         pipeline that ends in one; cloned. It is fitted on windows as rows,
-        window_length * n_channels values each. One of skad is told its `n_channels`,
-        also inside a wrapper, or behind steps that keep the columns, such as scalers.
+        window_length * n_channels values each. What sees windows in it is told its
+        `n_channels`: a detector of skad, also inside a wrapper or union, or behind
+        steps that keep the columns, such as scalers; and the first step that does not
+        keep them, such as `RandomConvolutions`.
     window_length : int, "auto", float, str or timedelta-like, default="auto"
         Rows a window. "auto": the period of the table of fit, if it has one, else 60;
         see `suggest_window_length`. A float up to 4.0: so many times "auto".
