@@ -26,6 +26,7 @@ from torch.utils._python_dispatch import (
 from skad import (
     Autoencoder,
     ConvAutoencoder,
+    ConvLSTMAutoencoder,
     LSTMAutoencoder,
     MeanSquaredErrors,
     MLPAutoencoder,
@@ -675,6 +676,11 @@ def test_parameters__stand_in_data_flow_order(X):
     assert list(dict.fromkeys(conv)) == [
         *("encoder.0", "encoder.2", "code_layer", "expand", "decoder.1"),
         "output_layer",
+    ]
+    conv_lstm = names(ConvLSTMAutoencoder((2, 3), 3, 2, 1, linear_path=None, **FAST))
+    assert list(dict.fromkeys(conv_lstm)) == [
+        *("encoder.0", "encoder.2", "reader", "code_layer", "expand", "writer"),
+        *("narrow", "decoder.1", "output_layer"),
     ]
     mlp = names(MLPAutoencoder((4, 3), 2, linear_path=None, **FAST))
     assert list(dict.fromkeys(mlp)) == [

@@ -203,6 +203,7 @@ class LSTMAutoencoder(BaseNeuralAutoencoder):
     See Also
     --------
     MLPAutoencoder : Faster, and better on aligned windows.
+    ConvLSTMAutoencoder : LSTMs over windows that convolutions have shortened.
 
     Notes
     -----

@@ -40,7 +40,7 @@ _PUBLIC: dict[str, dict[str, str]] = {
     OBJECT: {
         "skad": """
             AlertBudgetThreshold Autoencoder ConformalThreshold ConvAutoencoder
-            CostThreshold DetectorClassifier EncDecAD FBetaThreshold
+            ConvLSTMAutoencoder CostThreshold DetectorClassifier EncDecAD FBetaThreshold
             FixedThresholdDetector HybridErrors IQRThreshold LSTMAutoencoder
             LinearAutoencoder MADThreshold MLPAutoencoder MahalanobisErrors
             MeanAbsoluteErrors MeanSquaredErrors POTThreshold PrecisionFloorThreshold
@@ -179,6 +179,10 @@ _PRIVATE: dict[str, dict[str, str]] = {
         "skad.MLPWithLinearPath": "skad.detectors._mlp:mlp_with_linear_path",
         "skad.ConvModule": "skad.detectors._conv:ConvModule",
         "skad.ConvWithLinearPath": "skad.detectors._conv:conv_with_linear_path",
+        "skad.ConvLSTMModule": "skad.detectors._convlstm:ConvLSTMModule",
+        "skad.ConvLSTMWithLinearPath": (
+            "skad.detectors._convlstm:conv_lstm_with_linear_path"
+        ),
         "skad.LSTMModule": "skad.detectors._lstm:LSTMModule",
         "skad.LSTMWithLinearPath": "skad.detectors._lstm:lstm_with_linear_path",
     },
