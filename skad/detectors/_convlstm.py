@@ -13,7 +13,12 @@ from torch import nn
 from skad._validation import Interval, StrOptions
 from skad.detectors._base import ErrorModel
 from skad.detectors._conv import channels_first, channels_last, mirrored_convolutions
-from skad.detectors._modules import CodeModule, LinearPath, PaddedLinear
+from skad.detectors._modules import (
+    CodeModule,
+    LinearPath,
+    PaddedLinear,
+    keep_freed_memory,
+)
 from skad.detectors._neural import LATENT_DIM, BaseNeuralAutoencoder, check_dims
 
 
@@ -48,6 +53,7 @@ class ConvLSTMModule(CodeModule):
         self.narrow = PaddedLinear(hidden_dim, widths[-1])
         self.decoder, self.output_layer = layers
         self.to(memory_format=torch.channels_last)
+        keep_freed_memory()
 
     def encode(self, X):
         """(B, T, C) -> (B, D)."""
