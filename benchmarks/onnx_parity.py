@@ -47,6 +47,7 @@ def detectors(epochs):
         "LinearAutoencoder": skad.LinearAutoencoder(),
         "MLPAutoencoder": skad.MLPAutoencoder(**params),
         "ConvAutoencoder": skad.ConvAutoencoder(**params),
+        "ConvLSTMAutoencoder": skad.ConvLSTMAutoencoder(**params),
         "LSTMAutoencoder": skad.LSTMAutoencoder(**params),
         "LSTMAutoencoder, sigmoid": skad.LSTMAutoencoder(
             20,

@@ -35,6 +35,7 @@ def detectors(epochs):
         "MLPAutoencoder (64, 32)": skad.MLPAutoencoder((64, 32), 8, **params),
         "MLPAutoencoder": skad.MLPAutoencoder(**params),
         "ConvAutoencoder": skad.ConvAutoencoder(**params),
+        "ConvLSTMAutoencoder": skad.ConvLSTMAutoencoder(**params),
         "LSTMAutoencoder": skad.LSTMAutoencoder(20, **params),
         "pipeline, EncDecAD": make_pipeline(
             skad.TimeSeriesImputer(), StandardScaler(), windowed

@@ -35,6 +35,7 @@ from sklearn.preprocessing import StandardScaler
 
 from skad import (
     ConvAutoencoder,
+    ConvLSTMAutoencoder,
     EncDecAD,
     LinearAutoencoder,
     LSTMAutoencoder,
@@ -90,6 +91,7 @@ DETECTORS = {
     "LSTM": (LSTMAutoencoder, "window"),
     "LSTM lr 1e-3": (partial(LSTMAutoencoder, lr=1e-3), "window"),
     "LSTM no linear path": (partial(LSTMAutoencoder, linear_path=None), "window"),
+    "ConvLSTM": (ConvLSTMAutoencoder, "window"),
     "EncDecAD": (EncDecAD, "window"),
 }
 

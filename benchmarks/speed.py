@@ -154,7 +154,7 @@ def hand_written(settings):
         "random_state": 0,
     }
     nets = {
-        "MLP": MLPAutoencoder(**same_work),
+        "MLP": MLPAutoencoder((500, 100), **same_work),
         "Conv": ConvAutoencoder(**same_work),
         "LSTM": LSTMAutoencoder(20, linear_path=None, lr=1e-3, **same_work),
     }

@@ -11,6 +11,7 @@ from .datasets._sensor_files import load_keogh_discords as load_keogh_discords
 from .datasets._sensor_files import load_pump_sensors as load_pump_sensors
 from .datasets._sensor_files import load_skab as load_skab
 from .detectors._conv import ConvAutoencoder as ConvAutoencoder
+from .detectors._convlstm import ConvLSTMAutoencoder as ConvLSTMAutoencoder
 from .detectors._custom import Autoencoder as Autoencoder
 from .detectors._encdec_ad import EncDecAD as EncDecAD
 from .detectors._linear import LinearAutoencoder as LinearAutoencoder

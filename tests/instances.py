@@ -8,6 +8,7 @@ from skad import (
     Autoencoder,
     ConformalThreshold,
     ConvAutoencoder,
+    ConvLSTMAutoencoder,
     CostThreshold,
     DetectorClassifier,
     DetectorUnion,
@@ -93,6 +94,10 @@ AUTOENCODERS = {
     "conv": ConvAutoencoder((4, 4), 3, 1, **FAST),
     "conv-plain": ConvAutoencoder(
         (4,), 4, 1, linear_path=None, error_model="mahalanobis", **FAST
+    ),
+    "conv-lstm": ConvLSTMAutoencoder((4, 4), 3, 2, 1, **FAST),
+    "conv-lstm-plain": ConvLSTMAutoencoder(
+        (3,), 4, 3, 1, linear_path=None, error_model="mse", **FAST
     ),
     "lstm": LSTMAutoencoder(2, latent_dim=1, **FAST),
     "lstm-plain": LSTMAutoencoder(1, linear_path=None, error_model="mse", **FAST),

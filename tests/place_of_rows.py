@@ -14,6 +14,7 @@ from sklearn.pipeline import make_pipeline
 from skad import (
     Autoencoder,
     ConvAutoencoder,
+    ConvLSTMAutoencoder,
     EncDecAD,
     LinearAutoencoder,
     LSTMAutoencoder,
@@ -45,6 +46,8 @@ def detectors(width):
     yield MLPAutoencoder((width,), code, **FAST)
     yield MLPAutoencoder((65,), 3, linear_path=None, error_model="mahalanobis", **FAST)
     yield ConvAutoencoder((5, 3), 3, code, **FAST)
+    yield ConvLSTMAutoencoder((5, 3), 3, 5, code, **FAST)
+    yield ConvLSTMAutoencoder(hidden_dim=33, linear_path=None, latent_dim=code, **FAST)
     yield LSTMAutoencoder(5, latent_dim=code, **FAST)
     yield LSTMAutoencoder(3, linear_path=None, **FAST)
     yield EncDecAD(3, **FAST)

@@ -24,6 +24,7 @@ from skorch.callbacks import Callback
 from skad import (
     Autoencoder,
     ConvAutoencoder,
+    ConvLSTMAutoencoder,
     HybridErrors,
     LinearAutoencoder,
     LocallyLinearAutoencoder,
@@ -34,6 +35,7 @@ from skad import (
     WindowedDetector,
 )
 
+NETS = [MLPAutoencoder, ConvAutoencoder, ConvLSTMAutoencoder, LSTMAutoencoder]
 TRAINED = {name: d for name, d in AUTOENCODERS.items() if hasattr(d, "max_epochs")}
 every_autoencoder = pytest.mark.parametrize(
     "detector", AUTOENCODERS.values(), ids=AUTOENCODERS
@@ -98,13 +100,17 @@ def test_outputs__shapes_and_agreement(detector):
         MLPAutoencoder((65,), 3, linear_path=None, **ONE_EPOCH),
         MLPAutoencoder((7,), 3, error_model="mahalanobis", **ONE_EPOCH),
         ConvAutoencoder((3, 5), 5, 3, **ONE_EPOCH),
+        ConvLSTMAutoencoder((3, 5), 5, 3, 2, **ONE_EPOCH),
+        ConvLSTMAutoencoder((6, 7), 4, 17, 3, linear_path=None, **ONE_EPOCH),
+        ConvLSTMAutoencoder((8, 33), 7, 33, 3, linear_path=None, **ONE_EPOCH),
         LSTMAutoencoder(3, latent_dim=2, **ONE_EPOCH),
         LSTMAutoencoder(3, linear_path=None, output_activation="tanh", **ONE_EPOCH),
         LSTMAutoencoder(17, linear_path=None, **ONE_EPOCH),
         LSTMAutoencoder(33, linear_path=None, **ONE_EPOCH),
     ],
     ids=[
-        *("linear", "hybrid", "plain", "mahalanobis", "conv", "lstm", "lstm-steps"),
+        *("linear", "hybrid", "plain", "mahalanobis", "conv"),
+        *("conv-lstm", "conv-lstm-17", "conv-lstm-33", "lstm", "lstm-steps"),
         *("lstm-17", "lstm-33"),
     ],
 )
@@ -160,7 +166,7 @@ def test_linear__is_pca():
     assert LinearAutoencoder(0.95).fit(X).latent_dim_ == PCA(0.95).fit(X).n_components_
 
 
-@pytest.mark.parametrize("kind", [MLPAutoencoder, ConvAutoencoder, LSTMAutoencoder])
+@pytest.mark.parametrize("kind", NETS)
 def test_linear_path__starts_as_pca(kind, normal_beats):
     settings = {"max_epochs": 1, "lr": 1e-12, "early_stopping": False}
     detector = kind(latent_dim=10, random_state=0, **settings).fit(normal_beats)

@@ -22,7 +22,7 @@ FUNCTIONS = {name: f for name, f in PUBLIC.items() if not inspect.isclass(f)}
 NOT_CALLED = ["BaseErrorModel", "DetectionReport", "DriftReport"]
 NETS = [
     *("MLPAutoencoder", "ConvAutoencoder", "LSTMAutoencoder", "EncDecAD"),
-    "Autoencoder",
+    *("ConvLSTMAutoencoder", "Autoencoder"),
 ]
 # What each of them says for itself.
 OWN = {

@@ -295,11 +295,12 @@ class Layers(nn.Module):
         lambda mutable: Autoencoder(Layers, module_params={"widths": mutable}, **FAST),
         lambda mutable: MLPAutoencoder(mutable, 1, **FAST),
         lambda mutable: skad.ConvAutoencoder(mutable, 3, 1, **FAST),
+        lambda mutable: skad.ConvLSTMAutoencoder(mutable, 3, 2, 1, **FAST),
         lambda mutable: MLPAutoencoder(
             (3,), 1, net_params={"optimizer__betas": mutable}, optimizer="adam", **FAST
         ),
     ],
-    ids=["module_params", "hidden_dims", "hidden_channels", "net_params"],
+    ids=["module_params", "hidden_dims", "hidden_channels", "conv-lstm", "net_params"],
 )
 def test_parameter_changed_in_place__counts_at_the_next_fit(make, tmp_path):
     mutable = [0.5, 0.5]

@@ -8,7 +8,13 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from skad import ConvAutoencoder, HybridErrors, LinearAutoencoder, MLPAutoencoder
+from skad import (
+    ConvAutoencoder,
+    ConvLSTMAutoencoder,
+    HybridErrors,
+    LinearAutoencoder,
+    MLPAutoencoder,
+)
 
 pytestmark = pytest.mark.real_data
 
@@ -20,7 +26,7 @@ def ecg5000(data_folder):
     return normal, data["X_dev"], data["y_dev_bin"]
 
 
-@pytest.mark.parametrize("kind", [MLPAutoencoder, ConvAutoencoder])
+@pytest.mark.parametrize("kind", [MLPAutoencoder, ConvAutoencoder, ConvLSTMAutoencoder])
 def test_ecg5000__defaults(ecg5000, kind):
     X_train, X, is_anomaly = ecg5000
     detector = kind(random_state=0).fit(X_train)

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from instances import FAST, Bottleneck
+from instances import FAST, ONE_EPOCH, Bottleneck
 from sklearn.base import clone
 from skorch.callbacks import Callback, EarlyStopping
 from torch.utils._python_dispatch import (
@@ -26,6 +26,7 @@ from torch.utils._python_dispatch import (
 from skad import (
     Autoencoder,
     ConvAutoencoder,
+    ConvLSTMAutoencoder,
     LSTMAutoencoder,
     MeanSquaredErrors,
     MLPAutoencoder,
@@ -676,11 +677,50 @@ def test_parameters__stand_in_data_flow_order(X):
         *("encoder.0", "encoder.2", "code_layer", "expand", "decoder.1"),
         "output_layer",
     ]
+    conv_lstm = names(ConvLSTMAutoencoder((2, 3), 3, 2, 1, linear_path=None, **FAST))
+    assert list(dict.fromkeys(conv_lstm)) == [
+        *("encoder.0", "encoder.2", "reader", "code_layer", "expand", "writer"),
+        *("narrow", "decoder.1", "output_layer"),
+    ]
     mlp = names(MLPAutoencoder((4, 3), 2, linear_path=None, **FAST))
     assert list(dict.fromkeys(mlp)) == [
         *("encoder.0", "encoder.2", "code_layer", "decoder.0", "decoder.2"),
         "output_layer",
     ]
+
+
+@pytest.mark.parametrize(
+    ("shape", "widths"),
+    [
+        ((1, 1), (4, 1)),
+        ((24, 1), (96, 24)),
+        ((5, 3), (60, 15)),
+        ((125, 1), (500, 100)),
+        ((60, 8), (500, 100)),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:latent_dim=:UserWarning")
+def test_auto_widths__follow_the_values_of_a_window(shape, widths):
+    X = np.random.default_rng(0).normal(size=(30, *shape))
+    chosen = MLPAutoencoder(latent_dim=1, **ONE_EPOCH).fit(X)
+    told = MLPAutoencoder(widths, 1, **ONE_EPOCH).fit(X)
+    assert chosen.hidden_dims_ == told.hidden_dims_ == widths
+    assert chosen.hidden_dims == "auto"
+    np.testing.assert_array_equal(chosen.score_samples(X), told.score_samples(X))
+
+
+def test_auto_widths__take_an_activation_for_each_layer(X):
+    activation = ("relu", "tanh", "relu", "elu")
+    detector = MLPAutoencoder(activation=activation, **ONE_EPOCH).fit(X)
+    kinds = [type(layer).__name__ for layer in detector.net_.module_.branch.decoder]
+    assert kinds[1::2] == ["ReLU", "ELU"]
+    with pytest.raises(ValueError, match="4, one for each hidden layer"):
+        detector.set_params(activation=("relu", "relu")).fit(X)
+
+
+def test_widths_of_another_name__are_refused(X):
+    with pytest.raises(ValueError, match=r"hidden_dims.*\{'auto'\}.*'wide'"):
+        MLPAutoencoder("wide").fit(X)
 
 
 def test_study_nets__have_their_parameters(beats):

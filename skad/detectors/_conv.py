@@ -35,45 +35,55 @@ class ConvModule(CodeModule):
     ):
         super().__init__()
         widths = [n_channels, *hidden_channels]
-        length, padding = window_length, kernel_size // 2
-        convolutions, transposed = [], []
-        geometry = {"stride": (1, _STRIDE), "padding": (0, padding)}
-        kernel = (1, kernel_size)
-        for n_in, n_out in pairwise(widths):
-            n_strides, left_over = divmod(length + 2 * padding - kernel_size, _STRIDE)
-            length = n_strides + 1
-            convolutions += [nn.Conv2d(n_in, n_out, kernel, **geometry), nn.ReLU()]
-            mirrored = geometry | {"output_padding": (0, left_over)}
-            transposed.append(nn.ConvTranspose2d(n_out, n_in, kernel, **mirrored))
+        self.encoder, *layers, length = mirrored_convolutions(
+            window_length, widths, kernel_size
+        )
         self.hidden_shape = (length, widths[-1])
         n_values = widths[-1] * length
-        self.encoder = nn.Sequential(*convolutions)
         self.code_layer = PaddedLinear(n_values, latent_dim)
         self.expand = PaddedLinear(latent_dim, n_values)
-        *inner, last = transposed[::-1]
-        self.decoder = nn.Sequential(
-            nn.ReLU(), *(part for t in inner for part in (t, nn.ReLU()))
-        )
-        self.output_layer = last
+        self.decoder, self.output_layer = layers
         self.to(memory_format=torch.channels_last)
 
     def encode(self, X):
         """(B, T, C) -> (B, D)."""
-        hidden = self.encoder(_channels_first(X))
-        return self.code_layer(_channels_last(hidden).flatten(1))
+        hidden = self.encoder(channels_first(X))
+        return self.code_layer(channels_last(hidden).flatten(1))
 
     def decode(self, code):
         """(B, D) -> (B, T, C)."""
         hidden = self.expand(code).unflatten(1, self.hidden_shape)
-        return _channels_last(self.output_layer(self.decoder(_channels_first(hidden))))
+        return channels_last(self.output_layer(self.decoder(channels_first(hidden))))
 
 
-def _channels_first(X):
+def mirrored_convolutions(window_length, widths, kernel_size):
+    """Make layers (B, C, 1, T) -> (B, K, 1, L), and back; widths are C to K channels.
+
+    Returns the encoder, the decoder, its last layer, and L.
+    """
+    length, padding = window_length, kernel_size // 2
+    convolutions, transposed = [], []
+    geometry = {"stride": (1, _STRIDE), "padding": (0, padding)}
+    kernel = (1, kernel_size)
+    for n_in, n_out in pairwise(widths):
+        n_strides, left_over = divmod(length + 2 * padding - kernel_size, _STRIDE)
+        length = n_strides + 1
+        convolutions += [nn.Conv2d(n_in, n_out, kernel, **geometry), nn.ReLU()]
+        mirrored = geometry | {"output_padding": (0, left_over)}
+        transposed.append(nn.ConvTranspose2d(n_out, n_in, kernel, **mirrored))
+    *inner, last = transposed[::-1]
+    decoder = nn.Sequential(
+        nn.ReLU(), *(part for t in inner for part in (t, nn.ReLU()))
+    )
+    return nn.Sequential(*convolutions), decoder, last, length
+
+
+def channels_first(X):
     """(B, T, C) -> (B, C, 1, T), a view."""
     return X[:, None].permute(0, 3, 1, 2)
 
 
-def _channels_last(X):
+def channels_last(X):
     """(B, C, 1, T) -> (B, T, C), a view."""
     return X.permute(0, 2, 3, 1).squeeze(1)
 
@@ -109,6 +119,7 @@ class ConvAutoencoder(BaseNeuralAutoencoder):
     See Also
     --------
     MLPAutoencoder : Dense layers.
+    ConvLSTMAutoencoder : With LSTMs between the convolutions.
     Autoencoder : For a module of your own.
 
     Notes

@@ -12,7 +12,13 @@ from torch import nn
 from skad._validation import Interval, StrOptions
 from skad.detectors._base import ErrorModel
 from skad.detectors._lstm_feedback import feed_back
-from skad.detectors._modules import ACTIVATIONS, CodeModule, LinearPath, PaddedLinear
+from skad.detectors._modules import (
+    ACTIVATIONS,
+    CodeModule,
+    LinearPath,
+    PaddedLinear,
+    keep_freed_memory,
+)
 from skad.detectors._neural import LATENT_DIM, BaseNeuralAutoencoder
 
 
@@ -48,10 +54,7 @@ class LSTMModule(nn.Module):
         # What is fed back is linear in the decoder's state.
         self.linear_feedback = feedback == "logit" or output_activation == "identity"
         self.elementwise = output_activation != "softmax"
-        # glibc returns freed memory to the system, and the next training step faults it
-        # in page by page (up to half the time of `fit`), until a block of this size has
-        # been freed once; it never keeps larger ones. Nothing is written here.
-        torch.empty(2**25 - 2**13, dtype=torch.uint8)
+        keep_freed_memory()
 
     @property
     def micro_batch(self):
@@ -203,6 +206,7 @@ class LSTMAutoencoder(BaseNeuralAutoencoder):
     See Also
     --------
     MLPAutoencoder : Faster, and better on aligned windows.
+    ConvLSTMAutoencoder : LSTMs over windows that convolutions have shortened.
 
     Notes
     -----

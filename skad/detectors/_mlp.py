@@ -14,6 +14,10 @@ from skad.detectors._base import ErrorModel
 from skad.detectors._modules import ACTIVATIONS, CodeModule, LinearPath, PaddedLinear
 from skad.detectors._neural import LATENT_DIM, BaseNeuralAutoencoder, check_dims
 
+# Units of the hidden layers with hidden_dims="auto": so many times the values of a
+# window, and so many at most. benchmarks/widths.py shows what that costs and saves.
+_RATIOS, _MOST = (4, 1), (500, 100)
+
 
 class MLPModule(CodeModule):
     """(B, T, C) -> (B, T, C) by way of (B, D); B windows, T timesteps, C channels.
@@ -76,8 +80,10 @@ class MLPAutoencoder(BaseNeuralAutoencoder):
 
     Parameters
     ----------
-    hidden_dims : tuple of int, default=(500, 100)
+    hidden_dims : "auto" or tuple of int, default="auto"
         Widths of the encoder's hidden layers; the decoder mirrors them. May be empty.
+        "auto" is two layers by the number n of values in a window, timesteps times
+        channels: min(4 n, 500) and min(n, 100) units.
     latent_dim : int or float, default=0.9
         Latent units; a float in (0, 1) takes as many as principal components are
         needed to explain that share of variance.
@@ -95,6 +101,11 @@ class MLPAutoencoder(BaseNeuralAutoencoder):
     output_activation : str, default="identity"
         Activation of the output; "identity" with a linear path. If its range does
         not cover the data, the net cannot reconstruct it, and a warning says so.
+
+    Attributes
+    ----------
+    hidden_dims_ : tuple of int
+        Widths of the encoder's hidden layers.
 
     See Also
     --------
@@ -127,7 +138,7 @@ class MLPAutoencoder(BaseNeuralAutoencoder):
     (5,)
     """
 
-    hidden_dims: Sequence[int] = (500, 100)
+    hidden_dims: Sequence[int] | Literal["auto"] = "auto"
     latent_dim: int | float = 0.9
     _: KW_ONLY
     linear_path: Literal["pca"] | None = "pca"
@@ -139,7 +150,7 @@ class MLPAutoencoder(BaseNeuralAutoencoder):
 
     _parameter_constraints: ClassVar[dict] = {
         **BaseNeuralAutoencoder._parameter_constraints,
-        "hidden_dims": ["array-like"],
+        "hidden_dims": [StrOptions({"auto"}), "array-like"],
         "latent_dim": LATENT_DIM,
         "linear_path": [StrOptions({"pca"}), None],
         "activation": [StrOptions(set(ACTIVATIONS)), tuple, list],
@@ -157,18 +168,31 @@ class MLPAutoencoder(BaseNeuralAutoencoder):
                 f"{self.output_activation!r} cannot start as PCA; both must be "
                 "'identity' with linear_path='pca', or set linear_path=None."
             )
+        hidden_dims = self._widths()
         params = {
-            "hidden_dims": check_dims(self.hidden_dims, "hidden_dims"),
+            "hidden_dims": hidden_dims,
             "latent_dim": latent_dim,
-            "activations": self._activations(),
+            "activations": self._activations(2 * len(hidden_dims)),
             "latent_activation": self.latent_activation,
             "output_activation": self.output_activation,
         }
         return mlp_with_linear_path if self.linear_path else MLPModule, params, pca
 
-    def _activations(self):
+    def _widths(self):
+        """Widths of the encoder's hidden layers; "auto" by the values of a window."""
+        if not isinstance(self.hidden_dims, str):
+            return check_dims(self.hidden_dims, "hidden_dims")
+        n_values = self.window_length_ * self.n_channels_
+        ratios = zip(_RATIOS, _MOST, strict=True)
+        return tuple(min(ratio * n_values, most) for ratio, most in ratios)
+
+    @property
+    def hidden_dims_(self) -> tuple[int, ...]:
+        """Widths of the encoder's hidden layers."""
+        return self.net_.module__hidden_dims
+
+    def _activations(self, n_layers):
         """One activation for each hidden layer, encoder then decoder."""
-        n_layers = 2 * len(self.hidden_dims)
         if isinstance(self.activation, str):
             return (self.activation,) * n_layers
         activations = tuple(self.activation)

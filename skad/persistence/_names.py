@@ -40,7 +40,8 @@ _PUBLIC: dict[str, dict[str, str]] = {
     OBJECT: {
         "skad": """
             AlertBudgetThreshold Autoencoder ConformalThreshold ConvAutoencoder
-            CostThreshold DetectorClassifier DetectorUnion EncDecAD FBetaThreshold
+            ConvLSTMAutoencoder CostThreshold DetectorClassifier DetectorUnion EncDecAD
+            FBetaThreshold
             FixedThresholdDetector HybridErrors IQRThreshold LSTMAutoencoder
             LinearAutoencoder LocallyLinearAutoencoder MADThreshold MLPAutoencoder
             MahalanobisErrors MeanAbsoluteErrors MeanSquaredErrors POTThreshold
@@ -182,6 +183,10 @@ _PRIVATE: dict[str, dict[str, str]] = {
         "skad.MLPWithLinearPath": "skad.detectors._mlp:mlp_with_linear_path",
         "skad.ConvModule": "skad.detectors._conv:ConvModule",
         "skad.ConvWithLinearPath": "skad.detectors._conv:conv_with_linear_path",
+        "skad.ConvLSTMModule": "skad.detectors._convlstm:ConvLSTMModule",
+        "skad.ConvLSTMWithLinearPath": (
+            "skad.detectors._convlstm:conv_lstm_with_linear_path"
+        ),
         "skad.LSTMModule": "skad.detectors._lstm:LSTMModule",
         "skad.LSTMWithLinearPath": "skad.detectors._lstm:lstm_with_linear_path",
     },

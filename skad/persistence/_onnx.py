@@ -17,6 +17,7 @@ from skad._fitting import as_fitted, standard_numbers
 from skad._nesting import inside
 from skad._validation import check_is_fitted
 from skad.detectors._conv import ConvAutoencoder
+from skad.detectors._convlstm import ConvLSTMAutoencoder
 from skad.detectors._custom import Autoencoder
 from skad.detectors._encdec_ad import EncDecAD
 from skad.detectors._linear import LinearAutoencoder
@@ -33,6 +34,7 @@ _DETECTORS = (
     LinearAutoencoder,
     MLPAutoencoder,
     ConvAutoencoder,
+    ConvLSTMAutoencoder,
     LSTMAutoencoder,
     EncDecAD,
     Autoencoder,
@@ -51,12 +53,13 @@ def to_onnx(estimator: Any, path: str | PathLike[str]) -> Path:
     ----------
     estimator : estimator
         A fitted `LinearAutoencoder`, `MLPAutoencoder`, `ConvAutoencoder`,
-        `LSTMAutoencoder`, `EncDecAD`, or an `Autoencoder` whose module torch can trace,
-        with any error model of skad; alone or in a `TunedThresholdDetector`,
-        `FixedThresholdDetector`, FrozenEstimator, search, or at the end of a Pipeline
-        of StandardScaler, MinMaxScaler, MaxAbsScaler, RobustScaler, SimpleImputer and
-        `WindowNormalizer`. A table may be cut to windows by `SlidingWindow`, or by
-        `WindowedDetector` with ``aggregate="last"``, see Notes.
+        `LSTMAutoencoder`, `ConvLSTMAutoencoder`, `EncDecAD`, or an `Autoencoder` whose
+        module torch can trace, with any error model of skad; alone or in a
+        `TunedThresholdDetector`, `FixedThresholdDetector`, FrozenEstimator, search, or
+        at the end of a Pipeline of StandardScaler, MinMaxScaler, MaxAbsScaler,
+        RobustScaler, SimpleImputer and `WindowNormalizer`. A table may be cut to
+        windows by `SlidingWindow`, or by `WindowedDetector` with ``aggregate="last"``,
+        see Notes.
     path : str or Path
         File to write, usually with the extension ".onnx". An existing file is replaced
         only when the new one is complete.

@@ -18,13 +18,14 @@ import torch
 from torch import nn
 
 from skad.detectors._conv import ConvAutoencoder
+from skad.detectors._convlstm import ConvLSTMAutoencoder, ConvLSTMModule
 from skad.detectors._encdec_ad import EncDecAD
 from skad.detectors._lstm import LSTMAutoencoder
 from skad.detectors._mlp import MLPAutoencoder
 from skad.persistence._onnx_graph import OPSET, add_loop
 
 _RECURRENT = (LSTMAutoencoder, EncDecAD)
-_OF_SKAD = (MLPAutoencoder, ConvAutoencoder, *_RECURRENT)
+_OF_SKAD = (MLPAutoencoder, ConvAutoencoder, ConvLSTMAutoencoder, *_RECURRENT)
 
 
 def add_net(graph, detector, X) -> list:
@@ -64,6 +65,8 @@ def _encode(graph, module, X, shape):
     elif _is_convolutional(module):
         X = _add_layers(graph, module.encoder, _channels_first(graph, X))
         X = _channels_last(graph, X)
+        if isinstance(module, ConvLSTMModule):
+            X = _run_lstm(graph, module.reader, X, module.hidden_shape[0])
     else:
         X = _add_layers(graph, module.encoder, graph("Flatten", X))
     return _add_layer(module.code_layer, graph, graph("Flatten", X))
@@ -82,6 +85,9 @@ def _decode(graph, module, code, shape):
     if _is_convolutional(module):
         hidden = _add_layer(module.expand, graph, code)
         hidden = graph("Reshape", hidden, np.array([0, *module.hidden_shape]))
+        if isinstance(module, ConvLSTMModule):
+            hidden = _run_lstm(graph, module.writer, hidden, module.hidden_shape[0])
+            hidden = _add_layer(module.narrow, graph, hidden)
         layers = [*module.decoder, module.output_layer]
         hidden = _add_layers(graph, layers, _channels_first(graph, hidden))
         return _channels_last(graph, hidden)
@@ -175,6 +181,20 @@ def _(layer: nn.GELU, graph, X):
 
 
 # LSTMs, timestep after timestep ----------------------------------------------------
+
+
+def _run_lstm(graph, lstm, X, n_steps):
+    """Add an LSTM, (B, L, K) float32 -> all of its states (B, L, H), float64 inside."""
+    weights, X = _weights(lstm.double()), graph.cast(X, np.float64)
+
+    def add_step(body, step, hidden, cell):
+        state = _add_cell(body, weights, body("Gather", X, step, axis=1), hidden, cell)
+        return *state, body("Identity", state[0])
+
+    start = _zeros(graph, X, lstm.hidden_size)
+    *_, states = add_loop(graph, n_steps, add_step, start, start)
+    # In this order: onnxruntime 1.32 crashes on loop, transpose, cast.
+    return graph("Transpose", graph.cast(states, np.float32), perm=[1, 0, 2])
 
 
 def _add_lstms(graph, module, X):
