@@ -41,6 +41,8 @@ from .metrics._event_scores import (
 from .metrics._report import DetectionReport as DetectionReport
 from .metrics._report import detection_report as detection_report
 from .metrics._scorers import make_outlier_scorer as make_outlier_scorer
+from .metrics._volume import vus_pr_score as vus_pr_score
+from .metrics._volume import vus_roc_score as vus_roc_score
 from .persistence._onnx import to_onnx as to_onnx
 from .persistence._save_load import audit as audit
 from .persistence._save_load import load as load

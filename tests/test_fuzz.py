@@ -48,6 +48,8 @@ from skad import (
     sliding_windows,
     split_roles,
     suggest_window_length,
+    vus_pr_score,
+    vus_roc_score,
 )
 from skad.persistence import _files
 
@@ -501,6 +503,23 @@ def test_event_scores(score, data):
     with case("fuzz"):
         value = outcome_of(score, y_true, y_pred, **options)
         assert value is None or (np.ndim(value) == 0 and not np.isinf(value))
+
+
+@pytest.mark.parametrize("score", [vus_pr_score, vus_roc_score])
+@fuzz(40, data=st.data())
+def test_volumes(score, data):
+    n_rows = data.draw(st.sampled_from([0, 1, 2, 9, 40]))
+    y_true, y_score = data.draw(labels(n_rows)), data.draw(columns(n_rows))
+    counts = st.sampled_from([0, 1, 2, 5, -1, 1.0, None, "x", 100])
+    options = {
+        "window": data.draw(counts),
+        "n_thresholds": data.draw(counts),
+        "index": data.draw(st.none() | indexes(n_rows)),
+        "max_gap": data.draw(st.sampled_from([None, None, 1, "1h", np.nan, "x"])),
+    }
+    with case("fuzz"):
+        value = outcome_of(score, y_true, y_score, **options)
+        assert value is None or np.isnan(value) or 0 <= value <= 1
 
 
 @fuzz(150, data=st.data())

@@ -11,6 +11,7 @@ from sklearn.metrics import make_scorer
 
 from skad._validation import MIXED_FOLDS, check_outlier_labels, column_or_1d
 from skad.metrics import _event_scores as events
+from skad.metrics import _volume as volume
 from skad.series._rows import index_of
 
 # In a search an undefined metric counts as the worst value: nan would take the
@@ -32,6 +33,8 @@ _METRICS: dict[str, tuple[Any, str, dict[str, Any]]] = {
     "precision": (metrics.precision_score, "predict", _WORST),
     "recall": (metrics.recall_score, "predict", _WORST),
     "roc_auc": (metrics.roc_auc_score, "score", {}),
+    "vus_pr": (volume.vus_pr_score, "score", _WORST),
+    "vus_roc": (volume.vus_roc_score, "score", _WORST),
 }
 
 _LOWER_IS_BETTER = (events.detection_delay, events.false_alarms_per_day)
@@ -109,11 +112,11 @@ def make_outlier_scorer(
     ----------
     metric : str or callable
         A function ``metric(y_true, y_score)`` or ``metric(y_true, y_pred)`` that
-        returns a number, or a name. Read from scores: "roc_auc", "average_precision".
-        Read from predictions, with the anomaly as the positive class: "accuracy",
-        "balanced_accuracy", "precision", "recall", "f1", "fbeta" (give `beta`, 1 by
-        default), "matthews_corrcoef"; of events: "event_precision", "event_recall",
-        "event_f1", "event_fbeta".
+        returns a number, or a name. Read from scores: "roc_auc", "average_precision";
+        of events: "vus_pr", "vus_roc". Read from predictions, with the anomaly as the
+        positive class: "accuracy", "balanced_accuracy", "precision", "recall", "f1",
+        "fbeta" (give `beta`, 1 by default), "matthews_corrcoef"; of events:
+        "event_precision", "event_recall", "event_f1", "event_fbeta".
     response : {"auto", "score", "predict"}, default="auto"
         What the metric reads. "score": ``-score_samples(X)``, floats of shape
         (n_samples,), higher = more anomalous, or ``-decision_function(X)`` if there is

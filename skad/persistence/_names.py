@@ -113,7 +113,8 @@ _PUBLIC: dict[str, dict[str, str]] = {
     VALUE: {
         "skad": """
             detection_delay detection_report event_fbeta_score event_precision_score
-            event_recall_score false_alarms_per_day point_adjusted_fbeta_score""",
+            event_recall_score false_alarms_per_day point_adjusted_fbeta_score
+            vus_pr_score vus_roc_score""",
         "sklearn.feature_selection": """
             chi2 f_classif f_regression mutual_info_classif mutual_info_regression
             r_regression""",
