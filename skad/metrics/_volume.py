@@ -112,10 +112,10 @@ def vus_pr_score(
     window of TSB-AD is the period of each series, which `suggest_window_length` may
     find, too.
 
-    *Random scores* get the mean weight of the rows, anomalies included, and so do equal
-    scores: ``vus_pr_score(y_true, np.zeros(n))`` is the value to beat. It is far above
-    the share of anomalies if events are short. Measured with 20,000 rows and a window
-    of 100:
+    *Random scores* get about the mean weight of the rows, anomalies included, and equal
+    scores get just that: ``vus_pr_score(y_true, np.zeros(n))`` is the value to beat. It
+    is far above the share of anomalies if events are short. Measured with 20,000 rows
+    and a window of 100:
 
     ==============  =====  =====  =====  =====
     anomalies          1%     5%    10%    20%
