@@ -30,6 +30,7 @@ from .error_models._residuals import StandardizedErrors as StandardizedErrors
 from .evaluation._compare import evaluate as evaluate
 from .features._convolutions import RandomConvolutions as RandomConvolutions
 from .features._normalizer import WindowNormalizer as WindowNormalizer
+from .features._summary import WindowSummary as WindowSummary
 from .metrics._event_scores import detection_delay as detection_delay
 from .metrics._event_scores import event_fbeta_score as event_fbeta_score
 from .metrics._event_scores import event_precision_score as event_precision_score
@@ -47,6 +48,7 @@ from .persistence._onnx import to_onnx as to_onnx
 from .persistence._save_load import audit as audit
 from .persistence._save_load import load as load
 from .persistence._save_load import save as save
+from .pipelines._sensors import sensor_pipeline as sensor_pipeline
 from .plotting._comparison import DetectorComparisonDisplay as DetectorComparisonDisplay
 from .plotting._contributions import ContributionDisplay as ContributionDisplay
 from .plotting._drift import DriftDisplay as DriftDisplay

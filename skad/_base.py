@@ -17,7 +17,7 @@ from sklearn.utils import get_tags
 
 from skad._docs import add_parameters
 from skad._fitting import KeepsParams, after_fit
-from skad._nesting import explain_inside, explains_columns
+from skad._nesting import explain_inside, explains_channels
 from skad._validation import available_if, check_is_fitted, warn
 from skad._version import __version__
 
@@ -151,7 +151,7 @@ class ThresholdMixin(VersionedMixin, OutlierMixin):
 
 def inner_explains(detector) -> bool:
     """Whether the detector inside a meta-detector explains the columns it is given."""
-    return explains_columns(getattr(detector, "estimator_", detector.estimator))
+    return explains_channels(getattr(detector, "estimator_", detector.estimator))
 
 
 class MetaDetector(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator):

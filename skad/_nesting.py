@@ -76,20 +76,26 @@ def input_of(layer, estimator, X) -> Any:
     return X
 
 
-def explains_columns(estimator) -> bool:
-    """Whether a detector inside explains the columns that the estimator takes."""
+def explains_channels(estimator) -> bool:
+    """Whether a detector inside explains the channels that the estimator takes."""
     for layer in layers(estimator):
         if hasattr(layer, "explain"):
             return True
-        if isinstance(layer, Pipeline) and not keeps_columns(layer):
+        if isinstance(layer, Pipeline) and not keeps_channels(layer):
             return False
     return False
 
 
-def keeps_columns(pipeline) -> bool:
-    """Whether the detector at the end of a pipeline sees the columns as they are."""
-    before = [step for _, step in pipeline.steps[:-1] if step != "passthrough"]
-    return all(isinstance(step, OneToOneFeatureMixin) for step in before)
+def keeps_channels(pipeline) -> bool:
+    """Whether the detector at the end of a pipeline sees the channels it is given."""
+    before = [step for _, step in pipeline.steps[:-1] if not isinstance(step, str)]
+    return all(step is None or _keeps_channels(step) for step in before)
+
+
+def _keeps_channels(step) -> bool:
+    """Whether a step hands on its columns, or others of the same channels."""
+    is_one_to_one = isinstance(step, OneToOneFeatureMixin)
+    return is_one_to_one or getattr(step, "keeps_channels", False)
 
 
 def explain_inside(estimator, X) -> Any:
@@ -120,7 +126,7 @@ def tell_n_channels(estimator, n_channels) -> bool:
         estimator.set_params(n_channels=n_channels)
     elif (inner := inside(estimator)) is not None:
         tell_n_channels(inner, n_channels)
-    return isinstance(estimator, OneToOneFeatureMixin)
+    return _keeps_channels(estimator)
 
 
 def parts(estimator) -> list[Any]:

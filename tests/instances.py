@@ -37,6 +37,7 @@ from skad import (
     TunedThresholdDetector,
     WindowedDetector,
     WindowNormalizer,
+    WindowSummary,
 )
 
 
@@ -149,6 +150,7 @@ FEATURES = {
         7, kernel_length=2, n_segments=1, n_components=None, random_state=0
     ),
     "normalizer": WindowNormalizer(),
+    "summary": WindowSummary(),
 }
 
 IMPUTERS = {

@@ -56,3 +56,15 @@ def strengths(windows, kernels, dilations, sizes, n_segments):
                 row.append(math.sqrt(mean / math.sqrt(n_segments)))
         rows.append(row)
     return np.array(rows)
+
+
+def summary_of_window(window, floor):
+    """Means of all channels of a window, then logarithms of their spreads."""
+    window = np.asarray(window, dtype=float)
+    channels = window.T
+    means = [sum(channel) / len(channel) for channel in channels]
+    spreads = [
+        (sum((x - mean) ** 2 for x in channel) / len(channel)) ** 0.5
+        for channel, mean in zip(channels, means, strict=True)
+    ]
+    return [*means, *(np.log(spread + floor) for spread in spreads)]

@@ -24,6 +24,7 @@ from skad import (
     RandomConvolutions,
     WindowedDetector,
     WindowNormalizer,
+    WindowSummary,
 )
 from skad._nesting import core_of, inside
 from skad.features import _convolutions
@@ -94,6 +95,37 @@ def test_normalizer__in_blocks__is_the_same(monkeypatch):
     expected = WindowNormalizer().fit_transform(X)
     monkeypatch.setattr("skad.features._normalizer._VALUES_AT_ONCE", 50)
     np.testing.assert_array_equal(WindowNormalizer().fit_transform(X), expected)
+
+
+# WindowSummary ------------------------------------------------------------------------
+
+
+@given(windows_of_any_kind, st.sampled_from([0.05, 1e-6, 1e3]))
+@settings(max_examples=60)
+def test_summary__is_the_formula(X, floor):
+    expected = [naive.summary_of_window(window, floor) for window in X]
+    summary = WindowSummary(floor).fit(X)
+    got = summary.transform(X)
+    np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-5)
+    assert len(summary.get_feature_names_out()) == got.shape[1] == 2 * X.shape[2]
+    flat = WindowSummary(floor, n_channels=X.shape[2]).fit_transform(
+        X.reshape(len(X), -1)
+    )
+    np.testing.assert_array_equal(flat, got)
+
+
+def test_summary__keeps_channels_for_the_detector_behind_it():
+    X = random_windows(400, 1, 3)[:, 0]
+    inner = make_pipeline(
+        WindowSummary(), StandardScaler(), LocallyLinearAutoencoder(1)
+    )
+    detector = WindowedDetector(inner, 8).fit(X)
+    assert [detector.estimator_[i].n_channels for i in (0, 2)] == [3, 3]
+    broken = X.copy()
+    broken[200:230, 1] += 9
+    shares = detector.explain(broken)
+    np.testing.assert_allclose(shares.sum(axis=1), -detector.score_samples(broken))
+    assert (shares[205:225].argmax(axis=1) == 1).all()
 
 
 # RandomConvolutions: what is computed -------------------------------------------------

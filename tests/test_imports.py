@@ -27,6 +27,7 @@ ROOMS = {
     },
     "plotting": {"series", "thresholds"},
     "datasets": set(),
+    "pipelines": {"detectors", "features", "series"},
     "features": set(),
 }
 # What every room may import, from the bottom up.

@@ -48,7 +48,7 @@ _PUBLIC: dict[str, dict[str, str]] = {
             PrecisionFloorThreshold QuantileThreshold RandomConvolutions
             RootMeanSquaredErrors SigmaThreshold SlidingWindow StandardizedErrors
             TimeSeriesImputer TunedThresholdDetector WindowNormalizer
-            WindowedDetector""",
+            WindowSummary WindowedDetector""",
         "sklearn.compose": """
             ColumnTransformer TransformedTargetRegressor make_column_selector""",
         "sklearn.covariance": """

@@ -13,7 +13,7 @@ from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
 from skad._base import uncalibrated
-from skad._nesting import core_of, explains_columns, layers
+from skad._nesting import core_of, explains_channels, layers
 from skad._validation import num_samples, safe_indexing
 from skad.calibration._blocks import blocks_of, consecutive_blocks, overlap_of_rows
 from skad.calibration._usual import gather_windows, step_of
@@ -132,7 +132,7 @@ def check_explain(names, members) -> None:
 def _explains(member) -> bool:
     """Whether a member explains: windows by their columns, tables behind any steps."""
     is_table = any(hasattr(one, "explain") for one in _cutters(member))
-    return is_table or explains_columns(member)
+    return is_table or explains_channels(member)
 
 
 # Rows -------------------------------------------------------------------------------

@@ -1,0 +1,165 @@
+"""Level and spread of windows: what `WindowNormalizer` takes out of them."""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+from typing import ClassVar, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils import gen_batches
+
+from skad._base import VersionedMixin
+from skad._fitting import after_fit, fit_method
+from skad._validation import (
+    Interval,
+    check_is_fitted,
+    check_windows,
+    feature_names_in,
+)
+
+# Values (8 MB as float64) that are worked on at once.
+_VALUES_AT_ONCE = 2**20
+
+
+class WindowSummary(VersionedMixin, TransformerMixin, BaseEstimator):
+    """Mean and spread of each window, channel by channel.
+
+    A detector behind it judges where sensors stand and how lively they are, whatever
+    they do in detail. It sees windows of two timesteps, the means and the spreads, with
+    the channels of the input.
+
+    Parameters
+    ----------
+    floor : float, default=0.05
+        Standard deviation, in the unit of the input, far below which all that is still
+        counts alike. The default is for channels that have been standardised.
+    n_channels : int, default=1
+        Channels of a 2-D row, see `fit`. `WindowedDetector` sets it.
+
+    Attributes
+    ----------
+    window_length_, n_channels_ : int
+        Timesteps and channels.
+    n_features_in_ : int
+        Values of a row, ``window_length_ * n_channels_``.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns, where `X` has them.
+
+    See Also
+    --------
+    WindowNormalizer : Leaves what this takes out.
+
+    Notes
+    -----
+    mean(w) and log(std(w) + floor) of each channel w of a window, with variances
+    divided by the number of timesteps. Put a StandardScaler behind it: means and
+    logarithms have different units.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skad import WindowSummary
+    >>> windows = np.array([[0.0, 10.0, 20.0], [5.0, 5.1, 5.2]])
+    >>> WindowSummary().fit_transform(windows).round(1)
+    array([[10. ,  2.1],
+           [ 5.1, -2. ]])
+    """
+
+    keeps_channels = True  # though not the columns: detectors behind it see them
+
+    _parameter_constraints: ClassVar[dict] = {
+        "floor": [Interval(Real, 0, None, closed="neither")],
+        "n_channels": [Interval(Integral, 1, None, closed="left")],
+    }
+
+    def __init__(self, floor=0.05, *, n_channels=1):
+        self.floor = floor
+        self.n_channels = n_channels
+
+    @fit_method
+    def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> Self:
+        """Learn the shape of a window.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_windows, window_length * n_channels) or \
+                (n_windows, window_length, n_channels)
+            Windows. A 2-D row is time major: all channels of the first timestep, then
+            of the second. A 3-D array brings its own `n_channels`.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : object
+            The fitted transformer.
+
+        Raises
+        ------
+        ValueError
+            If values are missing, infinite or not numbers, or shapes do not fit.
+        """
+        check_windows(self, X, reset=True, min_windows=1)
+        return self
+
+    @after_fit
+    def transform(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Summarise windows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_windows, window_length * n_channels) or \
+                (n_windows, window_length, n_channels)
+            Windows.
+
+        Returns
+        -------
+        summaries : ndarray of shape (n_windows, 2 * n_channels), dtype float64
+            The means of all channels, then the logarithms of their spreads. A row does
+            not depend on the rows beside it.
+        """
+        check_is_fitted(self)
+        rows = check_windows(self, X, reset=False)
+        summaries = np.empty((len(rows), 2 * self.n_channels_))
+        for at in gen_batches(len(rows), max(1, _VALUES_AT_ONCE // rows.shape[1])):
+            # Cast first: numpy's sums over mixed types depend on where a buffer ends.
+            windows = rows[at].astype(np.float64)
+            windows = windows.reshape(len(windows), -1, self.n_channels_)
+            means = windows.mean(axis=1)
+            deviations = windows - means[:, None]
+            spreads = np.sqrt(np.square(deviations).mean(axis=1))
+            summaries[at] = np.hstack([means, np.log(spreads + self.floor)])
+        return summaries
+
+    @after_fit
+    def get_feature_names_out(
+        self, input_features: ArrayLike | None = None
+    ) -> NDArray[np.object_]:
+        """Name what `transform` returns.
+
+        Parameters
+        ----------
+        input_features : array-like of str, default=None
+            Checked against the names of fit, if there are any.
+
+        Returns
+        -------
+        names : ndarray of shape (2 * n_channels,), dtype object
+            "mean0", "mean1", ..., "log_std0", "log_std1", ...
+        """
+        check_is_fitted(self)
+        feature_names_in(self, input_features, generate_names=False)
+        channels = range(self.n_channels_)
+        names = [f"{what}{c}" for what in ("mean", "log_std") for c in channels]
+        return np.array(names, dtype=object)
+
+    @property
+    def _n_features_out(self):
+        return 2 * self.n_channels_
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        return tags

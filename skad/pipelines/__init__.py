@@ -1,0 +1,1 @@
+"""Whole pipelines, from a table as it is to labels."""

@@ -1,0 +1,156 @@
+"""The front door for tables of sensors."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from numbers import Integral
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skad._nesting import layers
+from skad.detectors._linear import LinearAutoencoder
+from skad.detectors._locally_linear import LocallyLinearAutoencoder
+from skad.features._normalizer import WindowNormalizer
+from skad.features._summary import WindowSummary
+from skad.series._imputer import TimeSeriesImputer
+from skad.series._length import WindowLength
+from skad.series._union import DetectorUnion
+from skad.series._windowed import WindowedDetector
+
+# A shape that is odd tells more than a value that is. Chosen on SKAB, the discords, UCR
+# and long ECG, see docs/quality.md.
+_WEIGHTS = {"half_shape": 2.0, "shape": 2.0, "double_shape": 2.0}
+
+
+def sensor_pipeline(
+    detector: Any = None,
+    *,
+    window: WindowLength = "auto",
+    contamination: Literal["auto"] | float = "auto",
+    normal_label: Any = None,
+    n_jobs: int | None = None,
+) -> Pipeline:
+    """Make a pipeline for a table of sensors: imputer, scaler, windows, detector.
+
+    Parameters
+    ----------
+    detector : estimator, default=None
+        Detector of windows, of skad or scikit-learn, or a pipeline that ends in one; or
+        a `WindowedDetector` or `DetectorUnion` of such, which is taken as it is. None:
+        the composition that has scored best on recordings of machines and of ECG,
+        see Notes.
+    window : int, "auto", float, str or timedelta-like, default="auto"
+        Length of windows, see `WindowedDetector`.
+    contamination : "auto" or float, default="auto"
+        Where the threshold lies, see `WindowedDetector`.
+    normal_label : object, default=None
+        Label in `y` of the rows to learn from. None learns from all of them.
+    n_jobs : int, default=None
+        Parts of the default detector that are fitted at once.
+
+    Returns
+    -------
+    pipeline : Pipeline
+        Not fitted; steps "impute" (`TimeSeriesImputer`, which drops sensors of which
+        more than half is missing), "scale" (StandardScaler) and "detect". They hand on
+        DataFrames, so that windows cross neither series nor gaps in time.
+
+    Raises
+    ------
+    ValueError
+        If `contamination`, `normal_label` or `window` is given with a detector that
+        cuts windows itself and has its own.
+
+    See Also
+    --------
+    DetectorUnion, WindowedDetector : What it is made of.
+    find_events, explain : What broke, and which sensors show it.
+
+    Notes
+    -----
+    The default detector adds up the errors of five members in units of rows that were
+    left out (`DetectorUnion`), w being the window length:
+
+    - "error": `LinearAutoencoder` with standardised errors on windows of w rows;
+    - "level": `LocallyLinearAutoencoder` on means and spreads of windows of w rows
+      (`WindowSummary`);
+    - "half_shape", "shape", "double_shape": distance to the nearest normal window of
+      w / 2, w and 2 w rows, after `WindowNormalizer`; with weight 2.
+
+    Examples
+    --------
+    >>> from skad import explain, find_events, make_sensors, sensor_pipeline
+    >>> X, y = make_sensors(3000, n_faults=2, random_state=0)
+    >>> pipeline = sensor_pipeline(window=20).fit(X[:1500])
+    >>> events = find_events(
+    ...     pipeline.predict(X), contributions=explain(pipeline, X), merge_gap=20
+    ... )
+    >>> "sensor_1" in events.columns
+    True
+    """
+    if _cuts_windows(detector):
+        told = {"contamination": contamination, "window": window}
+        if any(value != "auto" for value in told.values()) or normal_label is not None:
+            raise ValueError(
+                f"detector={type(detector).__name__} cuts windows itself; set window, "
+                "contamination and normal_label on it."
+            )
+        last = detector
+    elif detector is None:
+        last = DetectorUnion(
+            _members(window),
+            weights=dict(_WEIGHTS),
+            contamination=contamination,
+            normal_label=normal_label,
+            n_jobs=n_jobs,
+        )
+    else:
+        last = WindowedDetector(
+            detector, window, contamination=contamination, normal_label=normal_label
+        )
+    steps = [
+        ("impute", TimeSeriesImputer(max_missing=0.5)),
+        ("scale", StandardScaler()),
+        ("detect", last),
+    ]
+    return Pipeline(steps).set_output(transform="pandas")
+
+
+def _cuts_windows(detector) -> bool:
+    """Whether a detector, or a member of a union, takes tables."""
+    members = [one for _, one in getattr(detector, "estimators", None) or ()]
+    return any(
+        isinstance(layer, WindowedDetector)
+        for one in (detector, *members)
+        for layer in layers(one)
+    )
+
+
+def _members(window) -> list[tuple[str, WindowedDetector]]:
+    """Names and detectors of the default composition."""
+    nearest = make_pipeline(WindowNormalizer(), LocallyLinearAutoencoder(1))
+    level = make_pipeline(
+        WindowSummary(), StandardScaler(), LocallyLinearAutoencoder(1)
+    )
+    return [
+        ("error", WindowedDetector(LinearAutoencoder(error_model="std"), window)),
+        ("level", WindowedDetector(level, window)),
+        ("half_shape", WindowedDetector(nearest, _times(window, 0.5))),
+        ("shape", WindowedDetector(nearest, window)),
+        ("double_shape", WindowedDetector(nearest, _times(window, 2))),
+    ]
+
+
+def _times(window, factor) -> WindowLength:
+    """Multiply a window length, as it may be given."""
+    if isinstance(window, str) and window == "auto":
+        return float(factor)
+    if isinstance(window, str | timedelta | np.timedelta64):
+        return pd.Timedelta(window) * factor
+    if isinstance(window, Integral):
+        return max(1, round(window * factor))
+    return min(4.0, window * factor)
