@@ -16,7 +16,7 @@ from skad.detectors._neural import LATENT_DIM, BaseNeuralAutoencoder, check_dims
 
 # Units of the hidden layers with hidden_dims="auto": so many times the values of a
 # window, and so many at most. benchmarks/widths.py shows what that costs and saves.
-_RATIOS, _MOST = (4, 1), (500, 100)
+_RATIOS, _MOST = (5, 1), (500, 100)
 
 
 class MLPModule(CodeModule):
@@ -83,7 +83,7 @@ class MLPAutoencoder(BaseNeuralAutoencoder):
     hidden_dims : "auto" or tuple of int, default="auto"
         Widths of the encoder's hidden layers; the decoder mirrors them. May be empty.
         "auto" is two layers by the number n of values in a window, timesteps times
-        channels: min(4 n, 500) and min(n, 100) units.
+        channels: min(5 n, 500) and min(n, 100) units.
     latent_dim : int or float, default=0.9
         Latent units; a float in (0, 1) takes as many as principal components are
         needed to explain that share of variance.
