@@ -4,8 +4,7 @@ from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
-import pandas as pd
-import quality
+import quality_sets
 from sklearn.preprocessing import StandardScaler
 
 from skad import load_skab
@@ -127,31 +126,10 @@ def episodes(rng, n, n_episodes, n_rows):
 
 def field_case(path):
     """Rows to fit on and rows to judge of a file of data/field."""
-    table = pd.read_csv(path)
-    series = table.get("series", pd.Series("", index=table.index))
-    names = table.columns.difference(["series", "time", "label", "part"], sort=False)
-    values = table[names].groupby(series, sort=False, group_keys=False)
-    values = values.apply(lambda part: part.interpolate(limit_direction="both"))
-    values = values.loc[:, values.notna().all() & (values.nunique() > 1)]
-    judged = table["part"] != "fit"
-    learnt = ~judged & (table["label"] == 0)
-    X, time = values.to_numpy(), table["time"]
-    return scaled(
-        X[learnt],
-        X[judged],
-        table["label"][judged].to_numpy(),
-        stretches(series[learnt], time[learnt]),
-        stretches(series[judged], time[judged]),
-    )
-
-
-def stretches(series, time):
-    """Give each stretch of one series without left out rows or gaps a number."""
-    if time.dtype == object or pd.api.types.is_string_dtype(time):
-        time = pd.to_datetime(time)
-    step = time.diff()
-    is_border = (series != series.shift()) | (series.index.diff() != 1)
-    return (is_border | (step > 5 * step.median())).cumsum().to_numpy()
+    X, y, is_fit, place = quality_sets.read_field(path)
+    learnt = is_fit & ~y
+    series = [quality_sets.stretches(place[rows]) for rows in (learnt, ~is_fit)]
+    return scaled(X[learnt], X[~is_fit], y[~is_fit].astype(int), *series)
 
 
 def skab_cases(data):
@@ -164,7 +142,7 @@ def skab_cases(data):
 
 def keogh_cases(data):
     """Learn the longest normal stretch."""
-    for task in quality.keogh(data):
+    for task in quality_sets.keogh(data):
         label = task.y_test.astype(int)
         yield scaled(task.X_train, task.X_test, label, None, task.test_series)
 
@@ -195,6 +173,6 @@ def all_tables(data, n_fit, n_draws):
     return tables | {
         "SKAB": skab_cases(data),
         "keogh": keogh_cases(data),
-        "beats": window_cases(quality.beats(data)),
-        "ECG5000": window_cases(quality.ecg5000(data)),
+        "beats": window_cases(quality_sets.beats(data)),
+        "ECG5000": window_cases(quality_sets.ecg5000(data)),
     }

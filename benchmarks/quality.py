@@ -7,9 +7,11 @@ it; the table holds complete seeds only: mean over the files of a set, then mean
 standard deviation over seeds. NAB and SMAP/MSL stand there for sanity: their labels
 are too coarse to tell good detectors apart.
 
-For the discord series it also counts in how many of them the row with the worst score
-lies in a marked range. "power weeks" are the weeks of a year of power demand, those
-with one of nine holidays marked: an area of 1 says that they rank above all others.
+For series it also prints VUS-PR, with buffers up to a window and 250 thresholds as
+TSB-AD has them, and counts in how many of them the row with the worst score lies in a
+marked range. "power weeks" are the weeks of a year of power demand, those with one of
+nine holidays marked: an area of 1 says that they rank above all others. "ADBench" are
+plain rows, of which half of the normal ones are learnt; "field" are other tables.
 
 Run: python benchmarks/quality.py --data FOLDER --results FILE.csv
          [--sets beats skab ...] [--detectors "MLP" ...] [--seeds N] [--table]
@@ -19,17 +21,15 @@ import argparse
 import os
 import time
 import zlib
-from dataclasses import dataclass
 from functools import partial
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
-from scipy.signal import decimate
+from quality_sets import SETS
 from sklearn.ensemble import IsolationForest
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import average_precision_score, roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -38,34 +38,30 @@ from skad import (
     ConvLSTMAutoencoder,
     EncDecAD,
     LinearAutoencoder,
+    LocallyLinearAutoencoder,
     LSTMAutoencoder,
     MLPAutoencoder,
+    RandomConvolutions,
     WindowedDetector,
-    load_heartbeats,
-    load_keogh_discords,
-    load_skab,
-    suggest_window_length,
+    sensor_pipeline,
+    vus_pr_score,
 )
 from skad.evaluation._references import NeighborDetector, RandomDetector
 
 MOST_TRAINING_WINDOWS = 2000
-
-
-@dataclass(frozen=True)
-class Task:
-    """One file of a set: what to learn from, what to judge."""
-
-    name: str
-    X_train: np.ndarray
-    X_test: np.ndarray
-    y_test: np.ndarray
-    y_train: np.ndarray | None = None
-    window_length: int | None = None  # None: rows are windows already
-    test_series: np.ndarray | None = None  # where windows must not cross
+SERIES = ("SKAB", "keogh", "UCR", "long ECG", "NAB", "SMAP/MSL", "field")
 
 
 # Unlike in `evaluate`, with every training row.
 neighbors = partial(NeighborDetector, max_rows=np.inf)
+
+
+def texture(random_state=None):
+    """Nearest windows in random-convolution features, the default for beats."""
+    return make_pipeline(
+        RandomConvolutions(random_state=random_state), LocallyLinearAutoencoder()
+    )
+
 
 # name: (detector, whether it sees windows or single rows of a series; "timestep" is
 # windows, of which only the row's own errors count)
@@ -79,6 +75,9 @@ DETECTORS = {
     "PCA hybrid": (partial(LinearAutoencoder, error_model="hybrid"), "window"),
     "neighbours row": (neighbors, "row"),
     "neighbours": (neighbors, "window"),
+    "locally linear": (LocallyLinearAutoencoder, "window"),
+    "texture": (texture, "window"),
+    "sensor_pipeline": (sensor_pipeline, "table"),
     "MLP": (MLPAutoencoder, "window"),
     "PCA timestep": (LinearAutoencoder, "timestep"),
     "MLP timestep": (MLPAutoencoder, "timestep"),
@@ -96,218 +95,69 @@ DETECTORS = {
 }
 
 
-# Sets -------------------------------------------------------------------------------
-
-
-def beats(data):
-    """Patients of the judged beats are those learnt from."""
-    X_train, _, X, y, _ = _read_beats(data)
-    yield Task("beats", X_train, X, y > 0)
-
-
-def unseen_patients(data):
-    """Four folds of records; judged are beats of records that were not learnt from."""
-    X_train, records, X, y, test_records = _read_beats(data)
-    for fold in range(4):
-        left_out = np.unique(records)[fold::4]
-        paced = ~np.isin(test_records, records)
-        judged = np.isin(test_records, left_out) | paced
-        learnt = ~np.isin(records, left_out)
-        yield Task(f"fold {fold}", X_train[learnt], X[judged], y[judged] > 0)
-
-
-def _read_beats(data):
-    folder = data / "ecg_heartbeat"
-    X_train, _ = load_heartbeats(folder / "normal_train.csv.gz")
-    X, y = load_heartbeats(folder / "dev_valid.csv.gz")
-    records, test_records = (
-        pd.read_csv(folder / f"{name}.meta.csv.gz")["record"].to_numpy()
-        for name in ("normal_train", "dev_valid")
-    )
-    return X_train, records, X, y, test_records
-
-
-def ecg5000(data):
-    """Learn from the normal rows of the official training part."""
-    arrays = np.load(data / "ecg5000" / "ecg5000_dev.npz")
-    normal = arrays["X_train"][arrays["y_train5"] == 1]
-    yield Task("ecg5000", normal, arrays["X_dev"], arrays["y_dev_bin"] == 1)
-
-
-def skab(data):
-    """Learn from the first 400 rows of each file, as its authors do."""
-    X, y = load_skab(data / "skab")
-    for name, table in X.groupby(level="series", sort=False):
-        values, labels = table.to_numpy(), y.loc[table.index].to_numpy()
-        yield Task(
-            name, values[:400], values[400:], labels[400:] == 1, window_length=60
-        )
-
-
-def keogh(data):
-    """Learn from the longest normal stretch (half of a very long one)."""
-    for name, (X, y) in load_keogh_discords(data / "keogh_discords").items():
-        labels = y.to_numpy()
-        edges = np.flatnonzero(np.diff(np.concatenate([[1], labels, [1]])))
-        stretches = [(b - a, a, b) for a, b in pairwise(edges) if labels[a] == 0]
-        length, start, stop = max(stretches)
-        if length > 0.6 * len(labels):  # leave normal rows to judge
-            stop = start + length // 2
-        learnt = np.zeros(len(labels), dtype=bool)
-        learnt[start:stop] = True
-        values = X.to_numpy(dtype=float)
-        yield Task(
-            name,
-            values[learnt],
-            values[~learnt],
-            labels[~learnt] == 1,
-            window_length=suggest_window_length(values[learnt]),
-            test_series=(np.flatnonzero(~learnt) >= stop).astype(int),
-        )
-
-
-def power_weeks(data):
-    """Learn from the weeks between the holidays of May and December."""
-    X, y = load_keogh_discords(data / "keogh_discords")["power_demand__power_data"]
-    days = X.to_numpy(dtype=float).reshape(-1, 96)
-    holiday = y.to_numpy().reshape(-1, 96).any(axis=1)
-    learnt = slice(140, 358)  # May 21 to December 24
-    weeks = np.lib.stride_tricks.sliding_window_view(days.ravel(), 7 * 96)[::96]
-    starts = [d for d in range(0, len(weeks), 7) if d + 7 <= 140 or d + 7 > 358]
-    yield Task(
-        "weeks",
-        weeks[learnt][: 358 - 140 - 6],
-        weeks[starts],
-        np.array([holiday[d : d + 7].any() for d in starts]),
-    )
-
-
-def ucr(data):
-    """Learn from the archive's own training part."""
-    for path in sorted((data / "ucr_archive").glob("*.csv.gz")):
-        table = pd.read_csv(path)
-        learnt = table["is_train"] == 1
-        values = table[["value"]].to_numpy()
-        yield Task(
-            path.name[:3],
-            values[learnt],
-            values[~learnt],
-            table["label"].to_numpy()[~learnt] == 1,
-            window_length=suggest_window_length(values[learnt]),
-        )
-
-
-def long_ecg(data):
-    """Learn from the normal rows of the first third."""
-    arrays = np.load(data / "tsb_uad_mba" / "MBA_ECG805_data.npz")
-    series = {"MBA805": (arrays["value"].astype(float), arrays["label"] == 1)}
-    for path in sorted((data / "mitbih_continuous").glob("*.npz")):
-        arrays = np.load(path)
-        beat = np.isin(arrays["ann_symbol"], list("NLRejAaJSVEF/fQ"))
-        odd = beat & ~np.isin(arrays["ann_symbol"], list("NLR"))
-        labels = np.zeros(len(arrays["signal"]), dtype=bool)
-        for sample in arrays["ann_sample"][odd]:
-            labels[max(0, sample - 72) : sample + 144] = True  # 0.2 s and 0.4 s
-        values = decimate(arrays["signal"][:, 0].astype(float), 3)
-        series[path.stem] = (values, labels[::3][: len(values)])
-    for name, (values, labels) in series.items():
-        cut = len(values) // 3
-        yield Task(
-            name,
-            values[:cut, None],
-            values[cut:, None],
-            labels[cut:],
-            y_train=labels[:cut].astype(int),
-            window_length=suggest_window_length(values[:cut, None]),
-        )
-
-
-def nab(data):
-    """Learn from the first 15 % of each file, as its authors do."""
-    for path in sorted((data / "nab").glob("*__*.csv.gz")):
-        table = pd.read_csv(path)
-        cut = int(0.15 * len(table))
-        labels = table["label"].to_numpy() == 1
-        if labels[cut:].any():
-            yield Task(
-                path.name[:-7],
-                table[["value"]].to_numpy(dtype=float)[:cut],
-                table[["value"]].to_numpy(dtype=float)[cut:],
-                labels[cut:],
-                window_length=48,
-            )
-
-
-def smap_msl(data):
-    """Learn from the training part."""
-    for path in sorted((data / "smap_msl").glob("*.npz")):
-        arrays = np.load(path)
-        yield Task(
-            path.stem,
-            arrays["train"].astype(float),
-            arrays["test"].astype(float),
-            arrays["label"].ravel() == 1,
-            window_length=30,
-        )
-
-
-SETS = {
-    "beats": beats,
-    "unseen patients": unseen_patients,
-    "ECG5000": ecg5000,
-    "SKAB": skab,
-    "keogh": keogh,
-    "power weeks": power_weeks,
-    "UCR": ucr,
-    "long ECG": long_ecg,
-    "NAB": nab,
-    "SMAP/MSL": smap_msl,
-}
-
-
 # Results ----------------------------------------------------------------------------
 
 
 def judge(task, make, view, seed):
-    """Judge one detector on one file.
-
-    Returns ROC-AUC, CPU seconds of the fit, and whether the worst row is an anomaly.
-    """
+    """Judge one detector on one file: figures by name."""
     detector = make()
-    if "random_state" in detector.get_params():
-        detector.set_params(random_state=seed)
-    fit = (task.X_train,)
+    for name in detector.get_params():
+        if name.endswith("random_state"):
+            detector.set_params(**{name: seed})
+    X_train, y_train, X_test = task.X_train, task.y_train, task.X_test
     if task.window_length is not None:
-        if view != "row":
-            n_windows = len(task.X_train) - task.window_length + 1
-            stride = max(1, n_windows // MOST_TRAINING_WINDOWS)
-            detector = WindowedDetector(
-                detector,
-                task.window_length,
-                stride=min(stride, task.window_length // 5),
-                level="timestep" if view == "timestep" else "auto",
-                normal_label=None if task.y_train is None else 0,
-            )
-            if task.y_train is not None:
-                fit = (task.X_train, task.y_train)
-        elif task.y_train is not None:
-            fit = (task.X_train[task.y_train == 0],)
-        detector = make_pipeline(StandardScaler(), detector)
+        X_train, X_test = (
+            with_series(X_train, task.train_series),
+            with_series(X_test, task.test_series),
+        )
+        if view == "row" and y_train is not None:
+            X_train, y_train = X_train[y_train == 0], None
+        elif view in ("window", "timestep"):
+            detector = in_windows(detector, task, view)
+        if view == "table" and y_train is not None:
+            detector.set_params(detect__normal_label=0)
+        scaler = StandardScaler().set_output(transform="pandas")
+        detector = make_pipeline(scaler, detector)
     start = time.process_time()
-    detector.fit(*fit)
+    detector.fit(X_train, *[] if y_train is None else [y_train])
     seconds = time.process_time() - start
-    errors = -detector.score_samples(task.X_test)
-    hit = int(task.y_test[np.argmax(errors)])
-    return (
-        round(roc_auc_score(task.y_test, errors), 5),
-        round(seconds, 2),
-        hit,
+    errors = -detector.score_samples(X_test)
+    figures = {
+        "auc": roc_auc_score(task.y_test, errors),
+        "ap": average_precision_score(task.y_test, errors),
+        "vus": np.nan,
+        "seconds": seconds,
+        "hit": int(task.y_test[np.argmax(errors)]),
+    }
+    if task.window_length is not None:
+        figures["vus"] = vus_pr_score(task.y_test, errors, window=task.window_length)
+    return figures
+
+
+def with_series(X, series):
+    """Put series into an index, which windows do not cross."""
+    if series is None:
+        return X
+    index = pd.MultiIndex.from_arrays([series, np.arange(len(X))])
+    return pd.DataFrame(X, index=index, columns=[f"x{i}" for i in range(X.shape[1])])
+
+
+def in_windows(detector, task, view):
+    """Put a detector into windows, of which at most some thousand are learnt."""
+    n_windows = len(task.X_train) - task.window_length + 1
+    stride = max(1, n_windows // MOST_TRAINING_WINDOWS)
+    return WindowedDetector(
+        detector,
+        task.window_length,
+        stride=min(stride, max(1, task.window_length // 5)),
+        level="timestep" if view == "timestep" else "auto",
+        normal_label=None if task.y_train is None else 0,
     )
 
 
 def is_random(make):
     """Whether seeds make a difference."""
-    return "random_state" in make().get_params()
+    return any(name.endswith("random_state") for name in make().get_params())
 
 
 def run(args):
@@ -329,7 +179,7 @@ def run(args):
                     if (set_name, str(task.name), name, seed) in done:
                         continue
                     row = [set_name, task.name, name, seed]
-                    row += judge(task, make, view, seed)
+                    row += [f"{v:.5g}" for v in judge(task, make, view, seed).values()]
                     with args.results.open("a") as file:
                         file.write(",".join(map(str, row)) + "\n")
             print(f"{set_name}: seed {seed} done", flush=True)
@@ -338,7 +188,7 @@ def run(args):
 def read_results(path):
     """Results so far."""
     if not path.exists():
-        path.write_text("set,file,detector,seed,auc,seconds,hit\n")
+        path.write_text("set,file,detector,seed,auc,ap,vus,seconds,hit\n")
     return pd.read_csv(path, dtype={"file": str})
 
 
@@ -349,7 +199,7 @@ def half_of(results, which):
     return results[(n_files == 1) | (side == which)]
 
 
-def table(results, sets):
+def table(results, sets, figure="auc"):
     """Mean and standard deviation over complete seeds of the mean over files."""
     rows = {}
     for name in DETECTORS:
@@ -358,8 +208,8 @@ def table(results, sets):
             part = results[(results["set"] == set_name)]
             n_files = part["file"].nunique()
             own = part[part["detector"] == name].groupby("seed")
-            complete = own["auc"].mean()[own["file"].nunique() == n_files]
-            if len(complete):
+            complete = own[figure].mean()[own["file"].nunique() == n_files]
+            if complete.notna().any():
                 spread = f" ± {complete.std(ddof=0):.3f}" if len(complete) > 1 else ""
                 cells[set_name] = f"{complete.mean():.3f}{spread} ({len(complete)})"
         rows[name] = cells
@@ -367,14 +217,14 @@ def table(results, sets):
     return frame.dropna(how="all").astype(object).fillna("")
 
 
-def discords(results):
-    """Hits of each detector, mean over complete seeds."""
-    part = results[results["set"] == "keogh"]
-    per_seed = part.groupby(["detector", "seed"])
-    n_files = part["file"].nunique()
-    complete = per_seed["file"].nunique() == n_files
-    hits = per_seed["hit"].sum()[complete].groupby("detector").mean()
-    return hits.round(1).rename(f"of {n_files}")
+def hits(results, sets):
+    """Files in which the worst row lies in a marked range, mean over complete seeds."""
+    part = results[results["set"].isin(sets)]
+    per_seed = part.groupby(["detector", "set", "seed"])
+    n_files = part.groupby("set")["file"].nunique()
+    counts = per_seed.agg(n=("file", "nunique"), hits=("hit", "sum")).reset_index()
+    complete = counts[counts["n"] == counts["set"].map(n_files)]
+    return complete.groupby(["detector", "set"])["hits"].mean().unstack().round(1)
 
 
 def main():
@@ -400,11 +250,16 @@ def main():
         for which, half in enumerate(("to choose", "to report")):
             print(f"\nThe half of the files {half}")
             print(table(half_of(results, which), args.sets).to_string())
+        series = [name for name in args.sets if name in SERIES]
+        print("\nVUS-PR of rows, buffers up to a window")
+        print(table(results, series, "vus").to_string())
+        print("\nAverage precision")
+        print(table(results, args.sets, "ap").to_string())
         seconds = results.groupby(["detector", "set"])["seconds"].mean().unstack()
         print("\nCPU seconds of a fit, mean over files")
         print(seconds.round(2).to_string())
-        print("\nDiscord series in which the worst row lies in a marked range")
-        print(discords(results).to_string())
+        print("\nSeries of which the worst row lies in a marked range")
+        print(hits(results, series).to_string())
 
 
 if __name__ == "__main__":
