@@ -30,3 +30,14 @@ def rebuild(window, rows, n_neighbors, reg):
     gram += (reg * trace if trace > 0 else reg) * np.eye(len(found))
     weights = np.linalg.solve(gram, np.ones(len(found)))
     return window + weights / weights.sum() @ apart
+
+
+def without_rare(rows, share):
+    """Rows but those farthest from the nearest twentieth of the others."""
+    distances = []
+    for row in rows:
+        others = sorted(np.sqrt(((rows - row) ** 2).sum(axis=1)))[1:]
+        distances.append(others[max(1, round(0.05 * len(others))) - 1])
+    n_rare = int(share * len(rows) + 1e-9)
+    order = sorted(range(len(rows)), key=lambda i: distances[i])
+    return rows[sorted(order[: len(rows) - n_rare])]

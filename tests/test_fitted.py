@@ -26,6 +26,7 @@ from skad import (
     Autoencoder,
     HybridErrors,
     LinearAutoencoder,
+    LocallyLinearAutoencoder,
     MLPAutoencoder,
     SlidingWindow,
     TunedThresholdDetector,
@@ -61,10 +62,12 @@ OTHERS = {
     "early_stopping": [False, True],
     "error_model": ["mae", "mse"],
     "estimator": [IsolationForest(n_estimators=3, random_state=1)],
+    "estimators": [[("near", LocallyLinearAutoencoder(2))]],
     "fallback": [1.5],
     "feedback": ["logit"],
     "false_alarm_cost": [3.0],
     "floor": [0.5, 0.25],
+    "gates": [{"near": 0.5}],
     "hidden_channels": [(3,)],
     "hidden_dim": [3],
     "hidden_dims": [(4,)],
@@ -123,6 +126,8 @@ OTHERS = {
     "threshold": [-0.1],
     "validation_fraction": [0.3],
     "vector": ["timestep", "window"],
+    "trim": [0.2],
+    "weights": [{"plane": 2.0}],
     "verbose": [0],
     "warm_start": [False],
     "weight_decay": [0.1],
@@ -132,7 +137,9 @@ OTHERS = {
 
 def changes(estimator):
     """Each parameter, nested ones too, with another valid value."""
-    for name, value in estimator.get_params().items():
+    params = estimator.get_params()
+    # members last: with them their parameters go
+    for name, value in sorted(params.items(), key=lambda p: p[0] == "estimators"):
         # POTThreshold has a level, too: a number
         others = OTHERS.get(name.rpartition("__")[2], [])
         for other in [0.7] if type(value) is float and name == "level" else others:

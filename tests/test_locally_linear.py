@@ -11,6 +11,8 @@ from hypothesis.extra import numpy as hnp
 from scipy.ndimage import uniform_filter1d
 from sklearn.manifold import LocallyLinearEmbedding
 from sklearn.manifold._locally_linear import barycenter_weights
+from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import KFold, cross_val_predict
 from sklearn.neighbors import NearestNeighbors
 
 import skad
@@ -152,6 +154,31 @@ def test_many_windows__evenly_spaced_ones_are_remembered():
     assert (
         detector.nearest_.rows[:, 0].tolist() == np.linspace(0, 99, 11).round().tolist()
     )
+
+
+@pytest.mark.parametrize("share", [0.0, 0.07, 0.5])
+def test_trim__forgets_the_rare_ones(share):
+    rows = np.random.default_rng(0).standard_t(2, size=(100, 3))
+    detector = LocallyLinearAutoencoder(trim=share, contamination=0.1).fit(rows)
+    expected = naive.without_rare(rows, share)
+    assert len(expected) == round(100 * (1 - share))
+    np.testing.assert_array_equal(detector.nearest_.rows, expected)
+
+
+def test_recording_without_labels__is_judged_by_itself():
+    """Anomalies of one kind recur; each is the neighbour of the others."""
+    rng = np.random.default_rng(0)
+    X = np.sin(np.arange(3000) / 5)[:, None] + 0.05 * rng.normal(size=(3000, 1))
+    y = np.zeros(3000, dtype=bool)
+    for start in (300, 900, 1500, 2100, 2700):
+        y[start : start + 30] = True
+        X[start : start + 30] = 0.3 * X[start : start + 30]
+    areas = {}
+    for trim in (0.0, 0.15):
+        detector = WindowedDetector(LocallyLinearAutoencoder(1, trim=trim), 30)
+        how = {"cv": KFold(5), "method": "decision_function"}
+        areas[trim] = roc_auc_score(y, -cross_val_predict(detector, X, **how))
+    assert areas[0.15] > 0.97 > areas[0.0]
 
 
 @pytest.mark.filterwarnings("ignore::skad.CalibrationWarning")

@@ -7,9 +7,10 @@ from numbers import Integral, Real
 from typing import ClassVar
 
 import numpy as np
+from sklearn.metrics import pairwise_distances_chunked
 
 from skad._neighbors import NearestRows
-from skad._validation import Interval
+from skad._validation import Interval, floor_of_share
 from skad.detectors._base import BaseAutoencoder, ErrorModel
 
 
@@ -34,6 +35,10 @@ class LocallyLinearAutoencoder(BaseAutoencoder):
     max_windows : int, default=5000
         Largest number of windows to remember, evenly spaced; time and memory of
         scoring grow with it.
+    trim : float, default=0.0
+        Share of these, in [0, 0.5], that is forgotten again: those farthest from the
+        nearest twentieth of the others. For rows of fit that hold anomalies which
+        recur, and so are near to one another.
 
     Attributes
     ----------
@@ -55,6 +60,10 @@ class LocallyLinearAutoencoder(BaseAutoencoder):
     thresholds by blocks that are left out). Neighbours are exact, so that the score
     of a window depends on nothing beside it.
 
+    To judge the very rows of fit, as of a recording without labels, score each fifth by
+    the others: ``cross_val_predict(WindowedDetector(...), X, cv=KFold(5),
+    method="decision_function")`` of scikit-learn.
+
     References
     ----------
     .. [1] S. T. Roweis and L. K. Saul, "Nonlinear dimensionality reduction by locally
@@ -73,6 +82,7 @@ class LocallyLinearAutoencoder(BaseAutoencoder):
     _: KW_ONLY
     reg: float = 0.1
     max_windows: int = 5000
+    trim: float = 0.0
     error_model: ErrorModel = "rmse"
 
     _parameter_constraints: ClassVar[dict] = {
@@ -80,6 +90,7 @@ class LocallyLinearAutoencoder(BaseAutoencoder):
         "n_neighbors": [Interval(Integral, 1, None, closed="left")],
         "reg": [Interval(Real, 0, None, closed="neither")],
         "max_windows": [Interval(Integral, 2, None, closed="left")],
+        "trim": [Interval(Real, 0, 0.5, closed="both")],
     }
 
     _remembers_windows = True  # type: ignore[assignment]
@@ -99,7 +110,10 @@ class LocallyLinearAutoencoder(BaseAutoencoder):
     def _learn_fold(self, windows):
         n_most = min(len(windows), self.max_windows)
         at = np.linspace(0, len(windows) - 1, n_most).round().astype(int)
-        self.nearest_ = NearestRows(windows.gather(at))
+        rows = windows.gather(at).astype(np.float64)
+        if n_rare := floor_of_share(self.trim, len(rows)):
+            rows = _without_rare(rows, n_rare)
+        self.nearest_ = NearestRows(rows)
 
     def _reconstruct_block(self, block):
         flat = block.reshape(len(block), -1).astype(np.float64)
@@ -109,6 +123,18 @@ class LocallyLinearAutoencoder(BaseAutoencoder):
         apart = rows[found] - flat[:, None, :]
         reconstruction = flat + (_weights(apart, self.reg) @ apart)[:, 0]
         return reconstruction.reshape(block.shape), None
+
+
+def _without_rare(rows, n_rare) -> np.ndarray:
+    """Drop the rows that are farthest from the nearest twentieth of the others."""
+    place = max(1, round(0.05 * (len(rows) - 1)))  # the row itself is at place 0
+
+    def near(distances, start):
+        return np.partition(distances, place, axis=1)[:, place]
+
+    distances = np.concatenate(list(pairwise_distances_chunked(rows, reduce_func=near)))
+    kept = np.argsort(distances, kind="stable")[: len(rows) - n_rare]
+    return rows[np.sort(kept)]
 
 
 def _weights(apart, reg) -> np.ndarray:

@@ -52,6 +52,7 @@ _ROWS = """
 
 def _all_explain(union) -> bool:
     """Whether all members explain the columns of X; else say which do not."""
+    union = as_fitted(union)
     check_explain([name for name, _ in union._kept()], union._members())
     return True
 
