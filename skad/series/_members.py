@@ -221,3 +221,9 @@ def _name_of_series(detector) -> str | None:
         prefix += f"{detector.steps[-1][0]}__"
         detector = detector.steps[-1][1]
     return f"{prefix}series" if isinstance(detector, WindowedDetector) else None
+
+
+def unit_of(values) -> float:
+    """Take the standard deviation, or 1 where all spread is rounding."""
+    spread = float(values.std())
+    return spread if spread > 1e-9 * np.abs(values).max(initial=0.0) else 1.0

@@ -42,6 +42,7 @@ from skad.series._members import (
     is_dropped,
     reach_of,
     readings,
+    unit_of,
 )
 
 _ROWS = """
@@ -288,7 +289,7 @@ class DetectorUnion(CalibratedThreshold, ThresholdMixin, BaseComposition):
             errors[rows, member], numbers[rows] = part, number
         is_known = (numbers >= 0) & np.isin(windows.positions, learnt.positions)
         usual = errors[is_known] if blocks else self._errors(learnt.gather())
-        self.units_ = np.array([_unit(column) for column in usual.T])
+        self.units_ = np.array([unit_of(column) for column in usual.T])
         gates = self._of_members(self.gates, 0.0)
         self.limits_ = gates * np.quantile(usual, 0.99, axis=0)
         if blocks:
@@ -442,9 +443,3 @@ class DetectorUnion(CalibratedThreshold, ThresholdMixin, BaseComposition):
 
 def _judge_left_out(fitted, learnt, judged):
     return errors_at(fit_like(fitted, learnt), judged)
-
-
-def _unit(values) -> float:
-    """Take the standard deviation, or 1 where all spread is rounding."""
-    spread = float(values.std())
-    return spread if spread > 1e-9 * np.abs(values).max(initial=0.0) else 1.0
