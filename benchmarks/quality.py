@@ -39,6 +39,7 @@ from skad import (
     LinearAutoencoder,
     LSTMAutoencoder,
     MLPAutoencoder,
+    RandomConvolutions,
     WindowedDetector,
     load_heartbeats,
     load_keogh_discords,
@@ -66,6 +67,27 @@ class Task:
 # Unlike in `evaluate`, with every training row.
 neighbors = partial(NeighborDetector, max_rows=np.inf)
 
+
+def denoiser():
+    """Make a net that takes noise off random convolutional features."""
+    return make_pipeline(
+        RandomConvolutions(),
+        MLPAutoencoder(
+            (),
+            512,
+            linear_path=None,
+            latent_activation="silu",
+            residual_block=True,
+            input_noise=(0.2, 1.5),
+            optimizer="adamw",
+            batch_size=128,
+            max_steps=1200,
+            early_stopping=False,
+            error_model="rmse",
+        ),
+    )
+
+
 # name: (detector, whether it sees windows or single rows of a series; "timestep" is
 # windows, of which only the row's own errors count)
 DETECTORS = {
@@ -86,6 +108,7 @@ DETECTORS = {
     "MLP no refit": (partial(MLPAutoencoder, refit=False), "window"),
     "MLP 100 epochs": (partial(MLPAutoencoder, max_epochs=100), "window"),
     "MLP no linear path": (partial(MLPAutoencoder, linear_path=None), "window"),
+    "dae": (denoiser, "window"),
     "Conv": (ConvAutoencoder, "window"),
     "LSTM": (LSTMAutoencoder, "window"),
     "LSTM lr 1e-3": (partial(LSTMAutoencoder, lr=1e-3), "window"),
@@ -272,8 +295,7 @@ def judge(task, make, view, seed):
     Returns ROC-AUC, CPU seconds of the fit, and whether the worst row is an anomaly.
     """
     detector = make()
-    if "random_state" in detector.get_params():
-        detector.set_params(random_state=seed)
+    detector.set_params(**dict.fromkeys(seeds_of(detector), seed))
     fit = (task.X_train,)
     if task.window_length is not None:
         if view != "row":
@@ -305,7 +327,12 @@ def judge(task, make, view, seed):
 
 def is_random(make):
     """Whether seeds make a difference."""
-    return "random_state" in make().get_params()
+    return bool(seeds_of(make()))
+
+
+def seeds_of(detector):
+    """Names of the parameters that are seeds."""
+    return [name for name in detector.get_params() if name.endswith("random_state")]
 
 
 def run(args):
