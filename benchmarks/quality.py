@@ -63,6 +63,26 @@ def texture(random_state=None):
     )
 
 
+def denoiser():
+    """Make a net that takes noise off random convolutional features."""
+    return make_pipeline(
+        RandomConvolutions(),
+        MLPAutoencoder(
+            (),
+            512,
+            linear_path=None,
+            latent_activation="silu",
+            residual_block=True,
+            input_noise=(0.2, 1.5),
+            optimizer="adamw",
+            batch_size=128,
+            max_steps=1200,
+            early_stopping=False,
+            error_model="rmse",
+        ),
+    )
+
+
 # name: (detector, whether it sees windows or single rows of a series; "timestep" is
 # windows, of which only the row's own errors count)
 DETECTORS = {
@@ -86,6 +106,7 @@ DETECTORS = {
     "MLP no refit": (partial(MLPAutoencoder, refit=False), "window"),
     "MLP 100 epochs": (partial(MLPAutoencoder, max_epochs=100), "window"),
     "MLP no linear path": (partial(MLPAutoencoder, linear_path=None), "window"),
+    "dae": (denoiser, "window"),
     "Conv": (ConvAutoencoder, "window"),
     "LSTM": (LSTMAutoencoder, "window"),
     "LSTM lr 1e-3": (partial(LSTMAutoencoder, lr=1e-3), "window"),
@@ -101,9 +122,7 @@ DETECTORS = {
 def judge(task, make, view, seed):
     """Judge one detector on one file: figures by name."""
     detector = make()
-    for name in detector.get_params():
-        if name.endswith("random_state"):
-            detector.set_params(**{name: seed})
+    detector.set_params(**dict.fromkeys(seeds_of(detector), seed))
     X_train, y_train, X_test = task.X_train, task.y_train, task.X_test
     if task.window_length is not None:
         X_train, X_test = (
@@ -157,7 +176,12 @@ def in_windows(detector, task, view):
 
 def is_random(make):
     """Whether seeds make a difference."""
-    return any(name.endswith("random_state") for name in make().get_params())
+    return bool(seeds_of(make()))
+
+
+def seeds_of(detector):
+    """Names of the parameters that are seeds."""
+    return [name for name in detector.get_params() if name.endswith("random_state")]
 
 
 def run(args):

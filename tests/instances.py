@@ -83,6 +83,18 @@ AUTOENCODERS = {
     "mlp-noise": MLPAutoencoder(
         (), 1, input_noise=0.1, kl_weight=0.1, kl_prior="random", **FAST
     ),
+    "mlp-residual": MLPAutoencoder(
+        (),
+        4,
+        linear_path=None,
+        latent_activation="silu",
+        residual_block=True,
+        input_noise=(0.2, 1.5),
+        max_steps=3,
+        early_stopping=False,
+        error_model="rmse",
+        random_state=0,
+    ),
     "mlp-schedule": MLPAutoencoder(
         (8,),
         1,

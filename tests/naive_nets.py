@@ -93,3 +93,17 @@ def cell_of(lstm):
     for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"):
         setattr(cell, name, getattr(lstm, f"{name}_l0"))
     return cell
+
+
+def residual_autoencoder(weights, X):
+    """Run an MLPAutoencoder((), ..., latent_activation="silu", residual_block=True)."""
+
+    def layer(name, x):
+        return x @ weights[f"{name}.weight"].T + weights[f"{name}.bias"]
+
+    def silu(x):
+        return x / (1 + torch.exp(-x))
+
+    code = layer("code_layer", X.flatten(1))
+    code = code + layer("residual_block", silu(code))
+    return layer("output_layer", silu(code)).view_as(X), code

@@ -5,6 +5,7 @@ import pickle
 import warnings
 
 import joblib
+import naive_nets
 import numpy as np
 import pandas as pd
 import pytest
@@ -348,6 +349,18 @@ def test_pickle__set_params_after_fit_does_not_break_it():
     np.testing.assert_array_equal(loaded.score_samples(X), expected)
 
 
+def test_residual_block__adds_to_the_code():
+    X = windows(60, 12)
+    detector = clone(AUTOENCODERS["mlp-residual"]).fit(X)
+    weights = {n: w.double() for n, w in detector.net_.module_.state_dict().items()}
+    expected, code = naive_nets.residual_autoencoder(
+        weights, torch.tensor(X)[..., None]
+    )
+    reconstruction = detector.reconstruct(X)
+    np.testing.assert_allclose(reconstruction, expected.flatten(1), atol=1e-5)
+    np.testing.assert_allclose(detector.transform(X), code, atol=1e-5)
+
+
 def test_weights_copied_into_the_module__count_at_the_next_score():
     X = windows(60, 12)
     params = {"linear_path": None, "error_model": "mse", "max_epochs": 1}
@@ -430,6 +443,8 @@ def test_other_width_at_predict__is_refused():
         {"kl_weight": -1},
         {"lr_schedule": "step"},
         {"max_epochs": 0},
+        {"max_steps": 0},
+        {"input_noise": -1.0},
         {"validation_fraction": 1.0},
         {"activation": "relu6"},
         {"linear_path": "svd"},
@@ -450,6 +465,10 @@ def test_unknown_option__is_refused(params):
         ({"activation": ("relu", "what")}, "out of"),
         ({"hidden_dims": (8, 0)}, "positive ints"),
         ({"output_activation": "sigmoid"}, "cannot start as PCA"),
+        ({"residual_block": True}, "needs a latent_activation, such as 'silu'"),
+        ({"input_noise": (0.5, 0.1)}, r"input_noise=\(0.5, 0.1\) must be"),
+        ({"input_noise": (0.1, 0.2, 0.3)}, "a pair"),
+        ({"input_noise": (-0.1, 0.2)}, "0 <= low <= high"),
         ({"net_params": {"module": None}}, r"net_params holds \['module'\]"),
         ({"net_params": {"module__latent_dim": 1}}, "module__latent_dim"),
         ({"callbacks": ["nope"]}, "expected skorch callbacks"),

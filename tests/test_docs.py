@@ -27,7 +27,7 @@ NETS = [
 # What each of them says for itself.
 OWN = {
     *("activation", "hidden_dims", "latent_activation", "latent_dim", "linear_path"),
-    "output_activation",
+    *("output_activation", "residual_block"),
 }
 # Of which nets have defaults of their own.
 OWN_DEFAULTS = {"error_model", "lr", "max_epochs", "refit"}

@@ -197,6 +197,7 @@ def test_parameter_of_a_wrong_type__is_refused(key, value, tmp_path):
         ("compile", True),
         ("compile", 2),
         ("lr", None),
+        ("input_noise", {"list": [0.1, 0.2]}),
         ("device", 7),
         ("train_split", 1),
         ("callbacks", [1]),

@@ -8,6 +8,7 @@ import pickle
 import signal
 import sys
 import threading
+import warnings
 from itertools import pairwise
 from typing import ClassVar
 
@@ -195,6 +196,46 @@ def test_traps__warn_once_though_two_nets_are_trained(X):
         fast_mlp(latent_dim=10).fit(X)
     assert len(caught) == 1
     assert caught[0].filename == __file__
+
+
+def test_traps__a_wide_code_is_none_with_noise(X):
+    with warnings.catch_warnings(action="error"):
+        wide = fast_mlp(latent_dim=10, input_noise=0.1, linear_path=None)
+        wide.fit(X)
+
+
+@pytest.mark.parametrize(
+    ("n_windows", "max_steps", "expected"), [(100, 1, 1), (100, 9, 3), (80, 40, 20)]
+)
+def test_max_steps__are_whole_epochs(X, n_windows, max_steps, expected):
+    settings = {"batch_size": 40, "early_stopping": False, "contamination": 0.1}
+    by_steps = fast_mlp(max_steps=max_steps, **settings).fit(X[:n_windows])
+    by_epochs = fast_mlp(max_epochs=expected, **settings).fit(X[:n_windows])
+    assert by_steps.n_iter_ == expected
+    np.testing.assert_array_equal(by_steps.score_samples(X), by_epochs.score_samples(X))
+
+
+def test_max_steps__left_out_blocks_are_learnt_for_as_many_epochs(X):
+    settings = {"batch_size": 40, "early_stopping": False}
+    by_steps = fast_mlp(max_steps=9, **settings).fit(X)
+    by_epochs = fast_mlp(max_epochs=3, **settings).fit(X)
+    assert by_steps.offset_ == by_epochs.offset_
+
+
+def test_input_noise__a_pair_is_a_size_for_each_window():
+    net = fast_mlp(input_noise=(0.5, 2.0), max_epochs=1).fit(np.eye(12)).net_
+    sizes = net._draw_noise((300, 400, 5)).square().mean((1, 2)).sqrt()
+    assert 0.45 < sizes.min() < 0.6
+    assert 1.9 < sizes.max() < 2.1
+
+
+def test_input_noise__a_pair_of_equals_is_that_size(X):
+    settings = {"batch_size": 200, "max_epochs": 1, "early_stopping": False}
+    first, second = (
+        fast_mlp(input_noise=noise, **settings).fit(X).score_samples(X)
+        for noise in ((0.5, 0.5), 0.5)
+    )
+    np.testing.assert_allclose(first, second, rtol=1e-4)
 
 
 def test_history__has_losses_and_seconds_and_no_batches(X):

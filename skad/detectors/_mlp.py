@@ -34,6 +34,7 @@ class MLPModule(CodeModule):
         activations,
         latent_activation,
         output_activation,
+        residual_block=False,  # not in files of 0.1.0
     ):
         super().__init__()
         n_values = window_length * n_channels
@@ -42,6 +43,8 @@ class MLPModule(CodeModule):
         self.encoder = _stack(widths, activations[:n_hidden])
         self.code_layer = PaddedLinear(widths[-1], latent_dim)
         self.latent_activation = ACTIVATIONS[latent_activation]()
+        block = PaddedLinear(latent_dim, latent_dim) if residual_block else None
+        self.residual_block = block
         self.decoder = _stack([latent_dim, *widths[:0:-1]], activations[n_hidden:])
         first = widths[1] if hidden_dims else latent_dim
         self.output_layer = PaddedLinear(first, n_values)
@@ -50,7 +53,10 @@ class MLPModule(CodeModule):
 
     def encode(self, X):
         """(B, T, C) -> (B, D), before the activation of the code."""
-        return self.code_layer(self.encoder(X.flatten(1)))
+        code = self.code_layer(self.encoder(X.flatten(1)))
+        if self.residual_block is None:
+            return code
+        return code + self.residual_block(self.latent_activation(code))
 
     def decode(self, code):
         """(B, D) -> (B, T, C)."""
@@ -98,6 +104,9 @@ class MLPAutoencoder(BaseNeuralAutoencoder):
         "softmax" or "identity".
     latent_activation : str, default="identity"
         Activation of the code before it is decoded; "identity" with a linear path.
+    residual_block : bool, default=False
+        Whether a layer W adds to the code: ``code + W f(code) + b``, f the
+        `latent_activation`, which "identity" cannot be. Only without a linear path.
     output_activation : str, default="identity"
         Activation of the output; "identity" with a linear path. If its range does
         not cover the data, the net cannot reconstruct it, and a warning says so.
@@ -123,10 +132,20 @@ class MLPAutoencoder(BaseNeuralAutoencoder):
     output_activation="sigmoid", loss_reduction="sum")``, and its regularised form has
     ``kl_weight=1.0, kl_prior="random"`` too.
 
+    A denoising autoencoder of `RandomConvolutions`, which has scored best of all nets
+    on heartbeats, is ``MLPAutoencoder((), 512, linear_path=None,
+    latent_activation="silu", residual_block=True, input_noise=(0.2, 1.5),
+    optimizer="adamw", batch_size=128, max_steps=1200, early_stopping=False,
+    error_model="rmse")`` behind it in a pipeline. Noise (of the size of the features)
+    takes the place of a narrow code: what is not normal cannot be told from noise.
+
     References
     ----------
     B. S. Chandra and S. Kala, "Anomaly detection in ECG signals using regularised
     autoencoders", 2019, doi:10.1109/CICT48419.2019.9066261.
+
+    P. Vincent et al., "Stacked Denoising Autoencoders", Journal of Machine Learning
+    Research 11, 2010. There the noise has one size.
 
     Examples
     --------
@@ -144,6 +163,7 @@ class MLPAutoencoder(BaseNeuralAutoencoder):
     linear_path: Literal["pca"] | None = "pca"
     activation: str | Sequence[str] = "relu"
     latent_activation: str = "identity"
+    residual_block: bool = False
     output_activation: str = "identity"
     error_model: ErrorModel = "hybrid"
     max_epochs: int = 30
@@ -155,6 +175,7 @@ class MLPAutoencoder(BaseNeuralAutoencoder):
         "linear_path": [StrOptions({"pca"}), None],
         "activation": [StrOptions(set(ACTIVATIONS)), tuple, list],
         "latent_activation": [StrOptions(set(ACTIVATIONS))],
+        "residual_block": ["boolean"],
         "output_activation": [StrOptions(set(ACTIVATIONS))],
     }
 
@@ -168,12 +189,19 @@ class MLPAutoencoder(BaseNeuralAutoencoder):
                 f"{self.output_activation!r} cannot start as PCA; both must be "
                 "'identity' with linear_path='pca', or set linear_path=None."
             )
+        if self.residual_block and self.latent_activation == "identity":
+            raise ValueError(
+                "residual_block=True needs a latent_activation, such as 'silu', and "
+                f"linear_path=None; got latent_activation='identity' and linear_path="
+                f"{self.linear_path!r}."
+            )
         hidden_dims = self._widths()
         params = {
             "hidden_dims": hidden_dims,
             "latent_dim": latent_dim,
             "activations": self._activations(2 * len(hidden_dims)),
             "latent_activation": self.latent_activation,
+            "residual_block": bool(self.residual_block),
             "output_activation": self.output_activation,
         }
         return mlp_with_linear_path if self.linear_path else MLPModule, params, pca

@@ -18,7 +18,13 @@ from skad.detectors._checks import warn_if_not_narrower
 from skad.detectors._encoding import Encoder
 from skad.detectors._modules import OUTPUT_RANGES
 from skad.detectors._windows import Windows, principal_components
-from skad.training._fit import OPTIMIZERS, build_net, continue_net, train
+from skad.training._fit import (
+    OPTIMIZERS,
+    build_net,
+    continue_net,
+    set_length,
+    train,
+)
 from skad.training._net import ReconstructionNet
 from skad.training._random import draw_seed, make_generator
 from skad.training._torch_state import training_state
@@ -61,16 +67,21 @@ class BaseNeuralAutoencoder(CallbackSupportMixin, Encoder, BaseAutoencoder):
     lr : float, default=1e-3
         Learning rate.
     lr_schedule : {"cosine"} or None, default="cosine"
-        "cosine" lowers the learning rate to zero over `max_epochs`, batch by batch.
+        "cosine" lowers the learning rate to zero over the training, batch by batch.
     weight_decay : float, default=0.0
         Weight decay of the optimizer; see `loss_reduction`.
-    input_noise : float, default=0.0
+    input_noise : float or (float, float), default=0.0
         Standard deviation of the normal noise on the input in training, in units of the
-        input; the target stays clean.
+        input; the target stays clean. A pair (low, high): drawn evenly from between
+        them for each window at every step.
     max_grad_norm : float or None, default=None
         Gradients are clipped to this norm; see `loss_reduction`.
     max_epochs : int, default=100
         Maximum number of passes over the training windows.
+    max_steps : int, default=None
+        Maximum number of training steps (batches), in place of `max_epochs`: as many
+        passes as take so many steps, the last one to its end. A net then learns for as
+        long from few windows as from many.
     batch_size : int, default=64
         Windows in a training step.
     early_stopping : bool, default=True
@@ -134,9 +145,10 @@ class BaseNeuralAutoencoder(CallbackSupportMixin, Encoder, BaseAutoencoder):
     lr: float = 1e-3
     lr_schedule: Literal["cosine"] | None = "cosine"
     weight_decay: float = 0.0
-    input_noise: float = 0.0
+    input_noise: float | tuple[float, float] = 0.0
     max_grad_norm: float | None = None
     max_epochs: int = 100
+    max_steps: int | None = None
     batch_size: int = 64
     early_stopping: bool = True
     validation_fraction: float = 0.1
@@ -158,9 +170,10 @@ class BaseNeuralAutoencoder(CallbackSupportMixin, Encoder, BaseAutoencoder):
         "lr": [Interval(Real, 0, None, closed="neither")],
         "lr_schedule": [StrOptions({"cosine"}), None],
         "weight_decay": [Interval(Real, 0, None, closed="left")],
-        "input_noise": [Interval(Real, 0, None, closed="left")],
+        "input_noise": [Interval(Real, 0, None, closed="left"), tuple, list],
         "max_grad_norm": [Interval(Real, 0, None, closed="neither"), None],
         "max_epochs": [Interval(Integral, 1, None, closed="left")],
+        "max_steps": [Interval(Integral, 1, None, closed="left"), None],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "early_stopping": ["boolean"],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
@@ -215,6 +228,7 @@ class BaseNeuralAutoencoder(CallbackSupportMixin, Encoder, BaseAutoencoder):
                 _refuse_to_validate_on_learnt_windows(previous)
         if previous is not None:
             net = self._continued_net(previous)
+            set_length(self, net, len(windows))
         else:
             net = self._new_net(windows, generator, seed)
             self._warn_of_traps(windows)
@@ -246,7 +260,8 @@ class BaseNeuralAutoencoder(CallbackSupportMixin, Encoder, BaseAutoencoder):
     def _learn_fold(self, windows):
         """Train as the net was trained: from the same weights, for as many epochs."""
         self.early_stopping = self.warm_start = False
-        self.max_epochs = self.best_epoch_ or self.max_epochs
+        self.max_epochs = self.best_epoch_ or self.net_.max_epochs
+        self.max_steps = None
         self.callbacks, self.verbose, self._callback_fit_ctx = None, 0, None
         # Batches of one size: none of a single window, which some layers refuse.
         n_batches = max(1, len(windows) // self.batch_size)
@@ -287,6 +302,7 @@ class BaseNeuralAutoencoder(CallbackSupportMixin, Encoder, BaseAutoencoder):
             random_module=self._random_module,
             made_with=self._lasting_params() | provenance,
         )
+        set_length(self, net, len(windows))
         net.start_ = start  # a copy that is to be compared starts from it, too
         if pca is not None:
             net.module_.start_from(pca)
@@ -302,7 +318,9 @@ class BaseNeuralAutoencoder(CallbackSupportMixin, Encoder, BaseAutoencoder):
                 f"continues a net for windows of shape {trained}; set "
                 "warm_start=False to start from scratch."
             )
-        before = previous.made_with
+        # What a net of an earlier version does not tell had its default.
+        defaults = {field.name: repr(field.default) for field in fields(self)}
+        before = defaults | previous.made_with
         if changed := [n for n, v in self._lasting_params().items() if v != before[n]]:
             raise ValueError(
                 f"{', '.join(changed)} changed since the fit that warm_start "
@@ -347,7 +365,7 @@ class BaseNeuralAutoencoder(CallbackSupportMixin, Encoder, BaseAutoencoder):
 
     def _warn_of_traps(self, windows):
         """Warn of a code or an output that cannot work, although nothing crashes."""
-        if self.latent_dim_ is not None:
+        if self.latent_dim_ is not None and not self.input_noise:
             warn_if_not_narrower(self.latent_dim_, windows.X.shape[1])
         output_activation = getattr(self, "output_activation", "identity")
         if output_activation not in OUTPUT_RANGES:

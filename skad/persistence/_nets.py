@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from skad.persistence._names import CRITERION, MODULE, Names, name_of
-from skad.persistence._types import is_plain
+from skad.persistence._types import is_pair, is_plain
 
 _PARTS = ("module", "criterion", "optimizer", "iterator_train", "iterator_valid")
 _CLASSES = (*_PARTS, "dataset")
@@ -62,8 +62,10 @@ def _check_options(params):
         if name in _CLASSES:
             is_right = callable(value)
         elif name in _OPTIONS:
-            is_right = isinstance(value, _OPTIONS[name]) or (
-                name == "compile" and value is False
+            is_right = (
+                isinstance(value, _OPTIONS[name])
+                or (name == "compile" and value is False)
+                or (name == "input_noise" and is_pair(value))
             )
         else:
             is_own = part in ("module", "criterion", "optimizer")  # of a trusted class

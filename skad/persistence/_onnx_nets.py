@@ -69,7 +69,11 @@ def _encode(graph, module, X, shape):
             X = _run_lstm(graph, module.reader, X, module.hidden_shape[0])
     else:
         X = _add_layers(graph, module.encoder, graph("Flatten", X))
-    return _add_layer(module.code_layer, graph, graph("Flatten", X))
+    code = _add_layer(module.code_layer, graph, graph("Flatten", X))
+    if getattr(module, "residual_block", None) is None:
+        return code
+    hidden = _add_layer(module.latent_activation, graph, code)
+    return graph("Add", code, _add_layer(module.residual_block, graph, hidden))
 
 
 def _decode(graph, module, code, shape):

@@ -273,7 +273,8 @@ def _is_number_or_none(value):
     return value is None or _is_number(value)
 
 
-def _is_pair(value):
+def is_pair(value: Any) -> bool:
+    """Whether a value is a tuple of two numbers."""
     return isinstance(value, tuple) and len(value) == 2 and all(map(_is_number, value))
 
 
@@ -328,7 +329,7 @@ _FIELDS: dict[str, dict[str, Callable[[Any], bool]]] = {
             isinstance(value, list) and all(map(_is_number, value))
         ),
         "odd_stretches": lambda value: (
-            isinstance(value, list) and all(map(_is_pair, value))
+            isinstance(value, list) and all(map(is_pair, value))
         ),
         "refitted": lambda value: isinstance(value, list) and all(map(_is_text, value)),
         "disagreement": _is_number_or_none,

@@ -5,7 +5,9 @@ scikit-learn callbacks hear of every epoch.
 """
 
 import copy
+import math
 from inspect import signature
+from numbers import Real
 from typing import Any
 
 import torch
@@ -62,7 +64,7 @@ def _skorch_options(detector) -> dict[str, Any]:
         "lr": detector.lr,
         "max_epochs": detector.max_epochs,
         "batch_size": detector.batch_size,
-        "input_noise": detector.input_noise,
+        "input_noise": _check_noise(detector.input_noise),
         "device": resolve_device(detector.device),
         "verbose": int(detector.verbose),
     }
@@ -82,6 +84,32 @@ def _skorch_options(detector) -> dict[str, Any]:
             f"leave out {list(_RESERVED)}."
         )
     return options | expert
+
+
+def _check_noise(noise):
+    """Take a standard deviation, or the least and the largest one."""
+    if not isinstance(noise, tuple | list):
+        return noise
+    are_sizes = all(isinstance(size, Real) and 0 <= size < math.inf for size in noise)
+    if len(noise) != 2 or not are_sizes or noise[0] > noise[1]:
+        raise ValueError(
+            f"input_noise={noise!r} must be a standard deviation, or a pair (low, "
+            "high) of finite ones with 0 <= low <= high."
+        )
+    return tuple(map(float, noise))
+
+
+def set_length(detector, net, n_windows) -> None:
+    """Let a net train for as many epochs as hold `max_steps`, if that is set."""
+    if detector.max_steps is not None:
+        n_batches = _count_batches(net, n_windows)
+        net.max_epochs = -(-detector.max_steps // max(1, n_batches))
+
+
+def _count_batches(net, n_windows) -> int:
+    n_batches, n_left = divmod(n_windows, net.batch_size)
+    drops_last = getattr(net, "iterator_train__drop_last", False)
+    return n_batches + (n_left > 0 and not drops_last)
 
 
 def train(detector, net, windows, held_out) -> int | None:
@@ -105,10 +133,8 @@ def _optional_callbacks(detector, net, n_windows) -> list[Callback]:
     if detector.max_grad_norm is not None:
         callbacks.append(GradientNormClipping(detector.max_grad_norm))
     if detector.lr_schedule == "cosine":
-        n_batches, n_left = divmod(n_windows, net.batch_size)
-        n_batches += n_left > 0 and not getattr(net, "iterator_train__drop_last", False)
         schedule = {
-            "T_max": net.max_epochs * n_batches,
+            "T_max": net.max_epochs * _count_batches(net, n_windows),
             "step_every": "batch",
             "last_epoch": -1,  # a fit with warm_start starts its schedule again
         }

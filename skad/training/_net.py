@@ -39,8 +39,9 @@ class ReconstructionNet(NeuralNet):
         that treat every window by itself (no batch normalisation).
     generator : torch.Generator
         Where initialisation, order of batches, noise and dropout are drawn from.
-    input_noise : float, default=0.0
-        Standard deviation of the normal noise added to the input in training.
+    input_noise : float or (float, float), default=0.0
+        Standard deviation of the normal noise added to the input in training, or the
+        least and the largest, between which it is drawn for each window.
     random_module : bool, default=False
         Whether the module draws random numbers in training (dropout, noise).
     made_with : dict or None, default=None
@@ -131,13 +132,21 @@ class ReconstructionNet(NeuralNet):
         """One gradient, with noise on the input if asked for."""
         X, target = self._on_device(batch)
         if self.input_noise:
-            noise = torch.randn(X.shape, generator=self.generator).to(self.device)
-            X = X + self.input_noise * noise
+            X = X + self._draw_noise(X.shape).to(self.device)
         n_parts = self._n_parts(len(X))
         if n_parts == 1:
             return self._train_at_once(X, target, **fit_params)
         parts = zip(X.chunk(n_parts), target.chunk(n_parts), strict=True)
         return self._train_in_parts(parts, len(X), **fit_params)
+
+    def _draw_noise(self, shape):
+        """Draw normal noise, of one size or of one drawn for each window."""
+        noise = torch.randn(shape, generator=self.generator)
+        if not isinstance(self.input_noise, tuple):
+            return self.input_noise * noise
+        low, high = self.input_noise
+        shares = torch.rand(shape[0], 1, 1, generator=self.generator)
+        return (low + (high - low) * shares) * noise
 
     def _train_at_once(self, X, target, **fit_params):
         try:
