@@ -68,10 +68,10 @@ class WindowNormalizer(
     --------
     >>> import numpy as np
     >>> from skad import WindowNormalizer
-    >>> windows = np.array([[0.0, 10.0, 20.0], [5.0, 5.1, 5.2]])
+    >>> windows = np.array([[0.0, 10.0, 20.0], [5.0, 5.25, 5.5]])
     >>> WindowNormalizer().fit_transform(windows).round(1)
     array([[-1.2,  0. ,  1.2],
-           [-0.2,  0. ,  0.2]])
+           [-0.5,  0. ,  0.5]])
     """
 
     _parameter_constraints: ClassVar[dict] = {
