@@ -14,8 +14,8 @@ that was fitted without it. At the end it says how often a DriftWarning spoke wh
 than 10 % of the normal rows were flagged, and on stationary tables without faults.
 
 ``--tables``, ``--detectors`` and ``--windows`` choose, the first by patterns such as
-"*odd*". Conv, 10 s of CPU time a fit, is judged only if asked for. Without --data only
-made tables are judged.
+"*odd*". Conv and sensor_pipeline, 10 s of CPU time a fit, are judged only if asked for.
+Without --data only made tables are judged.
 """
 
 import argparse
@@ -28,32 +28,41 @@ import numpy as np
 import pandas as pd
 import torch
 from decision_tables import ANOMALY, NORMAL, NOT_COUNTED, STATIONARY, all_tables
+from quality import with_series
 from sklearn.base import clone
 from sklearn.ensemble import IsolationForest
 from sklearn.metrics import roc_auc_score, roc_curve
 
 import skad
-from skad import LinearAutoencoder, MLPAutoencoder, WindowedDetector
+from skad import (
+    LinearAutoencoder,
+    LocallyLinearAutoencoder,
+    MLPAutoencoder,
+    WindowedDetector,
+    sensor_pipeline,
+)
 
 DETECTORS = {
     "PCA": LinearAutoencoder(),
     "PCA std": LinearAutoencoder(error_model="std"),
     "PCA hybrid": LinearAutoencoder(error_model="hybrid"),
+    "LocallyLinear": LocallyLinearAutoencoder(),
+    "sensor_pipeline": sensor_pipeline,
     "IsolationForest": IsolationForest(random_state=0),
     "MLP": MLPAutoencoder((64,), random_state=0),
     "Conv": skad.ConvAutoencoder(random_state=0),
 }
-DEFAULT = [name for name in DETECTORS if name != "Conv"]
+DEFAULT = [name for name in DETECTORS if name not in ("Conv", "sensor_pipeline")]
 WINDOWS = (10, 30, 60)
 
 
 def judge(detector, window_length, case):
     """Figures of one fit, by name."""
     fitted = fit(detector, window_length, case)
-    series = {} if case.holds_windows else {"series": case.judged_series}
+    judged = with_series(case.judged, case.judged_series)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        flagged = fitted.predict(case.judged, **series) < 0
+        flagged = fitted.predict(judged) < 0
     is_drift = [issubclass(warning.category, skad.DriftWarning) for warning in caught]
     alarms = flagged[case.label == NORMAL].mean()
     figures = {"warned": any(is_drift), "alarms": alarms}
@@ -61,7 +70,7 @@ def judge(detector, window_length, case):
         return figures
     figures["recall"] = flagged[case.label == ANOMALY].mean()
     figures["events"] = events_hit(flagged, case)
-    errors = -fitted.decision_function(case.judged, **series)
+    errors = -fitted.decision_function(judged)
     is_counted = case.label != NOT_COUNTED
     label, errors = case.label[is_counted], errors[is_counted]
     shares, recalls, _ = roc_curve(label, errors)
@@ -86,8 +95,11 @@ def fit(detector, window_length, case):
     """Fit on windows, or on a table."""
     if case.holds_windows:
         return clone(detector).fit(case.learnt)
-    windowed = WindowedDetector(detector, window_length)
-    return windowed.fit(case.learnt, series=case.learnt_series)
+    if detector is sensor_pipeline:
+        whole = sensor_pipeline(window=window_length)
+    else:
+        whole = WindowedDetector(detector, window_length)
+    return whole.fit(with_series(case.learnt, case.learnt_series))
 
 
 def report(name, cases, options):
