@@ -14,7 +14,7 @@ def left_out_errors(members, X, blocks):
     return errors
 
 
-def scores(members, X, X_new, blocks, weights, gates):
+def scores(members, X, X_new, blocks, weights, gates, units):
     """Minus the sum of errors in units of what is left out."""
     left_out = left_out_errors(members, X, blocks)
     fitted = [clone(member).fit(X) for member in members]
@@ -26,6 +26,7 @@ def scores(members, X, X_new, blocks, weights, gates):
             known = left_out[:, m][~np.isnan(left_out[:, m])]
             if gates[m] > 0:
                 error = max(0.0, error - gates[m] * np.quantile(known, 0.99))
-            total += weights[m] * error / known.std()
+            unit = known.std() if units[m] == "std" else np.mean(known**2) ** 0.5
+            total += weights[m] * error / unit
         totals.append(-total)
     return np.array(totals)

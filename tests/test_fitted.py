@@ -130,6 +130,7 @@ OTHERS = {
     "vector": ["timestep", "window"],
     "trim": [0.2],
     "weights": [{"plane": 2.0}],
+    "units": [{"near": "rms"}],
     "verbose": [0],
     "warm_start": [False],
     "weight_decay": [0.1],

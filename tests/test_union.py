@@ -48,10 +48,11 @@ def rows(n=200, width=6, seed=0):
 @pytest.mark.parametrize("others", [[], [FOREST]], ids=["ours", "forest"])
 @pytest.mark.parametrize("weights", [None, {"near": 2.5}])
 @pytest.mark.parametrize("gates", [None, {"plane": 0.5}])
-def test_scores__are_those_of_a_loop(others, weights, gates):
+@pytest.mark.parametrize("units", [None, {"near": "rms"}])
+def test_scores__are_those_of_a_loop(others, weights, gates, units):
     X, X_new = rows(), rows(seed=1)
     pairs = PAIR + others
-    union = DetectorUnion(pairs, weights=weights, gates=gates).fit(X)
+    union = DetectorUnion(pairs, weights=weights, gates=gates, units=units).fit(X)
     expected = naive.scores(
         [member for _, member in pairs],
         X,
@@ -59,6 +60,7 @@ def test_scores__are_those_of_a_loop(others, weights, gates):
         random_blocks(len(X), 5),
         [(weights or {}).get(name, 1.0) for name, _ in pairs],
         [(gates or {}).get(name, 0.0) for name, _ in pairs],
+        [(units or {}).get(name, "std") for name, _ in pairs],
     )
     np.testing.assert_allclose(union.score_samples(X_new), expected, rtol=1e-9)
 
@@ -312,6 +314,8 @@ def test_threshold_with_labels__goes_around_it():
         ({"weights": {"near": -1.0}}, "'near'.=-1.0; expected a number >= 0"),
         ({"gates": {"near": "x"}}, "gates.'near'.='x'; expected a number"),
         ({"gates": {"near": np.nan}}, "expected a number >= 0"),
+        ({"units": {"far": "std"}}, "units names .'far'., but the members are"),
+        ({"units": {"near": 1.0}}, "units.'near'.=1.0; expected 'std' or 'rms'"),
         (
             {"estimators": [("a", clone(PLANE).set_params(normal_label=0))]},
             "Set normal_label on DetectorUnion, not on 'a'",

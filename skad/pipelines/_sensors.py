@@ -21,11 +21,9 @@ from skad.series._length import WindowLength
 from skad.series._union import DetectorUnion
 from skad.series._windowed import WindowedDetector
 
-# A shape that is odd tells more than a value that is; but where nothing repeats, all
-# are odd, so that only what no training window showed counts. Chosen on SKAB, the
-# discords and two other tables, see docs/quality.md.
+# Chosen on SKAB, five of the discords and Tennessee Eastman, see docs/quality.md.
 _SHAPES = ("half_shape", "shape", "double_shape")
-_WEIGHT, _GATE = 2.0, 1.0
+_WEIGHT = 16.0
 
 
 def sensor_pipeline(
@@ -81,9 +79,9 @@ def sensor_pipeline(
     - "level": `LocallyLinearAutoencoder` on means and spreads of windows of w rows
       (`WindowSummary`);
     - "half_shape", "shape", "double_shape": distance to the nearest normal window of
-      w / 2, w and 2 w rows, after `WindowNormalizer`; with weight 2, and a gate: only
-      what exceeds the 99 % quantile of left-out rows counts. So they speak where
-      cycles repeat, and are silent where none do.
+      w / 2, w and 2 w rows, after `WindowNormalizer`; with weight 16 and in units of
+      their size ("rms"), so that they speak where cycles repeat, and hardly where
+      nothing does.
 
     Examples
     --------
@@ -108,7 +106,7 @@ def sensor_pipeline(
         last = DetectorUnion(
             _members(window),
             weights=dict.fromkeys(_SHAPES, _WEIGHT),
-            gates=dict.fromkeys(_SHAPES, _GATE),
+            units=dict.fromkeys(_SHAPES, "rms"),
             contamination=contamination,
             normal_label=normal_label,
             n_jobs=n_jobs,

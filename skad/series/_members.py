@@ -102,8 +102,14 @@ def is_dropped(member) -> bool:
     return isinstance(member, str) and member == "drop"
 
 
-def check_numbers(parameter, given, names) -> None:
-    """Refuse weights or gates of nobody, and what are no numbers."""
+def check_settings(weights, gates, units, names) -> None:
+    """Refuse weights, gates and units of nobody, and others than there are."""
+    _check_numbers("weights", weights, names)
+    _check_numbers("gates", gates, names)
+    _check_units(units, names)
+
+
+def _check_numbers(parameter, given, names) -> None:
     given = given or {}
     if unknown := sorted(given.keys() - set(names)):
         raise ValueError(f"{parameter} names {unknown}, but the members are {names}.")
@@ -133,6 +139,15 @@ def _explains(member) -> bool:
     """Whether a member explains: windows by their columns, tables behind any steps."""
     is_table = any(hasattr(one, "explain") for one in _cutters(member))
     return is_table or explains_channels(member)
+
+
+def _check_units(given, names) -> None:
+    given = given or {}
+    if unknown := sorted(given.keys() - set(names)):
+        raise ValueError(f"units names {unknown}, but the members are {names}.")
+    for name, kind in given.items():
+        if kind not in ("std", "rms"):
+            raise ValueError(f"units[{name!r}]={kind!r}; expected 'std' or 'rms'.")
 
 
 # Rows -------------------------------------------------------------------------------
@@ -209,6 +224,11 @@ def fit_like(fitted, rows: Rows) -> Any:
     return fit_member(fitted, rows)
 
 
+def judge_left_out(fitted, learnt: Rows, judged: Rows) -> NDArray[np.float64]:
+    """Errors of rows by a detector like a fitted one, that has learnt others."""
+    return errors_at(fit_like(fitted, learnt), judged)
+
+
 def errors_at(detector, rows: Rows) -> NDArray[np.float64]:
     """Errors of rows, by themselves."""
     return -np.asarray(detector.score_samples(rows.gather()), dtype=np.float64)
@@ -223,7 +243,7 @@ def _name_of_series(detector) -> str | None:
     return f"{prefix}series" if isinstance(detector, WindowedDetector) else None
 
 
-def unit_of(values) -> float:
-    """Take the standard deviation, or 1 where all spread is rounding."""
-    spread = float(values.std())
-    return spread if spread > 1e-9 * np.abs(values).max(initial=0.0) else 1.0
+def unit_of(values, kind) -> float:
+    """Take the spread ("std") or size ("rms") of errors, or 1 where it is rounding."""
+    unit = float(values.std() if kind == "std" else np.sqrt(np.square(values).mean()))
+    return unit if unit > 1e-9 * np.abs(values).max(initial=0.0) else 1.0

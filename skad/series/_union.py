@@ -35,11 +35,12 @@ from skad.series._members import (
     all_rows,
     check_explain,
     check_members,
-    check_numbers,
+    check_settings,
     errors_at,
     fit_like,
     fit_member,
     is_dropped,
+    judge_left_out,
     reach_of,
     readings,
     unit_of,
@@ -77,6 +78,11 @@ class DetectorUnion(CalibratedThreshold, ThresholdMixin, BaseComposition):
         For a member named here, only what exceeds so many times the 99 % quantile of
         its left-out errors counts: for a member that only speaks of what is far outside
         of all that was learnt. Not for errors that may be negative.
+    units : dict of {str: {"std", "rms"}}, default=None
+        What a member's errors are divided by: their standard deviation over what was
+        left out, the default, or the root of their mean square. Distances in many
+        dimensions hardly vary where nothing repeats; "rms" keeps a member from making
+        much of that.
     contamination : "auto" or float, default="auto"
         Where the threshold of the sum lies: see `WindowedDetector`. Those of members do
         not count, and are not looked for.
@@ -94,7 +100,7 @@ class DetectorUnion(CalibratedThreshold, ThresholdMixin, BaseComposition):
     named_estimators_ : Bunch
         The same by name.
     units_ : ndarray of shape (n_members,)
-        Standard deviations of the left-out errors of each member.
+        What the errors of each member are divided by, from left-out errors.
     limits_ : ndarray of shape (n_members,)
         What errors count beyond, for those with a gate; 0.0 without.
     offset_ : float
@@ -139,6 +145,7 @@ class DetectorUnion(CalibratedThreshold, ThresholdMixin, BaseComposition):
     _: KW_ONLY
     weights: dict[str, float] | None = None
     gates: dict[str, float] | None = None
+    units: dict[str, Literal["std", "rms"]] | None = None
     contamination: Literal["auto"] | float = "auto"
     normal_label: Any = None
     n_jobs: int | None = None
@@ -147,6 +154,7 @@ class DetectorUnion(CalibratedThreshold, ThresholdMixin, BaseComposition):
         "estimators": [list, tuple],
         "weights": [dict, None],
         "gates": [dict, None],
+        "units": [dict, None],
         "contamination": [StrOptions({"auto"}), Interval(Real, 0, 0.5, closed="right")],
         "normal_label": "no_validation",
         "n_jobs": [Integral, None],
@@ -193,8 +201,7 @@ class DetectorUnion(CalibratedThreshold, ThresholdMixin, BaseComposition):
         check_members(self.estimators)
         names = [name for name, _ in self.estimators]
         self._validate_names(names)
-        check_numbers("weights", self.weights, names)
-        check_numbers("gates", self.gates, names)
+        check_settings(self.weights, self.gates, self.units, names)
 
     def _members(self) -> list[Any]:
         """Fitted members, or those that will be."""
@@ -276,7 +283,7 @@ class DetectorUnion(CalibratedThreshold, ThresholdMixin, BaseComposition):
         """Learn the units from what is left out, and score it."""
         blocks = windows.blocks(self._n_blocks, self._reach_of(windows), learnt)
         parts = self._run(
-            (silently, _judge_left_out, one, windows.at(train), windows.at(judged))
+            (silently, judge_left_out, one, windows.at(train), windows.at(judged))
             for train, judged in blocks
             for one in self.estimators_
         )
@@ -289,7 +296,8 @@ class DetectorUnion(CalibratedThreshold, ThresholdMixin, BaseComposition):
             errors[rows, member], numbers[rows] = part, number
         is_known = (numbers >= 0) & np.isin(windows.positions, learnt.positions)
         usual = errors[is_known] if blocks else self._errors(learnt.gather())
-        self.units_ = np.array([unit_of(column) for column in usual.T])
+        kinds = [(self.units or {}).get(name, "std") for name, _ in self._kept()]
+        self.units_ = np.array([*map(unit_of, usual.T, kinds)])
         gates = self._of_members(self.gates, 0.0)
         self.limits_ = gates * np.quantile(usual, 0.99, axis=0)
         if blocks:
@@ -439,7 +447,3 @@ class DetectorUnion(CalibratedThreshold, ThresholdMixin, BaseComposition):
         if members:
             tags.input_tags = get_tags(members[0][1]).input_tags
         return tags
-
-
-def _judge_left_out(fitted, learnt, judged):
-    return errors_at(fit_like(fitted, learnt), judged)
