@@ -19,6 +19,7 @@ from .detectors._locally_linear import (
     LocallyLinearAutoencoder as LocallyLinearAutoencoder,
 )
 from .detectors._lstm import LSTMAutoencoder as LSTMAutoencoder
+from .detectors._masked import MaskedFeatureAutoencoder as MaskedFeatureAutoencoder
 from .detectors._mlp import MLPAutoencoder as MLPAutoencoder
 from .error_models._base import BaseErrorModel as BaseErrorModel
 from .error_models._hybrid import HybridErrors as HybridErrors

@@ -22,6 +22,7 @@ from skad import (
     LSTMAutoencoder,
     MADThreshold,
     MahalanobisErrors,
+    MaskedFeatureAutoencoder,
     MeanAbsoluteErrors,
     MeanSquaredErrors,
     MLPAutoencoder,
@@ -93,6 +94,20 @@ AUTOENCODERS = {
         max_steps=3,
         early_stopping=False,
         error_model="rmse",
+        random_state=0,
+    ),
+    "masked-features": MaskedFeatureAutoencoder(
+        10, 8, max_windows=50, max_steps=5, random_state=0
+    ),
+    "masked-features-samples": MaskedFeatureAutoencoder(
+        10,
+        8,
+        latent_dim=2,
+        n_parts=2,
+        mask_probability=1.0,
+        error_model="hybrid",
+        early_stopping=True,
+        max_steps=5,
         random_state=0,
     ),
     "mlp-schedule": MLPAutoencoder(

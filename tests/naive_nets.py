@@ -107,3 +107,17 @@ def residual_autoencoder(weights, X):
     code = layer("code_layer", X.flatten(1))
     code = code + layer("residual_block", silu(code))
     return layer("output_layer", silu(code)).view_as(X), code
+
+
+def tell_features(module, raw, mask):
+    """Run a `MaskedFeatureModule` on scaled windows; returns windows and features."""
+
+    def layer(linear, x):
+        return x @ linear.weight.double().T + linear.bias.double()
+
+    def silu(x):
+        return x / (1 + torch.exp(-x))
+
+    hidden = layer(module.input_layer, torch.cat([raw * mask, mask], dim=1))
+    hidden = silu(hidden + layer(module.residual_block, silu(hidden)))
+    return layer(module.window_layer, hidden), layer(module.output_layer, hidden)

@@ -13,7 +13,7 @@ from skad._moved import MOVED
 PACKAGE = Path(skad.__file__).parent
 ROOMS = {
     # room: what it may import of skad
-    "detectors": {"training", "error_models", "calibration"},
+    "detectors": {"training", "error_models", "calibration", "features"},
     "training": set(),
     "error_models": set(),
     "thresholds": set(),

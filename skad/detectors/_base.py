@@ -110,6 +110,8 @@ class BaseAutoencoder(LeavesOut, ThresholdMixin, BaseEstimator):
         super().__init_subclass__(**kwargs)
         inherit_sections(cls, BaseAutoencoder)
 
+    _error_models: ClassVar[dict[str, type[BaseErrorModel]]] = ERROR_MODELS
+
     # What a subclass writes, beside `_learn` and `_learn_fold` -----------------------
 
     def _reconstruct_block(self, block) -> tuple[np.ndarray, np.ndarray | None]:
@@ -219,7 +221,7 @@ class BaseAutoencoder(LeavesOut, ThresholdMixin, BaseEstimator):
     def _new_error_model(self):
         """Make the error model, and check its parameters before the training."""
         if isinstance(self.error_model, str):
-            return ERROR_MODELS[self.error_model]()
+            return self._error_models[self.error_model]()
         model = clone(self.error_model)
         if hasattr(model, "_parameter_constraints"):
             model._validate_params()

@@ -18,13 +18,7 @@ from skad.detectors._checks import warn_if_not_narrower
 from skad.detectors._encoding import Encoder
 from skad.detectors._modules import OUTPUT_RANGES
 from skad.detectors._windows import Windows, principal_components
-from skad.training._fit import (
-    OPTIMIZERS,
-    build_net,
-    continue_net,
-    set_length,
-    train,
-)
+from skad.training._fit import OPTIMIZERS, build_net, continue_net, train
 from skad.training._net import ReconstructionNet
 from skad.training._random import draw_seed, make_generator
 from skad.training._torch_state import training_state
@@ -199,6 +193,10 @@ class BaseNeuralAutoencoder(CallbackSupportMixin, Encoder, BaseAutoencoder):
         """
         raise NotImplementedError(f"{type(self).__name__} lacks _architecture.")
 
+    def _seen_by_net(self, windows) -> Any:
+        """Choose what the net learns from: as many windows, or fewer."""
+        return windows
+
     # fit ------------------------------------------------------------------------------
 
     @contextmanager
@@ -228,7 +226,6 @@ class BaseNeuralAutoencoder(CallbackSupportMixin, Encoder, BaseAutoencoder):
                 _refuse_to_validate_on_learnt_windows(previous)
         if previous is not None:
             net = self._continued_net(previous)
-            set_length(self, net, len(windows))
         else:
             net = self._new_net(windows, generator, seed)
             self._warn_of_traps(windows)
@@ -248,9 +245,8 @@ class BaseNeuralAutoencoder(CallbackSupportMixin, Encoder, BaseAutoencoder):
         """Train again from scratch on all windows, for as many epochs as were best."""
         first = self.net_
         net = self._new_net(windows, first.generator, first.made_with["split_seed"])
-        net.max_epochs = self.best_epoch_
         net.made_with["has_learnt_all"] = True
-        train(self, net, windows, None)
+        train(self, net, windows, None, n_epochs=self.best_epoch_)
         net.history_ = first.history_
         self.net_ = net
         self._fit_error_model(self._new_error_model(), windows, None)
@@ -302,7 +298,6 @@ class BaseNeuralAutoencoder(CallbackSupportMixin, Encoder, BaseAutoencoder):
             random_module=self._random_module,
             made_with=self._lasting_params() | provenance,
         )
-        set_length(self, net, len(windows))
         net.start_ = start  # a copy that is to be compared starts from it, too
         if pca is not None:
             net.module_.start_from(pca)

@@ -41,13 +41,13 @@ _PUBLIC: dict[str, dict[str, str]] = {
         "skad": """
             AlertBudgetThreshold Autoencoder ConformalThreshold ConvAutoencoder
             ConvLSTMAutoencoder CostThreshold DetectorClassifier DetectorUnion EncDecAD
-            FBetaThreshold
-            FixedThresholdDetector HybridErrors IQRThreshold LSTMAutoencoder
+            FBetaThreshold FixedThresholdDetector HybridErrors IQRThreshold
+            LSTMAutoencoder
             LinearAutoencoder LocallyLinearAutoencoder MADThreshold MLPAutoencoder
-            MahalanobisErrors MeanAbsoluteErrors MeanSquaredErrors POTThreshold
-            PrecisionFloorThreshold QuantileThreshold RandomConvolutions
-            RootMeanSquaredErrors SigmaThreshold SlidingWindow StandardizedErrors
-            TimeSeriesImputer TunedThresholdDetector WindowNormalizer
+            MahalanobisErrors MaskedFeatureAutoencoder MeanAbsoluteErrors
+            MeanSquaredErrors POTThreshold PrecisionFloorThreshold QuantileThreshold
+            RandomConvolutions RootMeanSquaredErrors SigmaThreshold SlidingWindow
+            StandardizedErrors TimeSeriesImputer TunedThresholdDetector WindowNormalizer
             WindowSummary WindowedDetector""",
         "sklearn.compose": """
             ColumnTransformer TransformedTargetRegressor make_column_selector""",
@@ -166,6 +166,7 @@ _PRIVATE: dict[str, dict[str, str]] = {
         "skad.Calibration": "skad.calibration._report:Calibration",
         "skad.UsualReadings": "skad.calibration._usual:UsualReadings",
         "skad.WindowMeans": "skad.calibration._usual:WindowMeans",
+        "skad.FeatureErrors": "skad.error_models._features:FeatureErrors",
         IMPUTER_TAIL: "skad.series._imputer:_Tail",
         "skad.NearestRows": "skad._neighbors:NearestRows",
         REFERENCE: "skad.detectors._reference:RobustReference",
@@ -182,6 +183,7 @@ _PRIVATE: dict[str, dict[str, str]] = {
     MODULE: {
         "skad.MLPModule": "skad.detectors._mlp:MLPModule",
         "skad.MLPWithLinearPath": "skad.detectors._mlp:mlp_with_linear_path",
+        "skad.MaskedFeatureModule": "skad.detectors._masked:MaskedFeatureModule",
         "skad.ConvModule": "skad.detectors._conv:ConvModule",
         "skad.ConvWithLinearPath": "skad.detectors._conv:conv_with_linear_path",
         "skad.ConvLSTMModule": "skad.detectors._convlstm:ConvLSTMModule",

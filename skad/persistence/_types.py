@@ -341,6 +341,7 @@ _FIELDS: dict[str, dict[str, Callable[[Any], bool]]] = {
         "error": lambda value: value is None or _is_means(value),
         "units": _is_floats,
     },
+    "skad.FeatureErrors": {},
     "skad.NearestRows": {
         "rows": lambda value: _is_floats(value) and value.ndim == 2 and value.size > 0
     },

@@ -99,21 +99,19 @@ def _check_noise(noise):
     return tuple(map(float, noise))
 
 
-def set_length(detector, net, n_windows) -> None:
-    """Let a net train for as many epochs as hold `max_steps`, if that is set."""
-    if detector.max_steps is not None:
-        n_batches = _count_batches(net, n_windows)
-        net.max_epochs = -(-detector.max_steps // max(1, n_batches))
-
-
 def _count_batches(net, n_windows) -> int:
     n_batches, n_left = divmod(n_windows, net.batch_size)
     drops_last = getattr(net, "iterator_train__drop_last", False)
     return n_batches + (n_left > 0 and not drops_last)
 
 
-def train(detector, net, windows, held_out) -> int | None:
+def train(detector, net, windows, held_out, *, n_epochs=None) -> int | None:
     """Run the epochs; return the best one, None without early stopping."""
+    windows = detector._seen_by_net(windows)
+    held_out = None if held_out is None else detector._seen_by_net(held_out)
+    if n_epochs is None and detector.max_steps is not None:
+        n_epochs = -(-detector.max_steps // max(1, _count_batches(net, len(windows))))
+    net.max_epochs = net.max_epochs if n_epochs is None else n_epochs
     stopping = BestWeights(detector.n_iter_no_change)
     stops = detector.early_stopping and held_out is not None
     context = detector._callback_fit_ctx  # None for what is trained to be compared

@@ -261,7 +261,8 @@ class ReconstructionNet(NeuralNet):
         self._set_training(False)
 
     def _dataset(self, windows):
-        return WindowDataset(windows, self.window_shape)
+        shape = getattr(windows, "shape", self.window_shape)
+        return WindowDataset(windows, shape)
 
     def history_rows(self):
         """History without its batches: one dict of numbers an epoch."""
