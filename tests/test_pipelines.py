@@ -77,6 +77,11 @@ def test_window__may_be_anything_that_a_detector_takes(window, expected):
     assert tuple(members[name].window_length for name in names) == expected
 
 
+def test_window_that_is_none__is_refused_by_name():
+    with pytest.raises(ValueError, match="window_length='soon'; expected a number"):
+        sensor_pipeline(window="soon")
+
+
 def test_times_and_series__are_borders(table):
     X, _ = table
     parts = {"a": X[:700], "b": X[700:1500]}

@@ -7,7 +7,6 @@ from numbers import Integral
 from typing import Any, Literal
 
 import numpy as np
-import pandas as pd
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -17,7 +16,7 @@ from skad.detectors._locally_linear import LocallyLinearAutoencoder
 from skad.features._normalizer import WindowNormalizer
 from skad.features._summary import WindowSummary
 from skad.series._imputer import TimeSeriesImputer
-from skad.series._length import WindowLength
+from skad.series._length import WindowLength, read_duration
 from skad.series._union import DetectorUnion
 from skad.series._windowed import WindowedDetector
 
@@ -153,7 +152,7 @@ def _times(window, factor) -> WindowLength:
     if isinstance(window, str) and window == "auto":
         return float(factor)
     if isinstance(window, str | timedelta | np.timedelta64):
-        return pd.Timedelta(window) * factor
+        return read_duration(window) * factor
     if isinstance(window, Integral):
         return max(1, round(window * factor))
     return min(4.0, window * factor)

@@ -158,7 +158,7 @@ def _describe(window_length, given) -> str:
 
 
 def _rows_in_duration(window_length, rows) -> int:
-    duration, bounds = _read_duration(window_length), rows.bounds
+    duration, bounds = read_duration(window_length), rows.bounds
     if not rows.has_dates:
         raise ValueError(
             f"window_length={window_length!r} is a duration, but X has no times in its "
@@ -184,7 +184,8 @@ def _rows_in_duration(window_length, rows) -> int:
     return n_rows
 
 
-def _read_duration(window_length) -> pd.Timedelta:
+def read_duration(window_length) -> pd.Timedelta:
+    """Read a duration, or say what a window length may be."""
     with suppress(ValueError, TypeError, OverflowError):
         duration: Any = pd.Timedelta(window_length)
         if duration is not pd.NaT:
