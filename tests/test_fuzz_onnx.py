@@ -108,14 +108,6 @@ def detectors(n_channels):
             **dense,
         ),
         st.builds(
-            MLPAutoencoder,
-            latent_dim=latent_dims,
-            linear_path=st.none(),
-            latent_activation=activations.filter(lambda name: name != "identity"),
-            residual_block=st.just(True),
-            **dense,
-        ),
-        st.builds(
             ConvAutoencoder,
             st.sampled_from([(2,), (2, 3)]),
             st.sampled_from([1, 2, 3, 4, 7]),
