@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from skad._fitting import with_standard_numbers
 from skad._nesting import layers
 from skad.detectors._linear import LinearAutoencoder
 from skad.detectors._locally_linear import LocallyLinearAutoencoder
@@ -25,6 +26,7 @@ _SHAPES = ("half_shape", "shape", "double_shape")
 _WEIGHT = 16.0
 
 
+@with_standard_numbers
 def sensor_pipeline(
     detector: Any = None,
     *,
