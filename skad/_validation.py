@@ -62,6 +62,7 @@ __all__ = [
     "is_3d",
     "native",
     "num_samples",
+    "rows_with_label",
     "safe_indexing",
     "silently",
     "validate_data",
@@ -314,6 +315,26 @@ def _check_shape(estimator, X, name):
             f"{type(estimator).__name__} was fitted on windows of shape {shape} "
             "(timesteps, channels)."
         )
+
+
+def rows_with_label(y, label, n_rows, what) -> np.ndarray:
+    """Positions of the rows with a label, at least 2; `what` they are, in messages."""
+    if y is None:
+        raise ValueError(
+            f"normal_label={label!r} selects {what} by their labels, but y is None; "
+            "pass y to fit, or set normal_label=None."
+        )
+    y = column_or_1d(y)
+    check_consistent_length(range(n_rows), y)
+    rows = np.flatnonzero(y == label)
+    if len(rows) < 2:
+        raise ValueError(
+            f"Found {len(rows)} of {len(y)} {what} with the label "
+            f"normal_label={label!r}; at least 2 are needed. y holds "
+            f"{np.unique(y)[:6].tolist()}. In a search or cross-validation these are "
+            f"the training rows of one split: use {MIXED_FOLDS}."
+        )
+    return rows
 
 
 def fit_context(fit: F) -> F:

@@ -93,7 +93,7 @@ def test_still_channel__becomes_zeros_and_small_moves_stay_small():
 def test_normalizer__in_blocks__is_the_same(monkeypatch):
     X = random_windows(50, 7, 3)
     expected = WindowNormalizer().fit_transform(X)
-    monkeypatch.setattr("skad.features._normalizer._VALUES_AT_ONCE", 50)
+    monkeypatch.setattr("skad.features._normalizer.VALUES_AT_ONCE", 50)
     np.testing.assert_array_equal(WindowNormalizer().fit_transform(X), expected)
 
 
@@ -398,8 +398,9 @@ def test_fits_in_threads_and_processes__are_equal():
     convolutions = RandomConvolutions(10, random_state=0)
     expected = clone(convolutions).fit_transform(X)
     for backend in ("threading", "loky"):
-        call = delayed(convolutions.fit_transform)
-        for got in Parallel(2, backend=backend)(call(X) for _ in range(2)):
+        # One object must not be fitted twice at once.
+        calls = [delayed(clone(convolutions).fit_transform)(X) for _ in range(2)]
+        for got in Parallel(2, backend=backend)(calls):
             np.testing.assert_array_equal(got, expected)
 
 

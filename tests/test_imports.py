@@ -32,7 +32,7 @@ ROOMS = {
 }
 # What every room may import, from the bottom up.
 SHARED = (
-    *("_version", "_docs", "_products", "_neighbors", "_validation"),
+    *("_version", "_docs", "_products", "_neighbors", "_sampling", "_validation"),
     *("_fitting", "_nesting", "_base"),
 )
 # The one file that may import private names of a library.

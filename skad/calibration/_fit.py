@@ -1,5 +1,6 @@
 """The order of fit: learn, learn again from all, and place the threshold."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Any
 
@@ -23,7 +24,7 @@ N_BLOCKS = 5
 _N_ROUNDS = 3  # in which odd stretches are looked for
 
 
-class CalibratedThreshold:
+class CalibratedThreshold(ABC):
     """Mixin of detectors that learn from windows and find their threshold themselves.
 
     With ``contamination="auto"`` that comes from scores of windows that were left out
@@ -39,31 +40,31 @@ class CalibratedThreshold:
     offset_: float
     calibration_: Calibration
 
+    @abstractmethod
     def _learn(self, windows, held_out) -> Any:
         """Learn from windows; return those that were held out, None if none were.
 
         `held_out` are those that the caller holds out already, or None.
         """
-        raise NotImplementedError(f"{type(self).__name__} lacks _learn.")
 
+    @abstractmethod
     def _scores_of(self, windows) -> np.ndarray:
         """Scores that place the threshold."""
-        raise NotImplementedError(f"{type(self).__name__} lacks _scores_of.")
 
+    @abstractmethod
     def _left_out_scores(self, windows, learnt) -> LeftOut:
         """Scores of windows by models like this one that have not learnt them.
 
         These learn `learnt`, windows or some of them.
         """
-        raise NotImplementedError(f"{type(self).__name__} lacks _left_out_scores.")
 
     def _reach_of(self, windows) -> int:
         """How many scores in a row tell the same, because their windows overlap."""
         return 1
 
+    @abstractmethod
     def _readings_of(self, windows) -> Iterator[np.ndarray]:
         """Yield windows to judge: (n_windows, window_length, n_channels)."""
-        raise NotImplementedError(f"{type(self).__name__} lacks _readings_of.")
 
     def _errors_of(self, windows) -> np.ndarray | None:
         """Mean absolute residual of each sensor, of windows to judge.
@@ -72,9 +73,9 @@ class CalibratedThreshold:
         """
         return None
 
+    @abstractmethod
     def _compared(self, X) -> Any:
         """Windows of X, to be compared with those of fit."""
-        raise NotImplementedError(f"{type(self).__name__} lacks _compared.")
 
     def _usual_readings(self, windows, errors) -> UsualReadings | None:
         """Learn what sensors usually read; None if that cannot be told."""
@@ -102,15 +103,15 @@ class CalibratedThreshold:
 
     def _learn_again(self, windows) -> None:
         """Learn anew from all windows, for as long as was best in `_learn`."""
-        raise NotImplementedError(f"{type(self).__name__} lacks _learn_again.")
+        self._learn(windows, None)
 
+    @abstractmethod
     def _without(self, windows, odd) -> Any:
         """Drop what has odd scores: those that are learnt, or may be."""
-        raise NotImplementedError(f"{type(self).__name__} lacks _without.")
 
+    @abstractmethod
     def _rows_of(self, windows) -> np.ndarray:
         """Rows of X that have the scores."""
-        raise NotImplementedError(f"{type(self).__name__} lacks _rows_of.")
 
     def _refitted(self) -> list[str]:
         """Names of what is fitted anew for each block."""

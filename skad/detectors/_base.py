@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any, ClassVar, Literal, Self
@@ -14,14 +15,12 @@ from skad._base import ThresholdMixin, uncalibrated
 from skad._docs import add_parameters, inherit_sections
 from skad._fitting import after_fit, fit_method
 from skad._validation import (
-    MIXED_FOLDS,
     HasMethods,
     Interval,
     StrOptions,
-    check_consistent_length,
     check_is_fitted,
     check_windows,
-    column_or_1d,
+    rows_with_label,
 )
 from skad.detectors._checks import check_outputs, normal_validation_rows
 from skad.detectors._folds import LeavesOut
@@ -114,9 +113,9 @@ class BaseAutoencoder(LeavesOut, ThresholdMixin, BaseEstimator):
 
     # What a subclass writes, beside `_learn` and `_learn_fold` -----------------------
 
+    @abstractmethod
     def _reconstruct_block(self, block) -> tuple[np.ndarray, np.ndarray | None]:
         """Reconstruct (BLOCK, window_length, n_channels); return it and the codes."""
-        raise NotImplementedError(f"{type(self).__name__} lacks _reconstruct_block.")
 
     # fit ------------------------------------------------------------------------------
 
@@ -201,22 +200,7 @@ class BaseAutoencoder(LeavesOut, ThresholdMixin, BaseEstimator):
         """Positions of the windows that fit may learn from."""
         if self.normal_label is None:
             return np.arange(len(X))
-        if y is None:
-            raise ValueError(
-                f"normal_label={self.normal_label!r} selects windows by their labels, "
-                "but y is None; pass y to fit, or set normal_label=None."
-            )
-        y = column_or_1d(y)
-        check_consistent_length(X, y)
-        rows = np.flatnonzero(y == self.normal_label)
-        if len(rows) < 2:
-            raise ValueError(
-                f"Found {len(rows)} of {len(y)} windows with the label "
-                f"normal_label={self.normal_label!r}; at least 2 are needed. y holds "
-                f"{np.unique(y)[:6].tolist()}. In a search or cross-validation these "
-                f"are the training rows of one split: use {MIXED_FOLDS}."
-            )
-        return rows
+        return rows_with_label(y, self.normal_label, len(X), "windows")
 
     def _new_error_model(self):
         """Make the error model, and check its parameters before the training."""

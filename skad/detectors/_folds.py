@@ -1,6 +1,7 @@
 """Windows that are left out in turn, and scored by models that have not learnt them."""
 
 import copy
+from abc import abstractmethod
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, ClassVar, Self
 
@@ -114,9 +115,9 @@ class LeavesOut(CalibratedThreshold):
             fold.error_model_ = own._with_codes_of(fold.error_model_)
         return fold
 
+    @abstractmethod
     def _learn_fold(self, windows) -> None:
         """Learn from some of the windows, in sizes that were learnt from all."""
-        raise NotImplementedError(f"{type(self).__name__} lacks _learn_fold.")
 
 
 def _of_sensors(residuals, codes) -> np.ndarray:

@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.metrics import pairwise_distances_chunked
 
 from skad._neighbors import NearestRows
+from skad._sampling import evenly_spaced
 from skad._validation import Interval, floor_of_share
 from skad.detectors._base import BaseAutoencoder, ErrorModel
 
@@ -108,8 +109,7 @@ class LocallyLinearAutoencoder(BaseAutoencoder):
         return held_out
 
     def _learn_fold(self, windows):
-        n_most = min(len(windows), self.max_windows)
-        at = np.linspace(0, len(windows) - 1, n_most).round().astype(int)
+        at = evenly_spaced(len(windows), self.max_windows)
         rows = windows.gather(at).astype(np.float64)
         if n_rare := floor_of_share(self.trim, len(rows)):
             rows = _without_rare(rows, n_rare)

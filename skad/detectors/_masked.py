@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from skad._docs import add_parameters
 from skad._fitting import after_fit
+from skad._sampling import evenly_spaced
 from skad._validation import Interval, StrOptions
 from skad.detectors._base import WINDOWS, ErrorModel
 from skad.detectors._modules import PaddedLinear
@@ -220,7 +221,7 @@ class MaskedFeatureAutoencoder(BaseNeuralAutoencoder):
     _random_module = True
 
     def _new_net(self, windows, generator, split_seed):
-        positions = _evenly_spaced(len(windows), _MOST_WINDOWS)
+        positions = evenly_spaced(len(windows), _MOST_WINDOWS)
         sample = windows.gather(positions).astype(np.float64)
         self.mean_, self.scale_ = _mean_and_scale(sample, self.n_channels_)
         self.convolutions_ = RandomConvolutions(
@@ -245,7 +246,7 @@ class MaskedFeatureAutoencoder(BaseNeuralAutoencoder):
 
     def _seen_by_net(self, windows):
         """Scale windows, and put their features behind them."""
-        positions = _evenly_spaced(len(windows), self.max_windows)
+        positions = evenly_spaced(len(windows), self.max_windows)
         windows = Windows(windows.X, windows.rows[positions])
         features = np.empty((len(windows), self.latent_dim_), np.float32)
         for at in gen_batches(len(windows), _WINDOWS_AT_ONCE):
@@ -273,10 +274,6 @@ class MaskedFeatureAutoencoder(BaseNeuralAutoencoder):
             deviation.
         """
         return self._collect_codes(self._fitted_windows(X))
-
-
-def _evenly_spaced(n, n_most):
-    return np.linspace(0, n - 1, min(n, n_most)).round().astype(int)
 
 
 def _mean_and_scale(windows, n_channels):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
@@ -186,12 +187,12 @@ class BaseNeuralAutoencoder(CallbackSupportMixin, Encoder, BaseAutoencoder):
     # Whether the module draws random numbers in training, see `ReconstructionNet`.
     _random_module: ClassVar[bool] = False
 
+    @abstractmethod
     def _architecture(self, windows) -> tuple[Any, dict[str, Any], Any]:
         """Choose module class, its arguments, and a PCA to start from (or None).
 
         The class is called with window_length, n_channels and the arguments.
         """
-        raise NotImplementedError(f"{type(self).__name__} lacks _architecture.")
 
     def _seen_by_net(self, windows) -> Any:
         """Choose what the net learns from: as many windows, or fewer."""

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 from sklearn.utils import gen_batches
 
+from skad._sampling import evenly_spaced
 from skad.detectors._windows import Windows
 
 # Windows that a reference is learnt from, their values and, beyond 100 of them, their
@@ -76,7 +77,7 @@ class RobustReference:
         n_values = window_length * n_channels
         n = min(_MAX_WINDOWS, max(100, _MAX_CHANNELS // n_channels))
         n = max(2, min(len(windows), n, _MAX_VALUES // n_values))
-        at = _evenly_spaced(len(windows), n)
+        at = np.resize(evenly_spaced(len(windows), n), n)  # a single window twice
         sample = windows.gather(at).astype(np.float64)
         sample = sample.reshape(n, window_length, n_channels)
         mean, units = sample.mean(axis=0), sample.std(axis=(0, 1))
@@ -99,7 +100,7 @@ class RobustReference:
         )
         if n_channels > 1:
             most = max(_MIN_JUDGED, 4 * _NUMBERS_AT_ONCE // (n * n_channels))
-            judged = _evenly_spaced(n, min(n, _MAX_JUDGED, most))
+            judged = evenly_spaced(n, min(n, _MAX_JUDGED, most))
             reference._learn_what_is_usual(sample[judged], windows.rows[at], judged)
         return reference
 
@@ -223,7 +224,3 @@ def _trust(multiples) -> np.ndarray:
 def _scale(windows, mean, units) -> np.ndarray:
     with np.errstate(over="ignore"):  # to infinity, which is cut
         return np.clip((windows - mean) / units, -_FARTHEST, _FARTHEST)
-
-
-def _evenly_spaced(n, n_most) -> np.ndarray:
-    return np.linspace(0, n - 1, n_most).round().astype(int)

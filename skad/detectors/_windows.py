@@ -6,6 +6,8 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.decomposition import PCA
 
+from skad._sampling import evenly_spaced
+
 # Values (32 MB as float64) in a sample of windows, for what is learnt at once.
 _MAX_VALUES = 2**22
 
@@ -33,8 +35,7 @@ class Windows:
         n_most = max(2, _MAX_VALUES // self.X.shape[1])
         if len(self) <= n_most:
             return self
-        positions = np.linspace(0, len(self) - 1, n_most).round().astype(int)
-        return Windows(self.X, self.rows[positions])
+        return Windows(self.X, self.rows[evenly_spaced(len(self), n_most)])
 
 
 def all_windows(X) -> Windows:

@@ -13,6 +13,7 @@ from sklearn.utils import gen_batches
 
 from skad._fitting import after_fit, fit_method
 from skad._products import multiply_rows
+from skad._sampling import evenly_spaced
 from skad._validation import Interval
 from skad.error_models._base import BaseErrorModel, Codes, Errors
 from skad.error_models._residuals import MeanSquaredErrors, StandardizedErrors
@@ -106,7 +107,7 @@ class HybridErrors(BaseErrorModel):
             raise ValueError(
                 f"HybridErrors got {len(bank)} training code; at least 2 are needed."
             )
-        bank = bank[_evenly_spaced(len(bank), self.max_codes)]
+        bank = bank[evenly_spaced(len(bank), self.max_codes)]
         # Centred, so that subtracting squares loses little precision.
         self.code_means_ = bank.mean(axis=0)
         self.code_units_ = np.array([_unit(values) for values in bank.T])
@@ -190,11 +191,6 @@ class HybridErrors(BaseErrorModel):
         else:
             nearest = np.partition(squares, n - 1, axis=1)[:, :n]
         return np.sqrt(np.maximum(nearest + lengths[:, None], 0.0)).mean(axis=1)
-
-
-def _evenly_spaced(n, n_most):
-    """At most `n_most` of n positions, evenly spaced."""
-    return np.unique(np.linspace(0, n - 1, min(n, n_most)).round().astype(int))
 
 
 def _unit(values, least=0.0):

@@ -10,15 +10,14 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import (
-    BaseEstimator,
     ClassNamePrefixFeaturesOutMixin,
-    TransformerMixin,
 )
 from sklearn.utils import gen_batches
 
-from skad._base import VersionedMixin
+from skad._docs import add_parameters
 from skad._fitting import after_fit, fit_method
 from skad._products import multiply_rows
+from skad._sampling import evenly_spaced
 from skad._validation import (
     Interval,
     StrOptions,
@@ -26,6 +25,7 @@ from skad._validation import (
     check_random_state,
     check_windows,
 )
+from skad.features._base import WINDOWS, WindowTransformer
 from skad.features._components import principal_components
 
 _DILATIONS = (1, 2, 4, 8, 16)
@@ -42,9 +42,7 @@ _BLOCK = 64
 _VALUES_AT_ONCE = 2**22
 
 
-class RandomConvolutions(
-    VersionedMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
-):
+class RandomConvolutions(ClassNamePrefixFeaturesOutMixin, WindowTransformer):
     """Features of windows: how strongly random kernels respond in each part of them.
 
     In these features a detector of windows finds beats that look odd much better than
@@ -170,17 +168,9 @@ class RandomConvolutions(
         self.random_state = random_state
 
     @fit_method
+    @add_parameters(WINDOWS)
     def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> Self:
         """Draw kernels, and learn the size of their responses.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_windows, window_length * n_channels) or \
-                (n_windows, window_length, n_channels)
-            Windows, mostly normal. A 2-D row is time major: all channels of the first
-            timestep, then of the second. A 3-D array brings its own `n_channels`.
-        y : None
-            Ignored.
 
         Returns
         -------
@@ -196,8 +186,7 @@ class RandomConvolutions(
         X = check_windows(self, X, reset=True)
         self.n_segments_ = self._count_segments()
         self._draw_kernels(check_random_state(self.random_state))
-        n_most = min(len(X), _MOST_WINDOWS)
-        sample = np.linspace(0, len(X) - 1, n_most).round().astype(int)
+        sample = evenly_spaced(len(X), _MOST_WINDOWS)
         self.sizes_ = self._sizes_on(X, sample)
         found: Any = None, None, None
         self.mean_, self.components_, self.explained_variance_ = found
@@ -234,14 +223,9 @@ class RandomConvolutions(
             kernel[:, seen] = weights / np.linalg.norm(weights)
 
     @after_fit
+    @add_parameters(WINDOWS)
     def transform(self, X: ArrayLike) -> NDArray[np.float64]:
         """Compute the features of windows.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_windows, window_length * n_channels) or \
-                (n_windows, window_length, n_channels)
-            Windows.
 
         Returns
         -------
@@ -322,11 +306,6 @@ class RandomConvolutions(
             strengths[:, kernels] = _average_parts(responses, self.n_segments_)
         strengths /= self.sizes_[:, None] * np.sqrt(self.n_segments_)
         return np.sqrt(strengths, out=strengths).reshape(len(block), -1)
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.three_d_array = True
-        return tags
 
 
 def _unfold(block, n_taps, dilation) -> NDArray[np.float64]:

@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 from numbers import Integral, Real
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
+from sklearn.base import OneToOneFeatureMixin
 from sklearn.utils import gen_batches
 
-from skad._base import VersionedMixin
-from skad._fitting import after_fit, fit_method
+from skad._docs import add_parameters
+from skad._fitting import after_fit
 from skad._validation import Interval, check_is_fitted, check_windows, is_3d
-
-# Values (8 MB as float64) that are worked on at once.
-_VALUES_AT_ONCE = 2**20
+from skad.features._base import VALUES_AT_ONCE, WINDOWS, WindowTransformer
 
 
-class WindowNormalizer(
-    VersionedMixin, OneToOneFeatureMixin, TransformerMixin, BaseEstimator
-):
+class WindowNormalizer(OneToOneFeatureMixin, WindowTransformer):
     """Take mean and scale out of each window, channel by channel.
 
     Two windows of the same shape become nearly the same, whatever their level and size,
@@ -83,41 +79,10 @@ class WindowNormalizer(
         self.floor = floor
         self.n_channels = n_channels
 
-    @fit_method
-    def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> Self:
-        """Learn the shape of a window.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_windows, window_length * n_channels) or \
-                (n_windows, window_length, n_channels)
-            Windows. A 2-D row is time major: all channels of the first timestep, then
-            of the second. A 3-D array brings its own `n_channels`.
-        y : None
-            Ignored.
-
-        Returns
-        -------
-        self : object
-            The fitted transformer.
-
-        Raises
-        ------
-        ValueError
-            If values are missing, infinite or not numbers, or shapes do not fit.
-        """
-        check_windows(self, X, reset=True, min_windows=1)
-        return self
-
     @after_fit
+    @add_parameters(WINDOWS)
     def transform(self, X: ArrayLike) -> NDArray[np.floating]:
         """Normalise windows.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_windows, window_length * n_channels) or \
-                (n_windows, window_length, n_channels)
-            Windows.
 
         Returns
         -------
@@ -129,7 +94,7 @@ class WindowNormalizer(
         windows = check_windows(self, X, reset=False)
         is_single = windows.dtype.newbyteorder("=") == np.float32
         out = np.empty(windows.shape, np.float32 if is_single else np.float64)
-        n_at_once = max(1, _VALUES_AT_ONCE // windows.shape[1])
+        n_at_once = max(1, VALUES_AT_ONCE // windows.shape[1])
         for at in gen_batches(len(windows), n_at_once):
             out[at] = self._normalize(windows[at])
         if is_3d(X):
@@ -146,6 +111,5 @@ class WindowNormalizer(
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.input_tags.three_d_array = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags

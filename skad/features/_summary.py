@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 from numbers import Integral, Real
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import gen_batches
 
-from skad._base import VersionedMixin
-from skad._fitting import after_fit, fit_method
+from skad._docs import add_parameters
+from skad._fitting import after_fit
 from skad._validation import (
     Interval,
     check_is_fitted,
     check_windows,
     feature_names_in,
 )
-
-# Values (8 MB as float64) that are worked on at once.
-_VALUES_AT_ONCE = 2**20
+from skad.features._base import VALUES_AT_ONCE, WINDOWS, WindowTransformer
 
 
-class WindowSummary(VersionedMixin, TransformerMixin, BaseEstimator):
+class WindowSummary(WindowTransformer):
     """Mean and spread of each window, channel by channel.
 
     A detector behind it judges where sensors stand and how lively they are, whatever
@@ -78,41 +75,10 @@ class WindowSummary(VersionedMixin, TransformerMixin, BaseEstimator):
         self.floor = floor
         self.n_channels = n_channels
 
-    @fit_method
-    def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> Self:
-        """Learn the shape of a window.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_windows, window_length * n_channels) or \
-                (n_windows, window_length, n_channels)
-            Windows. A 2-D row is time major: all channels of the first timestep, then
-            of the second. A 3-D array brings its own `n_channels`.
-        y : None
-            Ignored.
-
-        Returns
-        -------
-        self : object
-            The fitted transformer.
-
-        Raises
-        ------
-        ValueError
-            If values are missing, infinite or not numbers, or shapes do not fit.
-        """
-        check_windows(self, X, reset=True, min_windows=1)
-        return self
-
     @after_fit
+    @add_parameters(WINDOWS)
     def transform(self, X: ArrayLike) -> NDArray[np.float64]:
         """Summarise windows.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_windows, window_length * n_channels) or \
-                (n_windows, window_length, n_channels)
-            Windows.
 
         Returns
         -------
@@ -123,7 +89,7 @@ class WindowSummary(VersionedMixin, TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         rows = check_windows(self, X, reset=False)
         summaries = np.empty((len(rows), 2 * self.n_channels_))
-        for at in gen_batches(len(rows), max(1, _VALUES_AT_ONCE // rows.shape[1])):
+        for at in gen_batches(len(rows), max(1, VALUES_AT_ONCE // rows.shape[1])):
             # Cast first: numpy's sums over mixed types depend on where a buffer ends.
             windows = rows[at].astype(np.float64)
             windows = windows.reshape(len(windows), -1, self.n_channels_)
@@ -158,8 +124,3 @@ class WindowSummary(VersionedMixin, TransformerMixin, BaseEstimator):
     @property
     def _n_features_out(self):
         return 2 * self.n_channels_
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.three_d_array = True
-        return tags

@@ -1,5 +1,6 @@
 """Detectors like one inside a table's, that have not learnt a block of its windows."""
 
+from abc import abstractmethod
 from typing import Any
 
 import numpy as np
@@ -22,9 +23,9 @@ class LeavesOutRows(ReadsTables):
     A subclass writes `_score_table`.
     """
 
+    @abstractmethod
     def _score_table(self, table, bounds, folds=None) -> np.ndarray:
         """Score rows by `estimator_`, or by folds: (first row, detector) of each."""
-        raise NotImplementedError(f"{type(self).__name__} lacks _score_table.")
 
     def _left_out_scores(self, windows, learnt):
         rows = self._rows_of(windows)

@@ -22,9 +22,8 @@ from skad._validation import (
     Interval,
     StrOptions,
     available_if,
-    check_consistent_length,
     check_is_fitted,
-    column_or_1d,
+    rows_with_label,
     silently,
 )
 from skad.calibration._blocks import LeftOut
@@ -250,25 +249,10 @@ class DetectorUnion(CalibratedThreshold, ThresholdMixin, BaseComposition):
         (X,) = indexable(X)
         rows = all_rows(X, [detector for _, detector in self._kept()])
         if self.normal_label is not None:
-            rows = rows.at(self._normal_rows(X, y))
+            n_rows = len(rows.positions)
+            rows = rows.at(rows_with_label(y, self.normal_label, n_rows, "rows"))
         self._fit_and_calibrate(rows)
         return self
-
-    def _normal_rows(self, X, y):
-        if y is None:
-            raise ValueError(
-                f"normal_label={self.normal_label!r} selects rows by their labels, but "
-                "y is None; pass y to fit, or set normal_label=None."
-            )
-        y = column_or_1d(y)
-        check_consistent_length(X, y)
-        rows = np.flatnonzero(y == self.normal_label)
-        if len(rows) < 2:
-            raise ValueError(
-                f"Found {len(rows)} of {len(y)} rows with the label normal_label="
-                f"{self.normal_label!r}; at least 2 are needed."
-            )
-        return rows
 
     def _learn(self, windows, held_out):
         members = [member for _, member in self._kept()]

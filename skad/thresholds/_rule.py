@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from numbers import Real
 from typing import ClassVar, Self
 
@@ -24,7 +25,7 @@ _THRESHOLD = """
 """
 
 
-class ThresholdRule(KeepsParams, BaseEstimator):
+class ThresholdRule(KeepsParams, BaseEstimator, ABC):
     """Find a threshold from scores, and from labels if the rule needs them.
 
     A subclass writes `_find`, and sets ``needs_labels = True`` if it reads labels.
@@ -75,6 +76,7 @@ class ThresholdRule(KeepsParams, BaseEstimator):
             )
         return self
 
+    @abstractmethod
     def _find(
         self, scores: NDArray[np.float64], is_anomaly: NDArray[np.bool_] | None
     ) -> float:
@@ -82,7 +84,6 @@ class ThresholdRule(KeepsParams, BaseEstimator):
 
         `is_anomaly` is None unless the rule needs labels.
         """
-        raise NotImplementedError(f"{type(self).__name__} lacks _find.")
 
 
 def needs_labels(rule) -> bool:
