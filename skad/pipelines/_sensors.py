@@ -42,8 +42,7 @@ def sensor_pipeline(
     detector : estimator, default=None
         Detector of windows, of skad or scikit-learn, or a pipeline that ends in one; or
         a `WindowedDetector` or `DetectorUnion` of such, which is taken as it is. None:
-        the composition that has scored best on recordings of machines and of ECG,
-        see Notes.
+        five detectors, whose errors are added up, see Notes.
     window : int, "auto", float, str or timedelta-like, default="auto"
         Length of windows, see `WindowedDetector`.
     contamination : "auto" or float, default="auto"
@@ -83,6 +82,10 @@ def sensor_pipeline(
       w / 2, w and 2 w rows, after `WindowNormalizer`; with weight 16 and in units of
       their size ("rms"), so that they speak where cycles repeat, and hardly where
       nothing does.
+
+    It is meant for tables of which nothing is known: drifting levels, broken
+    couplings and odd cycles show in one member or another. Where it is known what goes
+    wrong, the one detector that sees it ranks better (docs/quality.md).
 
     Examples
     --------
