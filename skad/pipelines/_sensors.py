@@ -83,8 +83,8 @@ def sensor_pipeline(
       their size ("rms"), so that they speak where cycles repeat, and hardly where
       nothing does.
 
-    Windows of 2 w rows see a fault 2 w - 1 rows before and after it. To trim events, pass
-    that length to `find_events`: ``window_length=int(pipeline[-1].calibration_.reach)``.
+    Windows of 2 w rows see a fault from 2 w - 1 rows away. That is the length to trim
+    events by: ``find_events(..., window_length=int(pipeline[-1].calibration_.reach))``.
 
     It is meant for tables of which nothing is known: drifting levels, broken
     couplings and odd cycles show in one member or another. Where it is known what goes
