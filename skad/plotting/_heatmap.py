@@ -7,10 +7,14 @@ import numpy as np
 
 from skad.plotting._reading import find_names
 from skad.plotting._scales import SMALLEST, is_heavy_tailed, symlog_ticks
-from skad.plotting._style import is_dark, number, palette, points, text_width
+from skad.plotting._style import inches, is_dark, number, palette
+from skad.plotting._texts import points, shorten, text_width
 from skad.plotting._timeline import Timeline
 
 CSCALES = ("auto", "linear", "log")
+
+# Names are cut to this share of the width of the picture.
+_LONGEST = 0.3
 
 # Cells into which long series are thinned, for each sensor.
 _N_CELLS = 1000
@@ -77,6 +81,7 @@ def draw_map(ax, time: Timeline, values, cscale) -> tuple[Any, Any]:
         rasterized=True,
     )
     ax.set_ylim(n_names - 0.5, -0.5)
+    ax.spines[:].set_visible(False)
     for border in np.arange(1, n_names) - 0.5:
         ax.axhline(border, color=ax.get_facecolor(), linewidth=1)
     # gaps are neither 0 nor anything else
@@ -88,25 +93,32 @@ def draw_map(ax, time: Timeline, values, cscale) -> tuple[Any, Any]:
     colorbar.set_ticks(ticks, labels=[number(tick) for tick in ticks])
     colorbar.minorticks_off()
     colorbar.outline.set_visible(False)
-    bar_ax.tick_params(labelsize="x-small", length=2)
-    bar_ax.set_ylabel("contribution to error", fontsize="x-small")
+    bar_ax.tick_params(labelsize=points("x-small"), length=2)
+    bar_ax.set_ylabel("contribution to error", fontsize=points("x-small"))
     return mesh, colorbar
 
 
 def name_rows(ax, names, height) -> None:
-    """Write a name beside each row of the map, which is so many inches high."""
-    size = min(points("small"), 0.85 * 72 * height / len(names))
-    ax.set_yticks(np.arange(len(names)), names, fontsize=size)
+    """Write a name beside each row of the map, which is so many inches high.
+
+    Where there is no room for all names, beside every second one, or third, ...
+    """
+    height_of_row, smallest = 0.85 * 72 * height / len(names), points(1)
+    step = int(np.ceil(smallest / height_of_row)) if height_of_row < smallest else 1
+    size = min(points("small"), step * height_of_row)
+    shown = np.arange(len(names))[::step]
+    labels = [names[row] for row in shown]
+    ax.set_yticks(shown, labels, fontsize=size, parse_math=False)
     ax.tick_params(axis="y", length=0)
-    ax.spines[:].set_visible(False)
 
 
-def margins_of(names) -> tuple[float, float]:
-    """Inches that names need on the left of the map, and colours on its right."""
+def margins_of(ax, names) -> tuple[list[str], tuple[float, float]]:
+    """Names as they fit beside the map, and inches that they and its colours need."""
     size = points("small")
+    names = shorten(names, _LONGEST * 72 * inches(ax)[0], size)
     widest = max(text_width(name, size) for name in names)
     # a usual axes has a margin already
-    return max(0.0, (widest + size) / 72 - 0.4), 0.75
+    return names, (max(0.0, (widest + size) / 72 - 0.4), 0.75)
 
 
 def _choose_norm(values, cscale) -> tuple[Any, list[float]]:

@@ -7,11 +7,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from skad._validation import check_consistent_length, check_outlier_labels, num_samples
+from skad._validation import (
+    check_consistent_length,
+    check_outlier_labels,
+    num_samples,
+    safe_indexing,
+)
 from skad.plotting._scales import check_numbers
 from skad.plotting._style import as_text
 from skad.series._events import find_ranges
-from skad.series._rows import read_index
+from skad.series._rows import index_of, read_index
 
 
 def check_choice(name, value, choices) -> None:
@@ -49,6 +54,24 @@ def read_series(index, n_rows, series, y) -> tuple[Any, dict[str, Any]]:
         "is_anomaly": None if is_anomaly is None else is_anomaly[rows],
         "name": name,
     }
+
+
+def rows_of_series(X, series) -> Any:
+    """Find the rows of the series given, before they are scored.
+
+    All rows if none is given, or the index of the table names none.
+    """
+    index = index_of(X)
+    if series is None or not isinstance(index, pd.MultiIndex):
+        return slice(None)
+    return _find_series(read_index(index, num_samples(X)).series, series)[0]
+
+
+def take_rows(rows, *tables) -> list[Any]:
+    """Rows of tables, by what `rows_of_series` has found."""
+    if isinstance(rows, slice):
+        return list(tables)
+    return [None if table is None else safe_indexing(table, rows) for table in tables]
 
 
 def _find_series(names, series) -> tuple[np.ndarray, Any]:
