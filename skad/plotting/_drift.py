@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
@@ -15,7 +14,7 @@ from skad.plotting import _style
 from skad.plotting._drift_panels import LABELS, draw_moves
 from skad.plotting._heatmap import margins_of, name_rows
 from skad.plotting._panels import Axes, Panels
-from skad.plotting._reading import find_names
+from skad.plotting._reading import choose_channels
 from skad.plotting._shared_docs import MAKE, PANELS, PLOT
 from skad.plotting._texts import wrap
 from skad.series._drift import DriftReport, drift_report
@@ -153,7 +152,9 @@ class DriftDisplay:
             raise TypeError(
                 f"report={self.report!r}; expected what drift_report returns."
             )
-        chosen = self._choose(max_channels, channels)
+        names = list(self.report.sensors.index)
+        order = np.arange(len(names))
+        chosen = choose_channels(names, channels, max_channels, order)
         table = self.report.sensors.iloc[chosen]
         self.channels_ = list(table.index)
         panels = Panels(self, ax, 0.2 * len(table) + 1.5)
@@ -182,15 +183,3 @@ class DriftDisplay:
         self.legend_ = panels.add_legend(firsts)
         self.legend_.set_title(title, {"size": size})
         return self
-
-    def _choose(self, max_channels, channels) -> Any:
-        """Positions of the sensors to show."""
-        names = list(self.report.sensors.index)
-        if channels is not None:
-            chosen = find_names(channels, names, "channels")
-            if len(chosen) == 0:
-                raise ValueError("channels is empty; expected at least one.")
-            return chosen
-        if not isinstance(max_channels, Integral) or max_channels < 1:
-            raise ValueError(f"max_channels={max_channels!r}; expected an int >= 1.")
-        return np.arange(len(names))[:max_channels]

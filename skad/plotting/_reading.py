@@ -154,6 +154,18 @@ def find_names(wanted, names, parameter) -> list[int]:
     ]
 
 
+def choose_channels(names, channels, max_channels, order) -> np.ndarray:
+    """Positions of the channels given by name or position, or the first in an order."""
+    if channels is not None:
+        chosen = find_names(channels, names, "channels")
+        if len(chosen) == 0:
+            raise ValueError("channels is empty; expected at least one.")
+        return np.array(chosen, dtype=int)
+    if not isinstance(max_channels, Integral) or max_channels < 1:
+        raise ValueError(f"max_channels={max_channels!r}; expected an int >= 1.")
+    return order[:max_channels]
+
+
 def _find_name(wanted, names, parameter) -> int:
     if wanted in names:
         return names.index(wanted)

@@ -37,6 +37,19 @@ def find_peaks(column, y) -> np.ndarray:
     return np.unique(order[np.r_[True, is_new] | np.r_[is_new, True]])
 
 
+def farthest_of_cells(values, first) -> np.ndarray:
+    """Values farthest from 0 of cells, by the first row of each."""
+    high = np.maximum.reduceat(values, first, axis=0)
+    low = np.minimum.reduceat(values, first, axis=0)
+    return np.where(high >= -low, high, low)
+
+
+def mean_of_cells(values, first) -> np.ndarray:
+    """Means of cells, by the first row of each."""
+    sums = np.add.reduceat(values, first, axis=0, dtype=float)
+    return sums / np.diff([*first, len(values)])[:, None]
+
+
 class Timeline:
     """Where the rows shown, a slice of a series, lie on the axis."""
 
@@ -132,25 +145,35 @@ class Timeline:
         bars = np.column_stack([left[np.r_[True, is_new]], right[np.r_[is_new, True]]])
         return self.breaks.times(np.clip(bars, low, high))
 
-    def cells(self, values, n_columns) -> tuple[np.ndarray, np.ndarray]:
+    def cells(
+        self, values, n_columns, summary=farthest_of_cells
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Edges and values of cells, one for each row or each of `n_columns` columns.
 
-        A column shows the value of its rows that is farthest from 0. Gaps are cells of
-        NaN.
+        `summary` makes one value of the rows of a column. Gaps are cells of NaN.
         """
-        _, first = self._columns(n_columns)
+        first = self._whole_cells(self._columns(n_columns)[1], n_columns)
         last = np.r_[first[1:], len(self.x)] - 1
-        high = np.maximum.reduceat(values, first, axis=0)
-        low = np.minimum.reduceat(values, first, axis=0)
-        peaks = np.where(high >= -low, high, low)
         half = self.step / 2
         left, right = self.x[first], self.x[last]
         is_gap = self.is_break[first[1:] - 1]
         middle = (right[:-1] + left[1:]) / 2
         ends = np.where(is_gap, right[:-1] + half, middle)
         edges = np.insert(ends, np.flatnonzero(is_gap) + 1, left[1:][is_gap] - half)
-        grid = np.insert(peaks, np.flatnonzero(is_gap) + 1, np.nan, axis=0)
+        grid = np.insert(
+            summary(values, first), np.flatnonzero(is_gap) + 1, np.nan, axis=0
+        )
         return np.r_[self.limits[0], edges, self.limits[1]], grid
+
+    def _whole_cells(self, first, n_columns) -> np.ndarray:
+        """Join cells that a gap cuts too short to be seen with their neighbours."""
+        last = np.r_[first[1:], len(self.x)] - 1
+        half, after = self.step / 2, np.r_[self.is_break, True]
+        ends = self._shares(np.array([self.x[first] - half, self.x[last] + half]))
+        is_narrow = np.diff(ends, axis=0)[0] < 0.6 / n_columns
+        at_start, at_end = after[first - 1], after[last]  # the last row is before 0
+        joins_next = np.roll(is_narrow & at_start & ~at_end, 1)
+        return first[~joins_next & ~(is_narrow & at_end & ~at_start)]
 
     def set_axis(self, panels) -> None:
         """Set limits, ticks and name of the axis that panels share, below the last."""
