@@ -1,5 +1,7 @@
 """Texts of pictures can be read and told apart, whatever the names."""
 
+import dataclasses
+import functools
 import io
 import itertools
 
@@ -78,10 +80,12 @@ def missing_of(X, ax=None):
 
 def drift_of(X, ax=None):
     report = drift_report_of(X.shape[1])
-    report.sensors.index = pd.Index(list(X), tupleize_cols=False)
+    sensors = report.sensors.set_axis(pd.Index(list(X), tupleize_cols=False))
+    report = dataclasses.replace(report, sensors=sensors)
     return skad.DriftDisplay.from_report(report, ax=ax)
 
 
+@functools.cache
 def drift_report_of(n_channels):
     t = np.arange(400)
     rng = np.random.default_rng(0)

@@ -11,7 +11,6 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from skad._docs import add_parameters
-from skad._validation import num_samples
 from skad.plotting import _reading
 from skad.plotting._heatmap import (
     draw_cells,
@@ -76,7 +75,7 @@ class MissingValuesDisplay(TimeDisplay):
     >>> X, y = make_sensors(2000, random_state=0)
     >>> display = MissingValuesDisplay.from_table(X, y)
     >>> display.missing_shares.idxmax()
-    'sensor_12'
+    'sensor_03'
     """
 
     is_missing: NDArray[np.bool_]
@@ -164,7 +163,8 @@ class MissingValuesDisplay(TimeDisplay):
         names = [self.channel_names[channel] for channel in self.channels_]
         panels = self._open(ax, self.index, 0.19 * len(names) + 1.4)
         names, (left, _) = margins_of(panels.ax, names)
-        right = _SHARES[2] / (1 + _SHARES[2]) * inches(panels.ax)[0]
+        beside = _SHARES[0] + _SHARES[2] - 1
+        right = beside / (1 + beside) * (inches(panels.ax)[0] - left)
         heights = [max(2.0, 0.19 * len(names))]
         self._divide(panels, heights, margins=(left, right))
         (map_ax,) = self.axes_
@@ -211,5 +211,5 @@ class MissingValuesDisplay(TimeDisplay):
 
 
 def _as_table(X) -> pd.DataFrame:
-    """Table of numbers or objects that pandas has not made."""
-    return pd.DataFrame(np.asarray(X).reshape(num_samples(X), -1))
+    """Make a table of what is none yet."""
+    return X.to_frame() if isinstance(X, pd.Series) else pd.DataFrame(np.asarray(X))

@@ -192,7 +192,7 @@ class Timeline:
             for panel in panels:
                 self.breaks.mark(panel)
         elif is_dates:
-            dates = self._date_locator(n_ticks)
+            dates = self._date_locator(n_ticks, *self.limits)
             ax.xaxis.set_major_locator(dates)
             ax.xaxis.set_major_formatter(ConciseDateFormatter(dates, tz=zone))
         else:
@@ -204,7 +204,7 @@ class Timeline:
 
     def _label_pieces(self, ax) -> None:
         """Set ticks where pieces between long gaps begin, and in them."""
-        from matplotlib.dates import AutoDateLocator, num2date
+        from matplotlib.dates import num2date
         from matplotlib.ticker import MaxNLocator
 
         if not isinstance(self.index, pd.DatetimeIndex):
@@ -218,21 +218,20 @@ class Timeline:
         zone = self.index.tz
 
         def dates_between(start, end, n) -> Any:
-            locator = AutoDateLocator(zone, minticks=1, maxticks=n)
+            locator = self._date_locator(n, start, end)
             return locator.tick_values(num2date(start), num2date(end))
 
         ticks, apart = self.breaks.ticks(ax, dates_between)
         dates = pd.DatetimeIndex(num2date(ticks, zone)).round("s")
         ax.set_xticks(ticks, date_labels(dates, pd.Timedelta(apart, "D")))
 
-    def _date_locator(self, n_ticks) -> Any:
+    def _date_locator(self, n_ticks, low, high) -> Any:
         """Choose about so many dates, and at least two if there are two."""
         from matplotlib import dates as mdates
 
         # these make it find dates for every span, however few it may set
         whole = {mdates.SECONDLY: 60, mdates.MINUTELY: 60, mdates.HOURLY: 24}
         whole |= {mdates.DAILY: 31, mdates.MONTHLY: 12}
-        low, high = self.limits
         for n in range(n_ticks, 3 * n_ticks):
             dates = mdates.AutoDateLocator(self.index.tz, minticks=2, maxticks=n)
             for unit, interval in whole.items():
