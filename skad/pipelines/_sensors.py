@@ -22,7 +22,7 @@ from skad.series._union import DetectorUnion
 from skad.series._windowed import WindowedDetector
 
 # Chosen on SKAB, discords, UCR and the field tables, see docs/quality.md.
-_UNITS = {
+_UNITS: dict[str, Literal["std", "rms", "gain"]] = {
     "nearest": "rms",
     "half_shape": "gain",
     "shape": "gain",
