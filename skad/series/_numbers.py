@@ -132,8 +132,11 @@ def _read_texts(raw, missing, decimal) -> Column:
         return column
     codes, texts = pd.factorize(objects[is_text].str.strip())
     counts = np.bincount(codes, minlength=len(texts))
-    column.decimal = _decimal_of(texts) or decimal
-    read = _read_distinct(texts, column.decimal)
+    plain = [_SPACES.sub("", text) for text in texts]
+    column.decimal = _decimal_of(plain)
+    if column.decimal in (None, "?"):
+        column.decimal = decimal or column.decimal
+    read = _read_distinct(plain, column.decimal)
     told = {str(value).strip() for value in missing if isinstance(value, str)}
     is_told = np.array([text in told for text in texts], dtype=bool)
     read[is_told] = np.nan
@@ -168,7 +171,7 @@ def _decimal_of(texts) -> str | None:
 
 def _read_distinct(texts, decimal) -> NDArray[np.float64]:
     """Numbers of distinct texts, NaN where they are none."""
-    plain = pd.Series(texts, dtype=object).map(lambda text: _SPACES.sub("", text))
+    plain = pd.Series(texts, dtype=object)
     if decimal == ",":
         plain = plain.map(_from_commas)
     elif decimal == ".":

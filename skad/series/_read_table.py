@@ -72,13 +72,9 @@ def read_table(
     groups = parts.groups()
     kept = ~_find_doubled(values, time, groups)
     report.n_doubled = int((~kept).sum())
-    parts, time, values, groups = (
-        parts.take(kept),
-        time[kept],
-        values[kept],
-        groups[kept],
-    )
     if report.n_doubled:
+        parts, time = parts.take(kept), time[kept]
+        values, groups = values[kept], groups[kept]
         warn(
             f"{report.n_doubled} rows repeat an earlier row of their series, with the "
             "same time and values, and were dropped."

@@ -62,7 +62,7 @@ class TableReader(VersionedMixin, TransformerMixin, BaseEstimator):
         Values that stand for missing ones, such as ``[-200, 9999, "Bad"]``.
     long : (str, str, str), default=None
         Columns of time, sensor and value of a table that has a row for each value. It
-        is made wide, and sorted by series and time.
+        is made wide: series by series, each in the order of time.
     every : str, timedelta or number, default=None
         Length of bins, such as "1min", of which each becomes one row, the mean of what
         it holds, labelled by its start. Up to 4 empty bins in a row become rows of
@@ -157,6 +157,7 @@ class TableReader(VersionedMixin, TransformerMixin, BaseEstimator):
 
     needs_order = True  # of rows, see `TunedThresholdDetector`
     keeps_channels = True
+    reads_tables = True  # see `reader_of`
 
     _parameter_constraints: ClassVar[dict] = {
         "time": [None, str, Real, list, tuple],
@@ -250,9 +251,10 @@ class TableReader(VersionedMixin, TransformerMixin, BaseEstimator):
     def _learn(self, X, y) -> pd.DataFrame:
         self._check_long()
         frame = as_frame(X)
-        sklearn_validate_data(
-            self, frame if has_columns(X) else X, skip_check_array=True
-        )
+        seen = frame if has_columns(X) else X
+        if seen is frame and not all(isinstance(name, str) for name in frame.columns):
+            seen = frame.set_axis(range(frame.shape[1]), axis=1)  # no names to keep
+        sklearn_validate_data(self, seen, skip_check_array=True)
         table, report, learnt = read_table(frame, self)
         if y is not None and len(table) != num_samples(y):
             raise ValueError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -251,15 +252,16 @@ def _unit_row(parts, row) -> dict[Hashable, str] | None:
     for name, column in parts.sensors.items():
         value = column.iloc[row]
         if isinstance(value, str) and value.strip():
-            if _is_number(value) or (column.iloc[row + 1 :] == value).any():
+            if not _is_unit(value) or (column.iloc[row + 1 :] == value).any():
                 return None
             texts[name] = value.strip()
-        elif not _is_blank(value):
+        elif is_counted or not _is_blank(value):
             return None
     return texts or None
 
 
-def _is_number(text) -> bool:
-    return bool(
-        pd.notna(pd.to_numeric(text.strip().replace(",", "."), errors="coerce"))
-    )
+def _is_unit(text) -> bool:
+    """Whether a text may be a unit: no number, comparison or truth value."""
+    text = text.strip()
+    is_number = re.fullmatch(r"[\d.,\s'\u00a0\u202feE+-]+|[<>].*", text) is not None
+    return not is_number and text.lower() not in ("true", "false")

@@ -186,6 +186,8 @@ def _as_text(value) -> str:
 def _check_numbers(time, what) -> pd.Index:
     if types.is_bool_dtype(time.dtype):
         raise ValueError(f"{what} holds True and False, which are no times.")
+    if isinstance(time, pd.RangeIndex):
+        return time
     if not types.is_float_dtype(time.dtype):
         return pd.Index(time.to_numpy(dtype=np.int64))
     numbers = time.to_numpy(dtype=np.float64, na_value=np.nan)
