@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from skad._docs import add_parameters
-from skad._nesting import find_layer
+from skad._nesting import as_read, find_layer
 from skad._validation import check_consistent_length
 from skad.plotting._panels import Axes, TimeDisplay
 from skad.plotting._reading import ranges_of, read_series, read_tables
@@ -117,7 +117,7 @@ class DetectorComparisonDisplay(TimeDisplay):
         }
         return cls.from_predictions(
             {name: e.score_samples(X) for name, e in estimators.items()},
-            index=index_of(X),
+            index=index_of(as_read(next(iter(estimators.values()), None), X)),
             y_true=y,
             thresholds=thresholds,
             series=series,

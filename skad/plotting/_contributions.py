@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from skad._docs import add_parameters
-from skad._nesting import find_layer
+from skad._nesting import as_read, find_layer
 from skad._validation import check_array
 from skad.plotting._explained import add_directions, check_deviations, explain_shown
 from skad.plotting._heatmap import CSCALES, choose_rows, draw_map, margins_of, name_rows
@@ -147,7 +147,7 @@ class ContributionDisplay(TimeDisplay):
         return cls.from_predictions(
             parts,
             deviations=told.deviations,
-            index=index_of(X),
+            index=index_of(as_read(estimator, X)),
             y_true=y,
             threshold=threshold,
             channel_names=names,

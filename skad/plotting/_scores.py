@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from skad._docs import add_parameters
-from skad._nesting import find_layer
+from skad._nesting import as_read, find_layer
 from skad._validation import check_consistent_length
 from skad.plotting._event_labels import EventLabels, events_in
 from skad.plotting._explained import check_columns
@@ -136,13 +136,14 @@ class AnomalyScoreDisplay(TimeDisplay):
         """
         import_pyplot(f"{cls.__name__}.from_estimator")
         threshold = find_layer(estimator, "offset_").offset_
-        sensors = None if columns is None else pick_columns(X, columns)
+        table = as_read(estimator, X)
+        sensors = None if columns is None else pick_columns(table, columns)
         told = None
         if expected and columns is not None:
             told = pick_columns(expected_values(estimator, X), columns)
         return cls.from_predictions(
             estimator.score_samples(X),
-            index=index_of(X),
+            index=index_of(table),
             y_true=y,
             threshold=threshold,
             sensors=sensors,

@@ -11,7 +11,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from skad._fitting import as_fitted, with_standard_numbers
-from skad._nesting import core_of, inside, layers
+from skad._nesting import as_read, core_of, inside, layers
 from skad._validation import check_is_fitted
 from skad.series._cover import average_of_lags
 from skad.series._rows import read_rows
@@ -37,8 +37,8 @@ def expected_values(estimator: Any, X: ArrayLike) -> pd.DataFrame | NDArray[np.f
     -------
     expected : DataFrame or ndarray of the shape of `X`, dtype float64
         Expected readings, in the units of `X`; a DataFrame with index and columns of
-        `X` if that is one. Columns that a step before the detector has dropped are
-        missing (NaN).
+        `X` if that is one, or of what a `TableReader` has made of it. Columns that a
+        step before the detector has dropped are missing (NaN).
 
     Raises
     ------
@@ -84,6 +84,7 @@ def expected_values(estimator: Any, X: ArrayLike) -> pd.DataFrame | NDArray[np.f
     """
     check_is_fitted(estimator)
     expected = expect(estimator, X)
+    X = as_read(estimator, X)
     if isinstance(X, pd.DataFrame):
         return pd.DataFrame(expected, index=X.index, columns=X.columns)
     return expected
@@ -135,6 +136,8 @@ def _expect_behind(steps, last, X) -> NDArray[np.float64]:
 
 def _take_back(step, expected, X) -> NDArray[np.float64]:
     """Turn values behind a step into those before it, of the shape of X."""
+    if getattr(step, "reads_tables", False):
+        return expected  # of what was read
     if isinstance(step, SlidingWindow):
         bounds = read_rows(X, max_gap=step.max_gap_, learn=False).bounds
         shape = len(expected), step.window_length_, step.n_features_in_
