@@ -136,9 +136,10 @@ def _expect_behind(steps, last, X) -> NDArray[np.float64]:
 def _take_back(step, expected, X) -> NDArray[np.float64]:
     """Turn values behind a step into those before it, of the shape of X."""
     if isinstance(step, SlidingWindow):
-        bounds = read_rows(X, max_gap=step.max_gap_, learn=False).bounds
+        rows = read_rows(X, max_gap=step.max_gap_, learn=False)
         shape = len(expected), step.window_length_, step.n_features_in_
-        return average_of_lags(expected.reshape(shape), bounds)
+        windows = rows.group(expected.reshape(shape))
+        return rows.restore(average_of_lags(windows, rows.bounds))
     if hasattr(step, "add_indicator"):  # an imputer
         places = {name: at for at, name in enumerate(step.get_feature_names_out())}
         kept = [places.get(name, -1) for name in _names_before(step)]

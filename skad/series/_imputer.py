@@ -175,6 +175,7 @@ class TimeSeriesImputer(VersionedMixin, TransformerMixin, BaseEstimator):
         """
         values = self._read(X, reset=True)
         rows = read_rows(X, max_gap=self.max_gap, warns=True)
+        values = rows.group(values)
         self.max_gap_ = rows.max_gap
         self.statistics_ = self._learn_statistics(values)
         self._learn_columns(np.isnan(values))
@@ -287,13 +288,14 @@ class TimeSeriesImputer(VersionedMixin, TransformerMixin, BaseEstimator):
         values = self._read(X, reset=False)
         rows = read_rows(X, max_gap=self.max_gap_, learn=False)
         indicators = np.isnan(values[:, self._indicated])
-        values = values[:, self._kept]  # a copy
+        values = rows.group(values[:, self._kept])  # a copy
         missing = np.isnan(values)
         filled = self._fill(values, missing, rows)
         if carry_tail:
             self._carry_tails(filled, missing, rows)
         np.copyto(filled, self.statistics_[self._kept], where=np.isnan(filled))
         # row by row in memory, whatever pandas has made of it
+        filled = rows.restore(filled)
         return np.ascontiguousarray(np.hstack([filled, indicators], dtype=values.dtype))
 
     def _fill(self, values, missing, rows):

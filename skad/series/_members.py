@@ -28,12 +28,14 @@ class Rows:
     """Rows of a table, or windows as rows, that are learnt or judged.
 
     `is_table` tells whether detectors cut windows from them, which must not cross what
-    is left out.
+    is left out. Interleaved series then stand one after another here; `places` are
+    where the rows of X are in the table that was given.
     """
 
     X: Any
     positions: NDArray
     is_table: bool
+    places: NDArray
 
     def at(self, positions) -> Rows:
         """Other rows of the same table."""
@@ -155,8 +157,18 @@ def _check_units(given, names) -> None:
 
 def all_rows(X, detectors) -> Rows:
     """Take all rows of what detectors see."""
-    is_table = any(_cutters(one) for one in detectors)
-    return Rows(X, np.arange(num_samples(X)), is_table)
+    positions = np.arange(num_samples(X))
+    if not any(_cutters(one) for one in detectors):
+        return Rows(X, positions, False, positions)
+    rows = read_rows(X)
+    if rows.order is not None:
+        X = safe_indexing(X, rows.order)
+    return Rows(X, positions, True, rows.place(positions))
+
+
+def windows_at(X, positions) -> Rows:
+    """Take the windows at some positions of X."""
+    return Rows(X, positions, False, np.arange(len(X)))
 
 
 def reach_of(rows: Rows, fitted) -> int:
@@ -226,12 +238,12 @@ def fit_like(fitted, rows: Rows) -> Any:
 
 def judge_left_out(fitted, learnt: Rows, judged: Rows) -> NDArray[np.float64]:
     """Errors of rows by a detector like a fitted one, that has learnt others."""
-    return errors_at(fit_like(fitted, learnt), judged)
+    return errors_of(fit_like(fitted, learnt), judged.gather())
 
 
-def errors_at(detector, rows: Rows) -> NDArray[np.float64]:
+def errors_of(detector, X) -> NDArray[np.float64]:
     """Errors of rows, by themselves."""
-    return -np.asarray(detector.score_samples(rows.gather()), dtype=np.float64)
+    return -np.asarray(detector.score_samples(X), dtype=np.float64)
 
 
 def _name_of_series(detector) -> str | None:

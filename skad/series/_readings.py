@@ -40,7 +40,9 @@ class ReadsTables(CalibratedThreshold):
             )
         starts = window_starts(rows.bounds, self.window_length_, 1)
         judged = np.ones(len(table), dtype=bool)
-        return TableWindows(table, rows, self.window_length_, starts, judged)
+        return TableWindows(
+            rows.group(table), rows, self.window_length_, starts, judged
+        )
 
 
 def errors_of_folds(folds, windows) -> list[np.ndarray | None]:

@@ -47,6 +47,9 @@ class Rows:
         A number for the series of each row; zeros if there is only one.
     max_gap : number, timedelta64 or None
         A longer step in time is a border; None: no step is.
+    order : ndarray of shape (n_rows,), dtype int, or None
+        Where these rows are in the table, whose series are interleaved: here they stand
+        series by series. None: as they are. `group` and `restore` go to and fro.
     """
 
     labels: pd.Index
@@ -54,9 +57,26 @@ class Rows:
     series: pd.Index | None
     series_codes: NDArray[np.int64]
     max_gap: Any = None
+    order: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def group(self, values: Any) -> Any:
+        """Put an array of the rows of the table into the order that they have here."""
+        return values if self.order is None else values[self.order]
+
+    def restore(self, values: Any) -> Any:
+        """Put an array of the rows as they are here back into that of the table."""
+        if self.order is None:
+            return values
+        restored = np.empty_like(values)
+        restored[self.order] = values
+        return restored
+
+    def place(self, rows: Any) -> Any:
+        """Positions in the table of rows, by their positions here."""
+        return rows if self.order is None else self.order[rows]
 
     @property
     def has_dates(self) -> bool:
@@ -112,25 +132,32 @@ class Rows:
             )
         return float(pd.Timedelta(1, "D") / self.step)
 
-    def check_order(self) -> None:
-        """Refuse interleaved series, and time that does not increase within one."""
-        n_runs = int(self.begins_series.sum()) + 1
-        n_series = len(np.unique(self.series_codes)) if n_runs > 1 else 1
-        if n_runs != n_series:
-            raise ValueError(
-                f"The rows of {n_series} series come in {n_runs} runs; the rows of "
-                f"each must stand together. Sort by series, then by time. {_NOT_DRAWN}"
-            )
+    @cached_property
+    def _is_late(self) -> NDArray[np.bool_]:
+        """Whether a row but the first is no later than the one before in its series.
+
+        Empty without time.
+        """
         steps = self.steps
         if steps is None:
-            return
-        wrong = ~self.begins_series & ~(steps > steps.dtype.type(0))
-        if wrong.any():
+            return np.empty(0, dtype=bool)
+        return ~self.begins_series & ~(steps > steps.dtype.type(0))
+
+    @property
+    def is_in_order(self) -> bool:
+        """Whether time increases within each series; True without time."""
+        return not self._is_late.any()
+
+    def check_order(self) -> None:
+        """Refuse time that does not increase within a series."""
+        if not self.is_in_order:
+            wrong = self._is_late
             row = np.argmax(wrong) + 1
             before, after = self.labels[row - 1], self.labels[row]
             kind = "is there twice" if before == after else "is out of order"
             raise ValueError(
-                f"The time index of X must increase: {after} in row {row} {kind}, "
+                f"The time index of X must increase: {after} in row "
+                f"{self.place(row)} {kind}, "
                 f"after {before} ({int(wrong.sum())} such rows). Sort the rows and "
                 "drop doubled timestamps, e.g. with skad.clean_table. Several series "
                 "in one table need a MultiIndex (series, time), or series= where "
@@ -150,8 +177,10 @@ def read_rows(
 
     The index of a pandas object tells the time (DatetimeIndex, TimedeltaIndex,
     PeriodIndex or numbers; the last level of a MultiIndex) and the series (the levels
-    before), to which `series` adds. Other tables are one series without gaps. Raises
-    ValueError if a time is missing or infinite, or `max_gap` does not fit the index.
+    before), to which `series` adds. Other tables are one series without gaps. Where
+    series are interleaved, as in a file sorted by time, their rows are read series by
+    series, in the order of the names; see `Rows.order`. Raises ValueError if a time is
+    missing or infinite, or `max_gap` does not fit the index.
 
     A step in time longer than `max_gap` is a border. If `learn`, it is what the user
     has given, and is checked, or learnt where it is None: 5 times the median step. Else
@@ -161,7 +190,7 @@ def read_rows(
     index = native(X) if isinstance(X, pd.Index) else index_of(X)
     labels, names = _split_levels(index, num_samples(X))
     time = None if index is None else _read_time(labels)
-    rows = Rows(labels, time, names, _number_series(names, series, X))
+    rows = _group_series(Rows(labels, time, names, _number_series(names, series, X)))
     if warns and time is None:
         _warn_of_no_time(index, max_gap)
     if learn:
@@ -217,14 +246,39 @@ def _split_levels(index, n_rows) -> tuple[pd.Index, pd.Index | None]:
 
 def _number_series(names, series, X) -> NDArray[np.int64]:
     """Give each row the number of its series, by the index and by `series`."""
-    codes = [] if names is None else [pd.factorize(names)[0]]
+    levels = [] if names is None else _levels_of(names)
     if series is not None:
         series = column_or_1d(series)
         check_consistent_length(X, series)
-        codes.append(pd.factorize(series)[0])
-    if not codes:
+        levels.append(series)
+    if not levels:
         return np.zeros(num_samples(X), dtype=int)
-    return np.unique(np.column_stack(codes), axis=0, return_inverse=True)[1].ravel()
+    codes = np.column_stack([_number_names(level) for level in levels])
+    return np.unique(codes, axis=0, return_inverse=True)[1].ravel()
+
+
+def _levels_of(names) -> list[Any]:
+    return [names.get_level_values(level) for level in range(names.nlevels)]
+
+
+def _number_names(names) -> NDArray[np.int64]:
+    """Give each name the number of its place in their order, or of its first row."""
+    try:
+        return pd.factorize(names, sort=True)[0]
+    except TypeError:  # names that cannot be compared
+        return pd.factorize(names)[0]
+
+
+def _group_series(rows: Rows) -> Rows:
+    """Put interleaved series one after another; rows of one keep their order."""
+    codes = rows.series_codes
+    n_runs = np.count_nonzero(rows.begins_series) + 1
+    if n_runs == 1 or n_runs == codes.max() + 1:
+        return rows
+    order = np.argsort(codes, kind="stable")
+    parts = (rows.labels, rows.time, rows.series)
+    labels, time, names = (None if one is None else one[order] for one in parts)
+    return Rows(labels, time, names, codes[order], order=order)
 
 
 def _read_time(labels) -> pd.Index | None:
