@@ -14,7 +14,6 @@ from skad._fitting import as_fitted, with_standard_numbers
 from skad._nesting import core_of, inside, layers
 from skad._validation import check_is_fitted
 from skad.series._cover import average_of_lags
-from skad.series._rows import read_rows
 from skad.series._windows import SlidingWindow
 
 
@@ -136,7 +135,7 @@ def _expect_behind(steps, last, X) -> NDArray[np.float64]:
 def _take_back(step, expected, X) -> NDArray[np.float64]:
     """Turn values behind a step into those before it, of the shape of X."""
     if isinstance(step, SlidingWindow):
-        rows = read_rows(X, max_gap=step.max_gap_, learn=False)
+        rows = step._read_rows(X)
         shape = len(expected), step.window_length_, step.n_features_in_
         windows = rows.group(expected.reshape(shape))
         return rows.restore(average_of_lags(windows, rows.bounds))

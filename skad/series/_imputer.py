@@ -24,7 +24,7 @@ from skad._validation import (
     validate_data,
     warn,
 )
-from skad.series._rows import MaxGap, read_rows
+from skad.series._rows import MaxGap, ReadsRows
 
 _TABLE = """
     X : array-like of shape (n_timestamps, n_channels)
@@ -40,7 +40,7 @@ _TABLE = """
 
 
 @dataclass(eq=False, repr=False)
-class TimeSeriesImputer(VersionedMixin, TransformerMixin, BaseEstimator):
+class TimeSeriesImputer(ReadsRows, VersionedMixin, TransformerMixin, BaseEstimator):
     """Fill the missing values of each channel from its neighbours in time.
 
     First by `method`, which never looks across the border of a series or a gap in time;
@@ -174,9 +174,8 @@ class TimeSeriesImputer(VersionedMixin, TransformerMixin, BaseEstimator):
             If every column would be dropped.
         """
         values = self._read(X, reset=True)
-        rows = read_rows(X, max_gap=self.max_gap, warns=True)
+        rows = self._learn_rows(X)
         values = rows.group(values)
-        self.max_gap_ = rows.max_gap
         self.statistics_ = self._learn_statistics(values)
         self._learn_columns(np.isnan(values))
         self._tails = _find_tails(values[:, self._kept], rows)
@@ -286,7 +285,7 @@ class TimeSeriesImputer(VersionedMixin, TransformerMixin, BaseEstimator):
     @after_fit
     def _impute(self, X, carry_tail):
         values = self._read(X, reset=False)
-        rows = read_rows(X, max_gap=self.max_gap_, learn=False)
+        rows = self._read_rows(X)
         indicators = np.isnan(values[:, self._indicated])
         values = rows.group(values[:, self._kept])  # a copy
         missing = np.isnan(values)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
@@ -19,6 +20,7 @@ from skad.calibration._blocks import blocks_of, consecutive_blocks, overlap_of_r
 from skad.calibration._usual import gather_windows, step_of
 from skad.series._folds import learns_positions
 from skad.series._rows import read_rows
+from skad.series._series_names import Runs
 from skad.series._windowed import WindowedDetector
 from skad.series._windows import window_starts, windows_view
 
@@ -220,12 +222,14 @@ def fit_member(detector, rows: Rows) -> Any:
     """Fit a clone of a detector, without a threshold of its own."""
     runs, params = rows.runs(), {}
     if runs is not None and (name := _name_of_series(detector)):
-        params[name] = runs
+        params[name] = runs.view(Runs)
     return uncalibrated(_fit, clone(detector), rows.gather(), params)
 
 
 def _fit(detector, X, params):
-    return detector.fit(X, **params)
+    # it is the step of the pipeline that is told, whatever it has requested
+    with config_context(enable_metadata_routing=False):
+        return detector.fit(X, **params)
 
 
 def fit_like(fitted, rows: Rows) -> Any:

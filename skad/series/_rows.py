@@ -11,13 +11,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from skad._validation import (
-    check_consistent_length,
-    column_or_1d,
-    native,
-    num_samples,
-    warn,
-)
+from skad._validation import native, num_samples, warn
+from skad.series._series_names import check_named, named_by, number_series
 
 # A step in time longer than this many usual ones is a gap; jitter is not.
 _GAP_IN_STEPS = 5
@@ -47,6 +42,9 @@ class Rows:
         A number for the series of each row; zeros if there is only one.
     max_gap : number, timedelta64 or None
         A longer step in time is a border; None: no step is.
+    named_by : str
+        What names the series: "index", "series" (the argument), both ("index series")
+        or nothing ("").
     order : ndarray of shape (n_rows,), dtype int, or None
         Where these rows are in the table, whose series are interleaved: here they stand
         series by series. None: as they are. `group` and `restore` go to and fro.
@@ -57,6 +55,7 @@ class Rows:
     series: pd.Index | None
     series_codes: NDArray[np.int64]
     max_gap: Any = None
+    named_by: str = ""
     order: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
@@ -171,6 +170,7 @@ def read_rows(
     *,
     max_gap: MaxGap = None,
     learn: bool = True,
+    named_in_fit: str = "",
     warns: bool = False,
 ) -> Rows:
     """Read the series, the time and the borders of the rows of a table.
@@ -184,13 +184,18 @@ def read_rows(
 
     A step in time longer than `max_gap` is a border. If `learn`, it is what the user
     has given, and is checked, or learnt where it is None: 5 times the median step. Else
-    it is `Rows.max_gap` of earlier rows. `warns` is whether to warn of an index that is
-    no time, or of a `max_gap` without effect.
+    it is `Rows.max_gap` of earlier rows. `named_in_fit` is `Rows.named_by` of these:
+    what was told then and is not now is an error, or a warning. `warns` is whether to
+    warn of an index that is no time, or of a `max_gap` without effect.
     """
     index = native(X) if isinstance(X, pd.Index) else index_of(X)
     labels, names = _split_levels(index, num_samples(X))
     time = None if index is None else _read_time(labels)
-    rows = _group_series(Rows(labels, time, names, _number_series(names, series, X)))
+    told = named_by(names, series)
+    counted = isinstance(labels, pd.RangeIndex)  # by pandas, where there was no index
+    check_named(named_in_fit, told, None if counted else time)
+    codes = number_series(names, series, X)
+    rows = _group_series(Rows(labels, time, names, codes, named_by=told))
     if warns and time is None:
         _warn_of_no_time(index, max_gap)
     if learn:
@@ -224,6 +229,27 @@ def read_index(
     return rows
 
 
+class ReadsRows:
+    """Mixin of what takes tables: how the rows of later ones are read, as in fit."""
+
+    max_gap: Any
+    max_gap_: Any
+    _named_by: str
+
+    def _learn_rows(self, X, series=None) -> Rows:
+        """Read the rows of the table of fit, and remember what they tell."""
+        rows = read_rows(X, series, max_gap=self.max_gap, warns=True)
+        self.max_gap_, self._named_by = rows.max_gap, rows.named_by
+        return rows
+
+    def _read_rows(self, X, series=None) -> Rows:
+        """Read the rows of another table, which must tell as much as that of fit."""
+        told = getattr(self, "_named_by", "")  # skad 0.1.0 did not keep it
+        return read_rows(
+            X, series, max_gap=self.max_gap_, learn=False, named_in_fit=told
+        )
+
+
 def index_of(*tables: Any) -> pd.Index | None:
     """Return the index of the first pandas object."""
     indexes = (getattr(table, "index", None) for table in tables)  # lists have a method
@@ -244,31 +270,6 @@ def _split_levels(index, n_rows) -> tuple[pd.Index, pd.Index | None]:
     return index.get_level_values(-1), names
 
 
-def _number_series(names, series, X) -> NDArray[np.int64]:
-    """Give each row the number of its series, by the index and by `series`."""
-    levels = [] if names is None else _levels_of(names)
-    if series is not None:
-        series = column_or_1d(series)
-        check_consistent_length(X, series)
-        levels.append(series)
-    if not levels:
-        return np.zeros(num_samples(X), dtype=int)
-    codes = np.column_stack([_number_names(level) for level in levels])
-    return np.unique(codes, axis=0, return_inverse=True)[1].ravel()
-
-
-def _levels_of(names) -> list[Any]:
-    return [names.get_level_values(level) for level in range(names.nlevels)]
-
-
-def _number_names(names) -> NDArray[np.int64]:
-    """Give each name the number of its place in their order, or of its first row."""
-    try:
-        return pd.factorize(names, sort=True)[0]
-    except TypeError:  # names that cannot be compared
-        return pd.factorize(names)[0]
-
-
 def _group_series(rows: Rows) -> Rows:
     """Put interleaved series one after another; rows of one keep their order."""
     codes = rows.series_codes
@@ -278,7 +279,7 @@ def _group_series(rows: Rows) -> Rows:
     order = np.argsort(codes, kind="stable")
     parts = (rows.labels, rows.time, rows.series)
     labels, time, names = (None if one is None else one[order] for one in parts)
-    return Rows(labels, time, names, codes[order], order=order)
+    return Rows(labels, time, names, codes[order], None, rows.named_by, order)
 
 
 def _read_time(labels) -> pd.Index | None:

@@ -39,7 +39,7 @@ from skad.series._length import (
     check_stride,
     rows_in_window,
 )
-from skad.series._rows import MaxGap, Rows, read_rows
+from skad.series._rows import MaxGap, Rows
 from skad.series._table_windows import (
     TableWindows,
     refuse_too_few,
@@ -216,9 +216,9 @@ class WindowedDetector(CutsWindows, LeavesOutRows, ThresholdMixin, MetaDetector)
         """Find the windows to learn from."""
         table = self._check_table(X, reset=True)
         is_normal = self._normal_rows(table, y)
-        rows = read_rows(X, series, max_gap=self.max_gap, warns=True)
+        rows = self._learn_rows(X, series)
         table, is_normal = rows.group(table), rows.group(is_normal)
-        self.max_gap_, bounds = rows.max_gap, rows.bounds
+        bounds = rows.bounds
         self.window_length_ = length = rows_in_window(self.window_length, table, rows)
         check_stride(self.stride, length, self.window_length)
         check_long_enough(bounds, length)
@@ -408,7 +408,7 @@ class WindowedDetector(CutsWindows, LeavesOutRows, ThresholdMixin, MetaDetector)
         """Check a table to score; return it series by series, and its rows."""
         check_is_fitted(self)
         table = self._check_table(X, reset=False)
-        rows = read_rows(X, series, max_gap=self.max_gap_, learn=False)
+        rows = self._read_rows(X, series)
         return rows.group(table), rows
 
     def _score_table(self, table, bounds, folds=None) -> NDArray[np.float64]:

@@ -27,7 +27,7 @@ from skad.series._length import (
     check_long_enough,
     rows_in_window,
 )
-from skad.series._rows import MaxGap, read_rows
+from skad.series._rows import MaxGap, ReadsRows, read_rows
 
 
 def windows_view(table, window_length) -> np.ndarray:
@@ -142,7 +142,9 @@ def as_slice(positions):
     return slice(int(positions[0]), int(positions[-1]) + 1, step)
 
 
-class SlidingWindow(CutsWindows, VersionedMixin, TransformerMixin, BaseEstimator):
+class SlidingWindow(
+    ReadsRows, CutsWindows, VersionedMixin, TransformerMixin, BaseEstimator
+):
     """Transformer that turns row t of a table into the window that ends at t.
 
     Rows stay aligned with `y`: it works in cross-validation, before any detector.
@@ -240,8 +242,7 @@ class SlidingWindow(CutsWindows, VersionedMixin, TransformerMixin, BaseEstimator
             The fitted transformer.
         """
         table = validate_data(self, X, ensure_all_finite=False, dtype="numeric")
-        rows = read_rows(X, max_gap=self.max_gap, warns=True)
-        self.max_gap_ = rows.max_gap
+        rows = self._learn_rows(X)
         self.window_length_ = rows_in_window(
             self.window_length, rows.group(table), rows
         )
@@ -264,7 +265,7 @@ class SlidingWindow(CutsWindows, VersionedMixin, TransformerMixin, BaseEstimator
         check_is_fitted(self)
         options = {"ensure_all_finite": False, "dtype": "numeric"}
         table = validate_data(self, X, reset=False, **options)
-        rows = read_rows(X, max_gap=self.max_gap_, learn=False)
+        rows = self._read_rows(X)
         table = rows.group(table)
         mode: Any = "edge" if self.pad == "edge" else "constant"
         before = [(self.window_length_ - 1, 0), (0, 0)]
