@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
@@ -19,6 +20,7 @@ from skad.calibration._blocks import blocks_of, consecutive_blocks, overlap_of_r
 from skad.calibration._usual import gather_windows, step_of
 from skad.series._folds import learns_positions
 from skad.series._rows import read_rows
+from skad.series._series_names import Runs
 from skad.series._windowed import WindowedDetector
 from skad.series._windows import window_starts, windows_view
 
@@ -31,12 +33,14 @@ class Rows:
     """Rows of a table, or windows as rows, that are learnt or judged.
 
     `is_table` tells whether detectors cut windows from them, which must not cross what
-    is left out.
+    is left out. Interleaved series then stand one after another here; `places` are
+    where the rows of X are in the table that was given.
     """
 
     X: Any
     positions: NDArray
     is_table: bool
+    places: NDArray
 
     def at(self, positions) -> Rows:
         """Other rows of the same table."""
@@ -166,8 +170,18 @@ def _check_units(given, estimators) -> None:
 
 def all_rows(X, detectors) -> Rows:
     """Take all rows of what detectors see."""
-    is_table = any(_cutters(one) for one in detectors)
-    return Rows(X, np.arange(num_samples(X)), is_table)
+    positions = np.arange(num_samples(X))
+    if not any(_cutters(one) for one in detectors):
+        return Rows(X, positions, False, positions)
+    rows = read_rows(X)
+    if rows.order is not None:
+        X = safe_indexing(X, rows.order)
+    return Rows(X, positions, True, rows.place(positions))
+
+
+def windows_at(X, positions) -> Rows:
+    """Take the windows at some positions of X."""
+    return Rows(X, positions, False, np.arange(len(X)))
 
 
 def reach_of(rows: Rows, fitted) -> int:
@@ -219,12 +233,14 @@ def fit_member(detector, rows: Rows) -> Any:
     """Fit a clone of a detector, without a threshold of its own."""
     runs, params = rows.runs(), {}
     if runs is not None and (name := _name_of_series(detector)):
-        params[name] = runs
+        params[name] = runs.view(Runs)
     return uncalibrated(_fit, clone(detector), rows.gather(), params)
 
 
 def _fit(detector, X, params):
-    return detector.fit(X, **params)
+    # it is the step of the pipeline that is told, whatever it has requested
+    with config_context(enable_metadata_routing=False):
+        return detector.fit(X, **params)
 
 
 def fit_like(fitted, rows: Rows) -> Any:
@@ -237,12 +253,12 @@ def fit_like(fitted, rows: Rows) -> Any:
 
 def judge_left_out(fitted, learnt: Rows, judged: Rows) -> NDArray[np.float64]:
     """Errors of rows by a detector like a fitted one, that has learnt others."""
-    return errors_at(fit_like(fitted, learnt), judged)
+    return errors_of(fit_like(fitted, learnt), judged.gather())
 
 
-def errors_at(detector, rows: Rows) -> NDArray[np.float64]:
+def errors_of(detector, X) -> NDArray[np.float64]:
     """Errors of rows, by themselves."""
-    return -np.asarray(detector.score_samples(rows.gather()), dtype=np.float64)
+    return -np.asarray(detector.score_samples(X), dtype=np.float64)
 
 
 def _name_of_series(detector) -> str | None:

@@ -28,14 +28,14 @@ from skad._validation import (
 )
 from skad.calibration._blocks import LeftOut
 from skad.calibration._fit import N_BLOCKS, CalibratedThreshold
+from skad.calibration._odd import stretches_of
 from skad.series._expected import expect, knows_expected_values
 from skad.series._members import (
-    Rows,
     all_rows,
     check_explain,
     check_members,
     check_settings,
-    errors_at,
+    errors_of,
     fit_like,
     fit_member,
     is_dropped,
@@ -43,6 +43,7 @@ from skad.series._members import (
     reach_of,
     readings,
     unit_of,
+    windows_at,
 )
 
 _ROWS = """
@@ -257,7 +258,8 @@ class DetectorUnion(CalibratedThreshold, ThresholdMixin, BaseComposition):
         rows = all_rows(X, [detector for _, detector in self._kept()])
         if self.normal_label is not None:
             n_rows = len(rows.positions)
-            rows = rows.at(rows_with_label(y, self.normal_label, n_rows, "rows"))
+            learnt = rows_with_label(y, self.normal_label, n_rows, "rows")
+            rows = rows.at(np.flatnonzero(np.isin(rows.places, learnt)))
         self._fit_and_calibrate(rows)
         return self
 
@@ -329,6 +331,9 @@ class DetectorUnion(CalibratedThreshold, ThresholdMixin, BaseComposition):
     def _rows_of(self, windows):
         return windows.positions
 
+    def _stretches_of(self, windows, odd):
+        return stretches_of(odd, windows.places[windows.positions])
+
     def _refitted(self):
         return [type(core_of(one)).__name__ for one in self.estimators_]
 
@@ -338,14 +343,14 @@ class DetectorUnion(CalibratedThreshold, ThresholdMixin, BaseComposition):
     def _fit_positions(self, X, positions, held_out) -> None:
         """Fit on the windows at some positions of X; it holds out none itself."""
         self._check_params()
-        windows = Rows(X, positions, is_table=False)
+        windows = windows_at(X, positions)
         self._learn(windows, None)
         self._left_out_scores(windows, windows)
 
     def _fold_at(self, X, positions) -> Self:
         """Fit a union like this one, in its units, on windows at positions of X."""
         fold = copy.copy(self)
-        windows = Rows(X, positions, is_table=False)
+        windows = windows_at(X, positions)
         fold.estimators_ = [fit_like(one, windows) for one in self.estimators_]
         return fold
 
@@ -366,9 +371,8 @@ class DetectorUnion(CalibratedThreshold, ThresholdMixin, BaseComposition):
 
     def _errors(self, X) -> NDArray[np.float64]:
         """Errors of members, (n_samples, n_members)."""
-        rows = all_rows(X, self.estimators_)
         return np.column_stack(
-            self._run((errors_at, one, rows) for one in self.estimators_)
+            self._run((errors_of, one, X) for one in self.estimators_)
         )
 
     def _in_units(self, errors) -> NDArray[np.float64]:
