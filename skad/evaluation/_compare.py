@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -10,14 +10,20 @@ from numpy.typing import ArrayLike
 from sklearn.base import clone
 
 from skad._fitting import with_standard_numbers
-from skad._nesting import core_of
-from skad._validation import HasMethods, check_outlier_labels, num_samples, warn
+from skad._nesting import core_of, reader_of
+from skad._validation import (
+    HasMethods,
+    check_outlier_labels,
+    num_samples,
+    silently,
+    warn,
+)
 from skad.evaluation._parts import Part, check_parts
 from skad.evaluation._protocol import describe, find_doubts, find_windows
 from skad.evaluation._references import REFERENCES
 from skad.evaluation._report import FIGURES, EvaluationReport
 from skad.evaluation._runs import Task, run_all
-from skad.series._rows import Rows, index_of, read_index
+from skad.series._rows import Rows, index_of, read_index, read_rows
 from skad.thresholds._labelled import FBetaThreshold
 from skad.thresholds._rule import NO_LABELS, needs_labels
 
@@ -123,9 +129,9 @@ def evaluate(
 
     Events and delays are reported only if rows are points of a series: a detector cuts
     windows from them (`WindowedDetector` or `SlidingWindow`), or their index holds
-    times in ascending order. Figures that cannot be computed are nan, and the protocol
-    says why: the area under the curve if all test rows are of one class, precision if
-    nothing was flagged. A mean over seeds leaves out nan.
+    times that ascend in each series. Figures that cannot be computed are nan, and the
+    protocol says why: the area under the curve if all test rows are of one class,
+    precision if nothing was flagged. A mean over seeds leaves out nan.
 
     **What it sees.** Rows count as nearly equal if they are much nearer to a row of the
     other part than that one's other neighbours are, as after rounding, a cast to
@@ -165,19 +171,21 @@ def evaluate(
     seeds = _check_seeds(seeds)
     detectors = _check_detectors(detectors, references)
     rule = _check_rule(rule, X_val, y_val)
+    read = _reader(detectors, X_train)
+    test = Part("test", X_test, y_test, groups_test, read(X_test))
+    val = None if X_val is None else Part("val", X_val, y_val, groups_val, read(X_val))
     task = Task(
-        train=Part("train", X_train, y_train, groups_train),
-        val=None if X_val is None else Part("val", X_val, y_val, groups_val),
-        test=Part("test", X_test, y_test, groups_test),
+        train=Part("train", X_train, y_train, groups_train, read(X_train)),
+        val=val,
+        test=test,
         rule=rule,
         truth=check_outlier_labels(y_test, name="y_test"),
-        rows=_read_points(detectors, X_test, y_test),
+        rows=_read_points(detectors, test.seen, y_test),
     )
     parts = [part for part in (task.train, task.val, task.test) if part is not None]
     findings = check_parts(parts, is_series=task.rows is not None)
-    for finding in findings:
-        if finding.is_warning:
-            warn(finding.text)
+    for text in (finding.text for finding in findings if finding.is_warning):
+        warn(text)
     runs, fitted = run_all(detectors, task, seeds, references=references)
     own = {name: fitted[name] for name in detectors}
     protocol = (
@@ -260,6 +268,19 @@ def _check_rule(rule, X_val, y_val):
     return rule
 
 
+def _reader(detectors, X) -> Callable[[Any], Any]:
+    """Read tables as the first detector does that begins with a `TableReader`.
+
+    Returns None for each if there is none.
+    """
+    found = (reader_of(detector) for detector in detectors.values())
+    reader = next((one for one in found if one is not None), None)
+    if reader is None:
+        return lambda table: None
+    fitted = silently(clone(reader).fit, X)
+    return lambda table: silently(fitted.transform, table)
+
+
 def _read_points(detectors, X, y) -> Rows | None:
     """Read series and times of rows; None if they are not points of a series."""
     index = index_of(X, y)
@@ -270,10 +291,12 @@ def _is_series(detectors, index) -> bool:
     """Whether rows follow each other in time: they are windowed, or have times."""
     if any(find_windows(detector) for detector in detectors.values()):
         return True
-    if index is None or index.has_duplicates or not index.is_monotonic_increasing:
+    if index is None or index.has_duplicates:
         return False
     time = index.get_level_values(-1)
-    return isinstance(time, pd.DatetimeIndex | pd.TimedeltaIndex | pd.PeriodIndex)
+    if not isinstance(time, pd.DatetimeIndex | pd.TimedeltaIndex | pd.PeriodIndex):
+        return False
+    return not time.hasnans and read_rows(index).is_in_order
 
 
 def _summarize(runs, detectors) -> pd.DataFrame:

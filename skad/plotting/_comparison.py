@@ -120,10 +120,12 @@ class DetectorComparisonDisplay(TimeDisplay):
             name: find_layer(estimator, "offset_").offset_
             for name, estimator in estimators.items()
         }
-        X, y = take_rows(rows_of_series(X, series), X, y)
+        first = next(iter(estimators.values()), None)
+        rows, table = rows_of_series(first, X, series)
+        X, y, table = take_rows(rows, X, y, table)
         return cls.from_predictions(
             {name: e.score_samples(X) for name, e in estimators.items()},
-            index=index_of(X),
+            index=index_of(table),
             y_true=y,
             thresholds=thresholds,
             series=series,

@@ -46,8 +46,6 @@ class ContributionDisplay(TimeDisplay):
     deviations : ndarray of shape (n_timestamps, n_channels), default=None
         Readings minus expected readings. With them, an arrow beside the name of a
         sensor says whether it reads too high or too low where it counts most.
-    name : object, default=None
-        Name of the series or window, for the title.
 
     Attributes
     ----------
@@ -137,7 +135,8 @@ class ContributionDisplay(TimeDisplay):
         """
         import_pyplot(f"{cls.__name__}.from_estimator")
         threshold = find_layer(estimator, "offset_").offset_
-        X, y = _reading.take_rows(_reading.rows_of_series(X, series), X, y)
+        rows, table = _reading.rows_of_series(estimator, X, series)
+        X, y, table = _reading.take_rows(rows, X, y, table)
         told = explain_shown(estimator, X, y, series, window)
         parts = told.contributions
         names = told.channel_names if channel_names is None else channel_names
@@ -148,7 +147,7 @@ class ContributionDisplay(TimeDisplay):
         return cls.from_predictions(
             parts,
             deviations=told.deviations,
-            index=index_of(X),
+            index=index_of(table),
             y_true=y,
             threshold=threshold,
             channel_names=names,

@@ -54,7 +54,8 @@ def events_in(events, rows, n_rows) -> pd.DataFrame:
         return events.reset_index(drop=True)
     own = events[events["start_row"].isin(rows)]
     places = {
-        name: np.searchsorted(rows, own[name]) for name in ("start_row", "end_row")
+        "start_row": np.searchsorted(rows, own["start_row"]),
+        "end_row": np.searchsorted(rows, own["end_row"], side="right") - 1,
     }
     return own.assign(**places).reset_index(drop=True)
 

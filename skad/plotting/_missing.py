@@ -26,6 +26,7 @@ from skad.plotting._style import inches, palette
 from skad.plotting._texts import points
 from skad.plotting._timeline import mean_of_cells
 from skad.series._rows import index_of
+from skad.series._tables import as_frame
 
 # The panel of shares: its place beside the map, as shares of the width of that.
 _SHARES = [1.02, 0.0, 0.18, 1.0]
@@ -100,10 +101,12 @@ class MissingValuesDisplay(TimeDisplay):
 
         Parameters
         ----------
-        X : array-like of shape (n_timestamps, n_channels)
-            Table: NaN, None, NaT and NA are missing. The index of a pandas table gives
-            the time; in a MultiIndex, the levels before the last give the series. Rows
-            of other tables are numbered.
+        X : table of shape (n_timestamps, n_channels)
+            Of pandas, polars, pyarrow or xarray, or an array: NaN, None, NaT and NA are
+            missing. The index of a pandas table gives the time; in a MultiIndex, the
+            levels before the last give the series. Rows of other tables are numbered.
+            What `TableReader` returns has an index; of a file as it is, texts are not
+            missing, whatever they say.
         channel_names : list of str, default=None
             Names of the columns. If None, those of `X`, else they are counted.
 
@@ -113,13 +116,13 @@ class MissingValuesDisplay(TimeDisplay):
             If there are no rows or columns, no such series, labels are in neither
             coding, or time is out of order.
         """
-        table = X if isinstance(X, pd.DataFrame) else _as_table(X)
+        table = _as_table(X)
         if table.shape[1] == 0:
             raise ValueError("X has no columns; at least one is needed.")
         if channel_names is None:
             channel_names = list(table.columns)
         _reading.check_names(channel_names, table.shape[1])
-        rows, shown = _reading.read_series(index_of(X), len(table), series, y)
+        rows, shown = _reading.read_series(index_of(table), len(table), series, y)
         return cls(
             is_missing=table.isna().to_numpy()[rows],
             channel_names=_reading.name_channels(channel_names, table.shape[1]),
@@ -211,5 +214,8 @@ class MissingValuesDisplay(TimeDisplay):
 
 
 def _as_table(X) -> pd.DataFrame:
-    """Make a table of what is none yet."""
-    return X.to_frame() if isinstance(X, pd.Series) else pd.DataFrame(np.asarray(X))
+    """Make a table of pandas of any other; channels of an array are counted."""
+    if isinstance(X, pd.Series):
+        return X.to_frame()
+    is_array = isinstance(X, np.ndarray | list | tuple)
+    return pd.DataFrame(np.asarray(X)) if is_array else as_frame(X)

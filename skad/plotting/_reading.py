@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from skad._nesting import as_read, reader_of
 from skad._validation import (
     check_consistent_length,
     check_outlier_labels,
@@ -41,14 +42,14 @@ def read_series(index, n_rows, series, y) -> tuple[Any, dict[str, Any]]:
     """
     is_anomaly = read_labels(y, n_rows)
     table = read_index(index, n_rows)
-    rows: Any = slice(None)
+    own: Any = slice(None)
     name = None
     if table.series is not None:
-        rows, name = _find_series(table.series, series)
+        own, name = _find_series(table.series, series)
     elif series is not None:
         raise ValueError(f"series={series!r}, but the index names no series.")
     labels: Any = table.time if table.has_dates else table.labels
-    time = labels[rows]
+    time, rows = labels[own], table.place(own)
     return rows, {
         "index": time if _is_time(time) else pd.RangeIndex(len(time)),
         "is_anomaly": None if is_anomaly is None else is_anomaly[rows],
@@ -56,15 +57,22 @@ def read_series(index, n_rows, series, y) -> tuple[Any, dict[str, Any]]:
     }
 
 
-def rows_of_series(X, series) -> Any:
+def rows_of_series(estimator, X, series) -> tuple[Any, Any]:
     """Find the rows of the series given, before they are scored.
 
-    All rows if none is given, or the index of the table names none.
+    Returns them, and the table as the first step of a pipeline reads it. They are all
+    rows if no series is given, the index of the table names none, or reading it moves
+    rows.
     """
-    index = index_of(X)
-    if series is None or not isinstance(index, pd.MultiIndex):
-        return slice(None)
-    return _find_series(read_index(index, num_samples(X)).series, series)[0]
+    table, reader = as_read(estimator, X), reader_of(estimator)
+    index = index_of(table)
+    is_moved = reader is not None and (reader.long, reader.every) != (None, None)
+    is_moved = is_moved or num_samples(table) != num_samples(X)
+    if series is None or is_moved or not isinstance(index, pd.MultiIndex):
+        return slice(None), table
+    rows = read_index(index, num_samples(X))
+    own, _ = _find_series(rows.series, series)
+    return rows.place(own), table
 
 
 def take_rows(rows, *tables) -> list[Any]:

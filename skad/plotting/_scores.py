@@ -136,17 +136,17 @@ class AnomalyScoreDisplay(TimeDisplay):
         """
         import_pyplot(f"{cls.__name__}.from_estimator")
         threshold = find_layer(estimator, "offset_").offset_
-        rows = _reading.rows_of_series(X, series)
+        rows, table = _reading.rows_of_series(estimator, X, series)
         if events is not None:
-            events = events_in(events, rows, num_samples(X))
-        X, y = _reading.take_rows(rows, X, y)
-        sensors = None if columns is None else _reading.pick_columns(X, columns)
+            events = events_in(events, rows, num_samples(table))
+        X, y, table = _reading.take_rows(rows, X, y, table)
+        sensors = None if columns is None else _reading.pick_columns(table, columns)
         told = None
         if expected and columns is not None:
             told = _reading.pick_columns(expected_values(estimator, X), columns)
         return cls.from_predictions(
             estimator.score_samples(X),
-            index=index_of(X),
+            index=index_of(table),
             y_true=y,
             threshold=threshold,
             sensors=sensors,

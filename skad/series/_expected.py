@@ -11,10 +11,9 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from skad._fitting import as_fitted, with_standard_numbers
-from skad._nesting import core_of, inside, layers
+from skad._nesting import as_read, core_of, inside, layers
 from skad._validation import check_is_fitted
 from skad.series._cover import average_of_lags
-from skad.series._rows import read_rows
 from skad.series._windows import SlidingWindow
 
 
@@ -37,8 +36,8 @@ def expected_values(estimator: Any, X: ArrayLike) -> pd.DataFrame | NDArray[np.f
     -------
     expected : DataFrame or ndarray of the shape of `X`, dtype float64
         Expected readings, in the units of `X`; a DataFrame with index and columns of
-        `X` if that is one. Columns that a step before the detector has dropped are
-        missing (NaN).
+        `X` if that is one, or of what a `TableReader` has made of it. Columns that a
+        step before the detector has dropped are missing (NaN).
 
     Raises
     ------
@@ -84,6 +83,7 @@ def expected_values(estimator: Any, X: ArrayLike) -> pd.DataFrame | NDArray[np.f
     """
     check_is_fitted(estimator)
     expected = expect(estimator, X)
+    X = as_read(estimator, X)
     if isinstance(X, pd.DataFrame):
         return pd.DataFrame(expected, index=X.index, columns=X.columns)
     return expected
@@ -135,10 +135,13 @@ def _expect_behind(steps, last, X) -> NDArray[np.float64]:
 
 def _take_back(step, expected, X) -> NDArray[np.float64]:
     """Turn values behind a step into those before it, of the shape of X."""
+    if getattr(step, "reads_tables", False):
+        return expected  # of what was read
     if isinstance(step, SlidingWindow):
-        bounds = read_rows(X, max_gap=step.max_gap_, learn=False).bounds
+        rows = step._read_rows(X)
         shape = len(expected), step.window_length_, step.n_features_in_
-        return average_of_lags(expected.reshape(shape), bounds)
+        windows = rows.group(expected.reshape(shape))
+        return rows.restore(average_of_lags(windows, rows.bounds))
     if hasattr(step, "add_indicator"):  # an imputer
         places = {name: at for at, name in enumerate(step.get_feature_names_out())}
         kept = [places.get(name, -1) for name in _names_before(step)]

@@ -24,7 +24,7 @@ from skad._validation import (
     validate_data,
     warn,
 )
-from skad.series._rows import MaxGap, read_rows
+from skad.series._rows import MaxGap, ReadsRows
 
 _TABLE = """
     X : array-like of shape (n_timestamps, n_channels)
@@ -40,7 +40,7 @@ _TABLE = """
 
 
 @dataclass(eq=False, repr=False)
-class TimeSeriesImputer(VersionedMixin, TransformerMixin, BaseEstimator):
+class TimeSeriesImputer(ReadsRows, VersionedMixin, TransformerMixin, BaseEstimator):
     """Fill the missing values of each channel from its neighbours in time.
 
     First by `method`, which never looks across the border of a series or a gap in time;
@@ -61,7 +61,8 @@ class TimeSeriesImputer(VersionedMixin, TransformerMixin, BaseEstimator):
         Whether the last values of the training table fill the start of the next table.
     fallback : {"median", "mean"}, float or None, default="median"
         Values that the method leaves missing become the median or the mean of the
-        observed training values, or this number. None: they stay missing.
+        training values of their series (of all series, if it has none or is new), or
+        this number. None: they stay missing.
     add_indicator : bool, default=False
         Whether to append a column ``missingindicator_<column>``, 1 where a value was
         missing, for each column that is kept and has missing values in `fit`. A scaler
@@ -73,7 +74,12 @@ class TimeSeriesImputer(VersionedMixin, TransformerMixin, BaseEstimator):
     Attributes
     ----------
     statistics_ : ndarray of shape (n_features_in_,)
-        The fallback of each column; NaN where there is none.
+        The fallback of each column, over all series; NaN where there is none.
+    series_statistics_ : ndarray of shape (n_series, n_features_in_)
+        That of each series of the index, in the order of `series_`; without rows if the
+        index names none, or `fallback` is a number or None.
+    series_ : list
+        Names of these series.
     dropped_ : list of str
         Names of the columns that are dropped.
     max_gap_ : float, timedelta64 or None
@@ -174,9 +180,10 @@ class TimeSeriesImputer(VersionedMixin, TransformerMixin, BaseEstimator):
             If every column would be dropped.
         """
         values = self._read(X, reset=True)
-        rows = read_rows(X, max_gap=self.max_gap, warns=True)
-        self.max_gap_ = rows.max_gap
+        rows = self._learn_rows(X)
+        values = rows.group(values)
         self.statistics_ = self._learn_statistics(values)
+        self._learn_series(values, rows)
         self._learn_columns(np.isnan(values))
         self._tails = _find_tails(values[:, self._kept], rows)
         return self
@@ -258,6 +265,28 @@ class TimeSeriesImputer(VersionedMixin, TransformerMixin, BaseEstimator):
         number = np.nan if self.fallback is None else float(self.fallback)
         return np.full(values.shape[1], number)
 
+    def _learn_series(self, values, rows):
+        """Learn the fallback of each series, where it has one of its own."""
+        self.series_, self.series_statistics_ = [], np.empty((0, values.shape[1]))
+        if rows.series is None or self.fallback not in ("median", "mean"):
+            return
+        codes, names = pd.factorize(rows.series)
+        found = pd.DataFrame(values, dtype=np.float64).groupby(codes).agg(self.fallback)
+        self.series_ = list(names)
+        found = found.to_numpy()
+        self.series_statistics_ = np.where(np.isnan(found), self.statistics_, found)
+
+    def _fallbacks(self, rows):
+        """Return the fallback of each kept column, or of each row and column."""
+        pooled = self.statistics_[self._kept]
+        if rows.series is None or not getattr(self, "series_", None):
+            return pooled  # skad 0.1.0 knew no others
+        codes, names = pd.factorize(rows.series)
+        places = {name: at for at, name in enumerate(self.series_)}
+        at = np.array([places.get(name, -1) for name in names])
+        known = np.vstack([self.series_statistics_[:, self._kept], pooled])
+        return known[at][codes]
+
     def _learn_columns(self, missing):
         shares = missing.mean(axis=0)
         too_many = shares > self.max_missing
@@ -285,15 +314,16 @@ class TimeSeriesImputer(VersionedMixin, TransformerMixin, BaseEstimator):
     @after_fit
     def _impute(self, X, carry_tail):
         values = self._read(X, reset=False)
-        rows = read_rows(X, max_gap=self.max_gap_, learn=False)
+        rows = self._read_rows(X)
         indicators = np.isnan(values[:, self._indicated])
-        values = values[:, self._kept]  # a copy
+        values = rows.group(values[:, self._kept])  # a copy
         missing = np.isnan(values)
         filled = self._fill(values, missing, rows)
         if carry_tail:
             self._carry_tails(filled, missing, rows)
-        np.copyto(filled, self.statistics_[self._kept], where=np.isnan(filled))
+        np.copyto(filled, self._fallbacks(rows), where=np.isnan(filled))
         # row by row in memory, whatever pandas has made of it
+        filled = rows.restore(filled)
         return np.ascontiguousarray(np.hstack([filled, indicators], dtype=values.dtype))
 
     def _fill(self, values, missing, rows):
