@@ -1,19 +1,11 @@
-"""Input checks, warnings, and the only imports of private names of scikit-learn."""
+"""Input checks, and the only imports of private names of scikit-learn."""
 
-import contextlib
 import operator
-import os
-import sys
-import warnings
 from collections.abc import Callable
-from contextvars import ContextVar, copy_context
-from pathlib import Path
 from typing import Any, TypeVar
 
-import joblib
 import numpy as np
 import pandas as pd
-import sklearn
 from sklearn import get_config
 from sklearn.base import _fit_context as sklearn_fit_context
 from sklearn.utils import _safe_indexing as sklearn_safe_indexing
@@ -64,21 +56,11 @@ __all__ = [
     "num_samples",
     "rows_with_label",
     "safe_indexing",
-    "silently",
     "validate_data",
     "validate_parameter_constraints",
-    "warn",
 ]
 
-# Warnings point neither at files of these libraries nor at contextlib, which calls what
-# its decorators decorate.
-_LIBRARIES = (
-    *(f"{Path(m.__file__).parent}{os.sep}" for m in (sklearn, joblib)),
-    f"{Path(__file__).parent}{os.sep}",
-    contextlib.__file__,
-)
 F = TypeVar("F", bound=Callable[..., Any])
-T = TypeVar("T")
 
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
 # what to do where folds lack anomalies, or normal rows
@@ -87,33 +69,6 @@ MIXED_FOLDS = (
     "or of a series, cv=StratifiedGroupKFold() with groups"
 )
 _CODINGS = "{-1 = anomaly, +1 = normal} or {0 = normal, 1 = anomaly}"
-
-
-_speaks: ContextVar[bool] = ContextVar("speaks", default=True)
-
-
-def silently(call: Callable[..., T], *args: Any) -> T:
-    """Call what repeats, on parts of the rows, a call that has warned already.
-
-    In a context of its own, which no Ctrl-C can leave behind.
-    """
-    context = copy_context()
-    context.run(_speaks.set, False)
-    return context.run(call, *args)
-
-
-def warn(message: str, category: type[Warning] = UserWarning) -> None:
-    """Warn, and point at the user's line that led here.
-
-    That is the innermost one outside of skad, scikit-learn and joblib, whatever
-    pipelines, searches and decorators lie between.
-    """
-    if not _speaks.get():
-        return
-    frame, level = sys._getframe(1), 2  # the caller of this function
-    while frame.f_back and frame.f_code.co_filename.startswith(_LIBRARIES):
-        frame, level = frame.f_back, level + 1
-    warnings.warn(message, category, stacklevel=level)
 
 
 def native(data) -> Any:

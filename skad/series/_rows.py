@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from skad._validation import native, num_samples, warn
+from skad._validation import native, num_samples
+from skad._warnings import warn
 from skad.series._series_names import check_named, named_by, number_series
 from skad.series._table_parts import check_levels
 from skad.series._times import as_time, is_like_date

@@ -32,8 +32,8 @@ from skad._validation import (
     check_random_state,
     num_samples,
     safe_indexing,
-    warn,
 )
+from skad._warnings import warn
 from skad.thresholds._labelled import FBetaThreshold
 from skad.thresholds._rule import NO_LABELS, needs_labels
 
