@@ -351,7 +351,7 @@ class TimeSeriesImputer(ReadsRows, VersionedMixin, TransformerMixin, BaseEstimat
         limit = np.inf if self.limit is None else self.limit
         # reversed, so that the first segment of each series stays in the dict
         for series, (start, stop) in _by_series(rows, rows.bounds[::-1]).items():
-            tail = self._tails.get(series)
+            tail = self._tail_of(series)
             if tail is None or not self._follows(tail, rows.time, start):
                 continue
             block = filled[start:stop]
@@ -360,12 +360,22 @@ class TimeSeriesImputer(ReadsRows, VersionedMixin, TransformerMixin, BaseEstimat
             carried = leading & np.isnan(block) & (ages <= limit)
             filled[start:stop] = np.where(carried, tail.values, block)
 
+    def _tail_of(self, series) -> _Tail | None:
+        """How a series ends; None if it was not in the training table."""
+        if isinstance(self._tails, dict):  # of skad 0.1.0
+            return self._tails.get(series)
+        names, tails = self._tails
+        if series not in names:
+            return None
+        at = names.index(series)
+        return _Tail(*(None if one is None else one[at] for one in tails))
+
     def _follows(self, tail, time, row):
         """Whether a row continues the training table without a gap."""
         if tail.time is None or time is None:
             return True
-        is_near = self.max_gap_ is None or time[row] - tail.time <= self.max_gap_
-        return time[row] > tail.time and is_near
+        now, then = _as_numpy(time[row]), _as_numpy(tail.time)
+        return now > then and (self.max_gap_ is None or now - then <= self.max_gap_)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -375,22 +385,30 @@ class TimeSeriesImputer(ReadsRows, VersionedMixin, TransformerMixin, BaseEstimat
 
 
 class _Tail(NamedTuple):
-    """How a series of the training table ends."""
+    """How a series of the training table ends; how all do, one a row, for a fit."""
 
     values: np.ndarray  # last observed value of each column in the last segment, or NaN
     ages: np.ndarray  # rows after it
-    time: Any  # of the last row; None if the rows have none
+    time: Any  # of the last row, as numpy has it; None if the rows have none
 
 
-def _find_tails(values, rows):
-    time = rows.time
-    tails = {}
-    for series, (start, stop) in _by_series(rows, rows.bounds).items():
+def _as_numpy(time) -> Any:
+    """Return a time as numpy has it, in UTC if it has a zone."""
+    return time.to_numpy() if isinstance(time, pd.Timestamp | pd.Timedelta) else time
+
+
+def _find_tails(values, rows) -> tuple[list[Any], _Tail]:
+    """Names of the series, and their tails."""
+    found = _by_series(rows, rows.bounds)
+    last, ages = np.empty((2, len(found), values.shape[1]))
+    for at, (start, stop) in enumerate(found.values()):
         block = values[start:stop]
-        ages = np.argmax(~np.isnan(block[::-1]), axis=0)
-        last = block[len(block) - 1 - ages, np.arange(block.shape[1])]
-        tails[series] = _Tail(last, ages, None if time is None else time[stop - 1])
-    return tails
+        ages[at] = np.argmax(~np.isnan(block[::-1]), axis=0)
+        rows_before = len(block) - 1 - ages[at].astype(int)
+        last[at] = block[rows_before, np.arange(block.shape[1])]
+    ends = np.array([stop - 1 for _, stop in found.values()])
+    time = None if rows.time is None else rows.time[ends].to_numpy()
+    return list(found), _Tail(last, ages, time)
 
 
 def _by_series(rows, bounds):

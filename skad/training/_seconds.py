@@ -10,7 +10,7 @@ class Seconds(np.ndarray):
     the number is an attribute.
     """
 
-    number: float
+    number: float = np.nan  # where arrays are copied without attributes, as by skops
 
     def __float__(self):
         return self.number
