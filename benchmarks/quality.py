@@ -36,6 +36,7 @@ from sklearn.preprocessing import StandardScaler
 from skad import (
     ConvAutoencoder,
     ConvLSTMAutoencoder,
+    DetectorUnion,
     EncDecAD,
     LinearAutoencoder,
     LocallyLinearAutoencoder,
@@ -57,11 +58,16 @@ SERIES = ("SKAB", "keogh", "UCR", "long ECG", "NAB", "SMAP/MSL", "field")
 neighbors = partial(NeighborDetector, max_rows=np.inf)
 
 
-def texture(random_state=None):
-    """Nearest windows in random-convolution features, the default for beats."""
-    return make_pipeline(
-        RandomConvolutions(random_state=random_state), LocallyLinearAutoencoder()
-    )
+def texture(random_state=None, n_segments="auto"):
+    """Nearest windows in random-convolution features."""
+    features = RandomConvolutions(n_segments=n_segments, random_state=random_state)
+    return make_pipeline(features, LocallyLinearAutoencoder())
+
+
+def textures():
+    """Textures of parts, and half as much of whole windows: the default for beats."""
+    pairs = [("parts", texture()), ("whole", texture(n_segments=1))]
+    return DetectorUnion(pairs, weights={"whole": 0.5})
 
 
 def denoiser():
@@ -98,6 +104,7 @@ DETECTORS = {
     "neighbours": (neighbors, "window"),
     "locally linear": (LocallyLinearAutoencoder, "window"),
     "texture": (texture, "window"),
+    "textures": (textures, "window"),
     "sensor_pipeline": (sensor_pipeline, "table"),
     "MLP": (MLPAutoencoder, "window"),
     "PCA timestep": (LinearAutoencoder, "timestep"),

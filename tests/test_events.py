@@ -313,8 +313,8 @@ def test_inputs_are_left_alone():
         ({"index": [1.0, np.nan, 2.0]}, "index of X is nan in row 1"),
         ({"index": pd.DatetimeIndex(["2018", None, "2019"])}, r"\(NaT\) in row 1"),
         (
-            {"index": pd.MultiIndex.from_arrays([list("aba"), [1, 2, 3]])},
-            "The rows of 2 series come in 3 runs",
+            {"index": pd.MultiIndex.from_arrays([list("aba"), [3, 2, 1]])},
+            "must increase: 1 in row 2 is out of order, after 3",
         ),
         ({"index": minutes(3), "max_gap": 3}, "does not fit the time index"),
         ({"index": [1, 2, 3], "max_gap": "3min"}, "does not fit the numeric index"),

@@ -56,6 +56,7 @@ def test_default__has_windows_of_three_lengths(fitted):
     assert lengths == {
         "error": 20,
         "level": 20,
+        "nearest": 20,
         "half_shape": 10,
         "shape": 20,
         "double_shape": 40,
@@ -86,10 +87,12 @@ def test_times_and_series__are_borders(table):
     X, _ = table
     parts = {"a": X[:700], "b": X[700:1500]}
     pipeline = sensor_pipeline(window=10).fit(pd.concat(parts))
-    apart = [pipeline.score_samples(part) for part in parts.values()]
+    with pytest.warns(UserWarning, match="rows are taken for those of one series"):
+        apart = [pipeline.score_samples(part) for part in parts.values()]
     together = pipeline.score_samples(pd.concat(parts))
     np.testing.assert_allclose(together[715:], apart[1][15:], rtol=1e-9)
-    assert pipeline.score_samples(X[:100]).shape == (100,)
+    chunk = pd.concat({"a": X[:100]})
+    assert pipeline.score_samples(chunk).shape == (100,)
 
 
 def test_other_detector__is_put_into_windows(table):

@@ -100,11 +100,6 @@ def test_time_that_does_not_increase__is_refused(rows, message):
         segments_of(table)
 
 
-def test_series_that_are_interleaved__are_refused():
-    with pytest.raises(ValueError, match="2 series come in 4 runs"):
-        segments_of(np.zeros((4, 1)), series=[1, 2, 1, 2])
-
-
 def test_missing_time__is_refused():
     index = minutes(4).insert(2, pd.NaT)
     with pytest.raises(ValueError, match=r"NaT\) in row 2"):

@@ -112,11 +112,20 @@ def overlap_of_rows(X, n_channels) -> int:
     """How many windows on, at least, a row of `X` shares nothing with this one.
 
     1 for rows that do not overlap. Windows that were cut from a table row by row, or in
-    steps, repeat the end of the one before as their beginning.
+    steps, repeat the end of the one before as their beginning; of k interleaved series,
+    that of the one k rows before.
     """
     n_values = X.shape[1]
     some = X[: min(len(X), 64)]
-    for step in range(n_channels, n_values, n_channels):
-        if len(some) > 2 and np.array_equal(some[1:, :-step], some[:-1, step:]):
-            return -(-n_values // step)
+    for apart in range(1, max(2, len(some) // 2)):
+        for step in range(n_channels, n_values, n_channels):
+            if len(some) > 2 and _continue(some[apart:], some[:-apart], step):
+                return apart * -(-n_values // step)
     return 1
+
+
+def _continue(windows, others, step) -> bool:
+    """Whether windows begin, each, with the end of another; the first is looked at."""
+    if not np.array_equal(windows[:1, :-step], others[:1, step:]):
+        return False
+    return np.array_equal(windows[:, :-step], others[:, step:])

@@ -113,6 +113,10 @@ class CalibratedThreshold(ABC):
     def _rows_of(self, windows) -> np.ndarray:
         """Rows of X that have the scores."""
 
+    def _stretches_of(self, windows, odd) -> list[tuple[int, int]]:
+        """First and last rows of X of the stretches of a mask of what has scores."""
+        return stretches_of(odd, self._rows_of(windows))
+
     def _refitted(self) -> list[str]:
         """Names of what is fitted anew for each block."""
         return [type(self).__name__]
@@ -201,7 +205,7 @@ class CalibratedThreshold(ABC):
             learnt = self._without(windows, odd)
             self._fit_windows(learnt)
             left_out = self._left_out_scores(windows, learnt)
-        stretches = stretches_of(odd, self._rows_of(windows)) if odd.any() else []
+        stretches = self._stretches_of(windows, odd) if odd.any() else []
         return learnt, left_out.where(~odd & left_out.is_judged), stretches
 
     def _judge(self, labels) -> None:

@@ -23,7 +23,7 @@ from skad.evaluation._protocol import describe, find_doubts, find_windows
 from skad.evaluation._references import REFERENCES
 from skad.evaluation._report import FIGURES, EvaluationReport
 from skad.evaluation._runs import Task, run_all
-from skad.series._rows import Rows, index_of, read_index
+from skad.series._rows import Rows, index_of, read_index, read_rows
 from skad.thresholds._labelled import FBetaThreshold
 from skad.thresholds._rule import NO_LABELS, needs_labels
 
@@ -129,9 +129,9 @@ def evaluate(
 
     Events and delays are reported only if rows are points of a series: a detector cuts
     windows from them (`WindowedDetector` or `SlidingWindow`), or their index holds
-    times in ascending order. Figures that cannot be computed are nan, and the protocol
-    says why: the area under the curve if all test rows are of one class, precision if
-    nothing was flagged. A mean over seeds leaves out nan.
+    times that ascend in each series. Figures that cannot be computed are nan, and the
+    protocol says why: the area under the curve if all test rows are of one class,
+    precision if nothing was flagged. A mean over seeds leaves out nan.
 
     **What it sees.** Rows count as nearly equal if they are much nearer to a row of the
     other part than that one's other neighbours are, as after rounding, a cast to
@@ -291,10 +291,12 @@ def _is_series(detectors, index) -> bool:
     """Whether rows follow each other in time: they are windowed, or have times."""
     if any(find_windows(detector) for detector in detectors.values()):
         return True
-    if index is None or index.has_duplicates or not index.is_monotonic_increasing:
+    if index is None or index.has_duplicates:
         return False
     time = index.get_level_values(-1)
-    return isinstance(time, pd.DatetimeIndex | pd.TimedeltaIndex | pd.PeriodIndex)
+    if not isinstance(time, pd.DatetimeIndex | pd.TimedeltaIndex | pd.PeriodIndex):
+        return False
+    return not time.hasnans and read_rows(index).is_in_order
 
 
 def _summarize(runs, detectors) -> pd.DataFrame:

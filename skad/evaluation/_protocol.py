@@ -49,7 +49,7 @@ def _describe_part(part, task) -> str:
     if part is not task.test:
         return text
     if task.rows is not None:
-        first, _ = find_ranges(is_anomaly, task.rows.segments)
+        first, _ = find_ranges(task.rows.group(is_anomaly), task.rows.segments)
         text += f" in {_count(len(first), 'event')}"
     flag_all = f1_score(is_anomaly, np.ones(len(part)), zero_division=np.nan)
     return f"{text}; flagging all rows has F1 {flag_all:.3f}"

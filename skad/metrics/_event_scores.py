@@ -389,7 +389,8 @@ def _read(y_true, y_pred, index, max_gap) -> tuple[np.ndarray, np.ndarray, Rows]
     judged = check_outlier_labels(y_pred, name="y_pred")
     check_consistent_length(truth, judged)
     index = index_of(y_true) if index is None else index
-    return truth, judged, read_index(index, len(truth), max_gap)
+    rows = read_index(index, len(truth), max_gap)
+    return rows.group(truth), rows.group(judged), rows
 
 
 def _check_beta(beta) -> None:

@@ -258,7 +258,7 @@ def _read(
     scores = check_array(
         scores, ensure_2d=False, dtype=np.float64, input_name="y_score"
     )
-    return truth, _levels(scores, n_thresholds), rows
+    return rows.group(truth), rows.group(_levels(scores, n_thresholds)), rows
 
 
 def _levels(scores, n_thresholds) -> NDArray[np.int64]:

@@ -21,9 +21,13 @@ from skad.series._length import WindowLength, read_duration
 from skad.series._union import DetectorUnion
 from skad.series._windowed import WindowedDetector
 
-# Chosen on SKAB, five of the discords and Tennessee Eastman, see docs/quality.md.
-_SHAPES = ("half_shape", "shape", "double_shape")
-_WEIGHT = 16.0
+# Chosen on SKAB, discords, UCR and the field tables, see docs/quality.md.
+_UNITS: dict[str, Literal["std", "rms", "gain"]] = {
+    "nearest": "rms",
+    "half_shape": "gain",
+    "shape": "gain",
+    "double_shape": "gain",
+}
 
 
 @with_standard_numbers
@@ -42,7 +46,7 @@ def sensor_pipeline(
     detector : estimator, default=None
         Detector of windows, of skad or scikit-learn, or a pipeline that ends in one; or
         a `WindowedDetector` or `DetectorUnion` of such, which is taken as it is. None:
-        five detectors, whose errors are added up, see Notes.
+        six detectors, whose errors are added up, see Notes.
     window : int, "auto", float, str or timedelta-like, default="auto"
         Length of windows, see `WindowedDetector`.
     contamination : "auto" or float, default="auto"
@@ -72,16 +76,16 @@ def sensor_pipeline(
 
     Notes
     -----
-    The default detector adds up the errors of five members in units of rows that were
+    The default detector adds up the errors of six members in units of rows that were
     left out (`DetectorUnion`), w being the window length:
 
     - "error": `LinearAutoencoder` with standardised errors on windows of w rows;
     - "level": `LocallyLinearAutoencoder` on means and spreads of windows of w rows
       (`WindowSummary`);
+    - "nearest": distance to the nearest normal window of w rows, in units of its size;
     - "half_shape", "shape", "double_shape": distance to the nearest normal window of
-      w / 2, w and 2 w rows, after `WindowNormalizer`; with weight 16 and in units of
-      their size ("rms"), so that they speak where cycles repeat, and hardly where
-      nothing does.
+      w / 2, w and 2 w rows, after `WindowNormalizer`, in units of its gain, so that
+      they speak where cycles repeat, and are silent where nothing does.
 
     Windows of 2 w rows see a fault from 2 w - 1 rows away. That is the length to trim
     events by: ``find_events(..., window_length=int(pipeline[-1].calibration_.reach))``.
@@ -112,8 +116,7 @@ def sensor_pipeline(
     elif detector is None:
         last = DetectorUnion(
             _members(window),
-            weights=dict.fromkeys(_SHAPES, _WEIGHT),
-            units=dict.fromkeys(_SHAPES, "rms"),
+            units=dict(_UNITS),
             contamination=contamination,
             normal_label=normal_label,
             n_jobs=n_jobs,
@@ -142,16 +145,17 @@ def _cuts_windows(detector) -> bool:
 
 def _members(window) -> list[tuple[str, WindowedDetector]]:
     """Names and detectors of the default composition."""
-    nearest = make_pipeline(WindowNormalizer(), LocallyLinearAutoencoder(1))
+    shape = make_pipeline(WindowNormalizer(), LocallyLinearAutoencoder(1))
     level = make_pipeline(
         WindowSummary(), StandardScaler(), LocallyLinearAutoencoder(1)
     )
     return [
         ("error", WindowedDetector(LinearAutoencoder(error_model="std"), window)),
         ("level", WindowedDetector(level, window)),
-        ("half_shape", WindowedDetector(nearest, _times(window, 0.5))),
-        ("shape", WindowedDetector(nearest, window)),
-        ("double_shape", WindowedDetector(nearest, _times(window, 2))),
+        ("nearest", WindowedDetector(LocallyLinearAutoencoder(1), window)),
+        ("half_shape", WindowedDetector(shape, _times(window, 0.5))),
+        ("shape", WindowedDetector(shape, window)),
+        ("double_shape", WindowedDetector(shape, _times(window, 2))),
     ]
 
 

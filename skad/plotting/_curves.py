@@ -84,6 +84,7 @@ def label_curves(scores, is_anomaly, beta) -> dict[str, np.ndarray]:
 def alert_curve(scores, index) -> dict[str, np.ndarray]:
     """Where the number of alerts a day changes, and its values; none without dates."""
     rows = read_index(index, len(scores))
+    scores = rows.group(scores)
     if rows.step is None:
         return {}
     distinct = np.unique(scores)

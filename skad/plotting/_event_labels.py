@@ -46,10 +46,12 @@ def events_in(events, rows, n_rows) -> pd.DataFrame:
         )
     if isinstance(rows, slice):
         return events.reset_index(drop=True)
-    own = events[events["start_row"].between(rows[0], rows[-1])]
-    return own.assign(
-        start_row=own["start_row"] - rows[0], end_row=own["end_row"] - rows[0]
-    ).reset_index(drop=True)
+    own = events[events["start_row"].isin(rows)]
+    places = {
+        "start_row": np.searchsorted(rows, own["start_row"]),
+        "end_row": np.searchsorted(rows, own["end_row"], side="right") - 1,
+    }
+    return own.assign(**places).reset_index(drop=True)
 
 
 class _Label(NamedTuple):

@@ -36,14 +36,14 @@ def read_series(index, n_rows, series, y) -> tuple[Any, dict[str, Any]]:
     """
     is_anomaly = read_labels(y, n_rows)
     table = read_index(index, n_rows)
-    rows: Any = slice(None)
+    own: Any = slice(None)
     name = None
     if table.series is not None:
-        rows, name = _find_series(table.series, series)
+        own, name = _find_series(table.series, series)
     elif series is not None:
         raise ValueError(f"series={series!r}, but the index names no series.")
     labels: Any = table.time if table.has_dates else table.labels
-    time = labels[rows]
+    time, rows = labels[own], table.place(own)
     return rows, {
         "index": time if _is_time(time) else pd.RangeIndex(len(time)),
         "is_anomaly": None if is_anomaly is None else is_anomaly[rows],

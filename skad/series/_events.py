@@ -40,8 +40,8 @@ _SHARED = """
     Raises
     ------
     ValueError
-        If labels are in neither coding, there are no rows, times are missing, doubled
-        or out of order within a series, or the rows of a series do not stand together.
+        If labels are in neither coding, there are no rows, or times are missing,
+        doubled or out of order within a series.
 """
 
 
@@ -93,7 +93,8 @@ def find_events(
     Returns
     -------
     events : DataFrame of shape (n_events, n_columns)
-        The events in the order of the rows, with the columns
+        The events in the order of the rows or, where the rows of several series
+        are interleaved, series by series in the order of their names; with the columns
 
         - "series": name of the series, a tuple if several levels name it; only with a
           MultiIndex;
@@ -101,7 +102,8 @@ def find_events(
         - "duration": between the two, 0 for a single row; only if the index holds dates
           or durations;
         - "start_row", "end_row", "n_rows": positions of the first and the last row, and
-          the number of rows, both included;
+          the number of rows, both included; in a table of interleaved series, rows of
+          others that stand between the two do not count;
         - "flagged_start", "flagged_end", "flagged_start_row", "flagged_end_row": the
           same of the event as it was flagged; "reach": by how many rows at most each
           end was trimmed, window_length - 1; only with `window_length`;
@@ -183,6 +185,9 @@ def find_events(
     apart = _read_deviations(deviations, contributions, parts)
     check_consistent_length(flags, values, parts, apart)
     rows = read_index(index, len(flags), max_gap)
+    flags = rows.group(flags)
+    given = values, parts, apart
+    values, parts, apart = (v if v is None else rows.group(v) for v in given)
 
     flagged = found = _merged_ranges(flags, rows, merge_gap, min_length)
     if window_length is not None:
@@ -241,8 +246,8 @@ def merge_events(
     """
     flags = check_outlier_labels(y)
     rows = read_index(index_of(y) if index is None else index, len(flags), max_gap)
-    first, last = _merged_ranges(flags, rows, merge_gap, min_length)
-    return np.where(in_ranges(first, last, len(flags)), -1, 1)
+    first, last = _merged_ranges(rows.group(flags), rows, merge_gap, min_length)
+    return rows.restore(np.where(in_ranges(first, last, len(flags)), -1, 1))
 
 
 def _merged_ranges(flags, rows, merge_gap, min_length) -> tuple[np.ndarray, np.ndarray]:
@@ -321,8 +326,8 @@ def _locate(rows, first, last) -> dict[str, Any]:
     columns["start"], columns["end"] = rows.labels[first], rows.labels[last]
     if rows.has_dates:
         columns["duration"] = rows.time[last] - rows.time[first]
-    n_rows = last - first + 1
-    return columns | {"start_row": first, "end_row": last, "n_rows": n_rows}
+    places = {"start_row": rows.place(first), "end_row": rows.place(last)}
+    return columns | places | {"n_rows": last - first + 1}
 
 
 def _describe_scores(scores, labels, first, last) -> dict[str, Any]:
@@ -336,7 +341,8 @@ def _describe_scores(scores, labels, first, last) -> dict[str, Any]:
 def _locate_flags(rows, first, last, window_length) -> dict[str, Any]:
     """Columns with the place of each event as it was flagged."""
     ends = {"flagged_start": rows.labels[first], "flagged_end": rows.labels[last]}
-    places = {"flagged_start_row": first, "flagged_end_row": last}
+    places = {"flagged_start_row": rows.place(first)}
+    places |= {"flagged_end_row": rows.place(last)}
     return ends | places | {"reach": np.full(len(first), window_length - 1)}
 
 

@@ -14,7 +14,6 @@ from skad._fitting import as_fitted, with_standard_numbers
 from skad._nesting import as_read, core_of, inside, layers
 from skad._validation import check_is_fitted
 from skad.series._cover import average_of_lags
-from skad.series._rows import read_rows
 from skad.series._windows import SlidingWindow
 
 
@@ -139,9 +138,10 @@ def _take_back(step, expected, X) -> NDArray[np.float64]:
     if getattr(step, "reads_tables", False):
         return expected  # of what was read
     if isinstance(step, SlidingWindow):
-        bounds = read_rows(X, max_gap=step.max_gap_, learn=False).bounds
+        rows = step._read_rows(X)
         shape = len(expected), step.window_length_, step.n_features_in_
-        return average_of_lags(expected.reshape(shape), bounds)
+        windows = rows.group(expected.reshape(shape))
+        return rows.restore(average_of_lags(windows, rows.bounds))
     if hasattr(step, "add_indicator"):  # an imputer
         places = {name: at for at, name in enumerate(step.get_feature_names_out())}
         kept = [places.get(name, -1) for name in _names_before(step)]

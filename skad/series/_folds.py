@@ -13,6 +13,7 @@ from skad._base import uncalibrated
 from skad._nesting import core_of
 from skad.calibration._blocks import LeftOut, consecutive_blocks, run_blocks
 from skad.calibration._fit import N_BLOCKS
+from skad.calibration._odd import stretches_of
 from skad.series._readings import ReadsTables, errors_of_folds
 from skad.series._table_windows import TableWindows
 
@@ -49,6 +50,10 @@ class LeavesOutRows(ReadsTables):
 
     def _rows_of(self, windows):
         return np.flatnonzero(windows.judged)
+
+    def _stretches_of(self, windows, odd):
+        places = windows.rows.place(np.arange(len(windows.table)))
+        return stretches_of(odd, places[self._rows_of(windows)])
 
     def _refitted(self):
         inner = self.estimator_

@@ -24,7 +24,7 @@ from skad._validation import (
     validate_data,
     warn,
 )
-from skad.series._rows import MaxGap, read_rows
+from skad.series._rows import MaxGap, ReadsRows
 
 _TABLE = """
     X : array-like of shape (n_timestamps, n_channels)
@@ -40,7 +40,7 @@ _TABLE = """
 
 
 @dataclass(eq=False, repr=False)
-class TimeSeriesImputer(VersionedMixin, TransformerMixin, BaseEstimator):
+class TimeSeriesImputer(ReadsRows, VersionedMixin, TransformerMixin, BaseEstimator):
     """Fill the missing values of each channel from its neighbours in time.
 
     First by `method`, which never looks across the border of a series or a gap in time;
@@ -180,8 +180,8 @@ class TimeSeriesImputer(VersionedMixin, TransformerMixin, BaseEstimator):
             If every column would be dropped.
         """
         values = self._read(X, reset=True)
-        rows = read_rows(X, max_gap=self.max_gap, warns=True)
-        self.max_gap_ = rows.max_gap
+        rows = self._learn_rows(X)
+        values = rows.group(values)
         self.statistics_ = self._learn_statistics(values)
         self._learn_series(values, rows)
         self._learn_columns(np.isnan(values))
@@ -312,15 +312,16 @@ class TimeSeriesImputer(VersionedMixin, TransformerMixin, BaseEstimator):
     @after_fit
     def _impute(self, X, carry_tail):
         values = self._read(X, reset=False)
-        rows = read_rows(X, max_gap=self.max_gap_, learn=False)
+        rows = self._read_rows(X)
         indicators = np.isnan(values[:, self._indicated])
-        values = values[:, self._kept]  # a copy
+        values = rows.group(values[:, self._kept])  # a copy
         missing = np.isnan(values)
         filled = self._fill(values, missing, rows)
         if carry_tail:
             self._carry_tails(filled, missing, rows)
         np.copyto(filled, self._fallbacks(rows), where=np.isnan(filled))
         # row by row in memory, whatever pandas has made of it
+        filled = rows.restore(filled)
         return np.ascontiguousarray(np.hstack([filled, indicators], dtype=values.dtype))
 
     def _fill(self, values, missing, rows):

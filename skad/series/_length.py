@@ -95,14 +95,14 @@ def suggest_window_length(
     """
     X = check_array(table, ensure_all_finite=False, dtype="numeric")
     rows = read_rows(table, series, max_gap=max_gap, warns=True)
-    return _length_by_period(X, rows.bounds)
+    return _length_by_period(rows.group(X), rows.bounds)
 
 
 def rows_in_window(window_length: WindowLength, table, rows: Rows) -> int:
     """Turn a length as the user gives it into a number of rows of a checked table.
 
-    Raises ValueError for text that is neither "auto" nor a duration, and for a duration
-    that does not fit the time index.
+    The table has the order of `rows`. Raises ValueError for text that is neither "auto"
+    nor a duration, and for a duration that does not fit the time index.
     """
     if isinstance(window_length, str) and window_length == "auto":
         return _length_by_period(table, rows.bounds)

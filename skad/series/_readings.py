@@ -9,17 +9,16 @@ from sklearn import config_context
 from skad._nesting import input_of, layers
 from skad.calibration._fit import CalibratedThreshold
 from skad.calibration._usual import gather_windows, step_of
-from skad.series._rows import read_rows
+from skad.series._rows import ReadsRows
 from skad.series._table_windows import TableWindows
 from skad.series._windows import window_starts
 
 
-class ReadsTables(CalibratedThreshold):
+class ReadsTables(ReadsRows, CalibratedThreshold):
     """Mixin of `WindowedDetector`: what its calibration keeps for `drift_report`."""
 
     estimator_: Any
     window_length_: int
-    max_gap_: Any
     _check_table: Any
 
     def _readings_of(self, windows):
@@ -31,7 +30,7 @@ class ReadsTables(CalibratedThreshold):
 
     def _compared(self, X) -> TableWindows:
         table = self._check_table(X, reset=False)
-        rows = read_rows(X, max_gap=self.max_gap_, learn=False)
+        rows = self._read_rows(X)
         longest = int(np.diff(rows.bounds, axis=1).max(initial=0))
         if longest < self.window_length_:
             raise ValueError(
@@ -40,7 +39,9 @@ class ReadsTables(CalibratedThreshold):
             )
         starts = window_starts(rows.bounds, self.window_length_, 1)
         judged = np.ones(len(table), dtype=bool)
-        return TableWindows(table, rows, self.window_length_, starts, judged)
+        return TableWindows(
+            rows.group(table), rows, self.window_length_, starts, judged
+        )
 
 
 def errors_of_folds(folds, windows) -> list[np.ndarray | None]:

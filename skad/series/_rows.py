@@ -11,13 +11,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from skad._validation import (
-    check_consistent_length,
-    column_or_1d,
-    native,
-    num_samples,
-    warn,
-)
+from skad._validation import native, num_samples, warn
+from skad.series._series_names import check_named, named_by, number_series
 from skad.series._table_parts import check_levels
 from skad.series._times import as_time, is_like_date
 
@@ -49,6 +44,12 @@ class Rows:
         A number for the series of each row; zeros if there is only one.
     max_gap : number, timedelta64 or None
         A longer step in time is a border; None: no step is.
+    named_by : str
+        What names the series: "index", "series" (the argument), both ("index series")
+        or nothing ("").
+    order : ndarray of shape (n_rows,), dtype int, or None
+        Where these rows are in the table, whose series are interleaved: here they stand
+        series by series. None: as they are. `group` and `restore` go to and fro.
     """
 
     labels: pd.Index
@@ -56,9 +57,27 @@ class Rows:
     series: pd.Index | None
     series_codes: NDArray[np.int64]
     max_gap: Any = None
+    named_by: str = ""
+    order: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def group(self, values: Any) -> Any:
+        """Put an array of the rows of the table into the order that they have here."""
+        return values if self.order is None else values[self.order]
+
+    def restore(self, values: Any) -> Any:
+        """Put an array of the rows as they are here back into that of the table."""
+        if self.order is None:
+            return values
+        restored = np.empty_like(values)
+        restored[self.order] = values
+        return restored
+
+    def place(self, rows: Any) -> Any:
+        """Positions in the table of rows, by their positions here."""
+        return rows if self.order is None else self.order[rows]
 
     @property
     def has_dates(self) -> bool:
@@ -114,25 +133,32 @@ class Rows:
             )
         return float(pd.Timedelta(1, "D") / self.step)
 
-    def check_order(self) -> None:
-        """Refuse interleaved series, and time that does not increase within one."""
-        n_runs = int(self.begins_series.sum()) + 1
-        n_series = len(np.unique(self.series_codes)) if n_runs > 1 else 1
-        if n_runs != n_series:
-            raise ValueError(
-                f"The rows of {n_series} series come in {n_runs} runs; the rows of "
-                f"each must stand together. Sort by series, then by time. {_NOT_DRAWN}"
-            )
+    @cached_property
+    def _is_late(self) -> NDArray[np.bool_]:
+        """Whether a row but the first is no later than the one before in its series.
+
+        Empty without time.
+        """
         steps = self.steps
         if steps is None:
-            return
-        wrong = ~self.begins_series & ~(steps > steps.dtype.type(0))
-        if wrong.any():
+            return np.empty(0, dtype=bool)
+        return ~self.begins_series & ~(steps > steps.dtype.type(0))
+
+    @property
+    def is_in_order(self) -> bool:
+        """Whether time increases within each series; True without time."""
+        return not self._is_late.any()
+
+    def check_order(self) -> None:
+        """Refuse time that does not increase within a series."""
+        if not self.is_in_order:
+            wrong = self._is_late
             row = np.argmax(wrong) + 1
             before, after = self.labels[row - 1], self.labels[row]
             kind = "is there twice" if before == after else "is out of order"
             raise ValueError(
-                f"The time index of X must increase: {after} in row {row} {kind}, "
+                f"The time index of X must increase: {after} in row "
+                f"{self.place(row)} {kind}, "
                 f"after {before} ({int(wrong.sum())} such rows). Sort the rows and "
                 "drop doubled timestamps, e.g. with skad.clean_table. Several series "
                 "in one table need a MultiIndex (series, time), or series= where "
@@ -146,26 +172,34 @@ def read_rows(
     *,
     max_gap: MaxGap = None,
     learn: bool = True,
+    named_in_fit: str = "",
     warns: bool = False,
 ) -> Rows:
     """Read the series, the time and the borders of the rows of a table.
 
     The index of a pandas object tells the time (DatetimeIndex, TimedeltaIndex,
     PeriodIndex or numbers; the last level of a MultiIndex) and the series (the levels
-    before), to which `series` adds. Other tables are one series without gaps. Raises
-    ValueError if a time is missing or infinite, or `max_gap` does not fit the index.
+    before), to which `series` adds. Other tables are one series without gaps. Where
+    series are interleaved, as in a file sorted by time, their rows are read series by
+    series, in the order of the names; see `Rows.order`. Raises ValueError if a time is
+    missing or infinite, or `max_gap` does not fit the index.
 
     A step in time longer than `max_gap` is a border. If `learn`, it is what the user
     has given, and is checked, or learnt where it is None: 5 times the median step. Else
-    it is `Rows.max_gap` of earlier rows. `warns` is whether to warn of an index that is
-    no time, or of a `max_gap` without effect.
+    it is `Rows.max_gap` of earlier rows. `named_in_fit` is `Rows.named_by` of these:
+    what was told then and is not now is an error, or a warning. `warns` is whether to
+    warn of an index that is no time, or of a `max_gap` without effect.
     """
     index = native(X) if isinstance(X, pd.Index) else index_of(X)
     if isinstance(index, pd.MultiIndex):
         check_levels(index)
     labels, names = _split_levels(index, num_samples(X))
     time = None if index is None else _read_time(labels)
-    rows = Rows(labels, time, names, _number_series(names, series, X))
+    told = named_by(names, series)
+    counted = isinstance(labels, pd.RangeIndex)  # by pandas, where there was no index
+    check_named(named_in_fit, told, None if counted else time)
+    codes = number_series(names, series, X)
+    rows = _group_series(Rows(labels, time, names, codes, named_by=told))
     if warns and time is None:
         _warn_of_no_time(index, max_gap)
     if learn:
@@ -199,6 +233,27 @@ def read_index(
     return rows
 
 
+class ReadsRows:
+    """Mixin of what takes tables: how the rows of later ones are read, as in fit."""
+
+    max_gap: Any
+    max_gap_: Any
+    _named_by: str
+
+    def _learn_rows(self, X, series=None) -> Rows:
+        """Read the rows of the table of fit, and remember what they tell."""
+        rows = read_rows(X, series, max_gap=self.max_gap, warns=True)
+        self.max_gap_, self._named_by = rows.max_gap, rows.named_by
+        return rows
+
+    def _read_rows(self, X, series=None) -> Rows:
+        """Read the rows of another table, which must tell as much as that of fit."""
+        told = getattr(self, "_named_by", "")  # skad 0.1.0 did not keep it
+        return read_rows(
+            X, series, max_gap=self.max_gap_, learn=False, named_in_fit=told
+        )
+
+
 def index_of(*tables: Any) -> pd.Index | None:
     """Return the index of the first pandas object."""
     indexes = (getattr(table, "index", None) for table in tables)  # lists have a method
@@ -219,16 +274,16 @@ def _split_levels(index, n_rows) -> tuple[pd.Index, pd.Index | None]:
     return index.get_level_values(-1), names
 
 
-def _number_series(names, series, X) -> NDArray[np.int64]:
-    """Give each row the number of its series, by the index and by `series`."""
-    codes = [] if names is None else [pd.factorize(names)[0]]
-    if series is not None:
-        series = column_or_1d(series)
-        check_consistent_length(X, series)
-        codes.append(pd.factorize(series)[0])
-    if not codes:
-        return np.zeros(num_samples(X), dtype=int)
-    return np.unique(np.column_stack(codes), axis=0, return_inverse=True)[1].ravel()
+def _group_series(rows: Rows) -> Rows:
+    """Put interleaved series one after another; rows of one keep their order."""
+    codes = rows.series_codes
+    n_runs = np.count_nonzero(rows.begins_series) + 1
+    if n_runs == 1 or n_runs == codes.max() + 1:
+        return rows
+    order = np.argsort(codes, kind="stable")
+    parts = (rows.labels, rows.time, rows.series)
+    labels, time, names = (None if one is None else one[order] for one in parts)
+    return Rows(labels, time, names, codes[order], None, rows.named_by, order)
 
 
 def _read_time(labels) -> pd.Index | None:

@@ -28,14 +28,14 @@ from skad._validation import (
 )
 from skad.calibration._blocks import LeftOut
 from skad.calibration._fit import N_BLOCKS, CalibratedThreshold
+from skad.calibration._odd import stretches_of
 from skad.series._expected import expect, knows_expected_values
 from skad.series._members import (
-    Rows,
     all_rows,
     check_explain,
     check_members,
     check_settings,
-    errors_at,
+    errors_of,
     fit_like,
     fit_member,
     is_dropped,
@@ -43,6 +43,7 @@ from skad.series._members import (
     reach_of,
     readings,
     unit_of,
+    windows_at,
 )
 
 _ROWS = """
@@ -77,11 +78,10 @@ class DetectorUnion(CalibratedThreshold, ThresholdMixin, BaseComposition):
         For a member named here, only what exceeds so many times the 99 % quantile of
         its left-out errors counts: for a member that only speaks of what is far outside
         of all that was learnt. Not for errors that may be negative.
-    units : dict of {str: {"std", "rms"}}, default=None
+    units : dict of {str: {"std", "rms", "gain"}}, default=None
         What a member's errors are divided by: their standard deviation over what was
-        left out, the default, or the root of their mean square. Distances in many
-        dimensions hardly vary where nothing repeats; "rms" keeps a member from making
-        much of that.
+        left out, the default; the root of their mean square ("rms"); or that divided by
+        the square of the member's gain ("gain"), see Notes.
     contamination : "auto" or float, default="auto"
         Where the threshold of the sum lies: see `WindowedDetector`. Those of members do
         not count, and are not looked for.
@@ -126,6 +126,14 @@ class DetectorUnion(CalibratedThreshold, ThresholdMixin, BaseComposition):
     So pipelines inside are fitted anew for each block; a step that all members share
     is cheaper, and as good, before the union.
 
+    The gain of a member is how many times larger its error of windows were, in the
+    median, if it rebuilt all of them as their mean, minus 1; 0 if it is none. Distances
+    hardly vary where nothing repeats, and divided by their small spread they would
+    drown the others. With "gain", a member speaks the louder the better it tells what
+    it has not learnt, and is silent where that is no better than the mean. It needs a
+    detector of skad with errors that grow as distances do, such as
+    `LocallyLinearAutoencoder`.
+
     Examples
     --------
     >>> from sklearn.ensemble import IsolationForest
@@ -144,7 +152,7 @@ class DetectorUnion(CalibratedThreshold, ThresholdMixin, BaseComposition):
     _: KW_ONLY
     weights: dict[str, float] | None = None
     gates: dict[str, float] | None = None
-    units: dict[str, Literal["std", "rms"]] | None = None
+    units: dict[str, Literal["std", "rms", "gain"]] | None = None
     contamination: Literal["auto"] | float = "auto"
     normal_label: Any = None
     n_jobs: int | None = None
@@ -200,7 +208,7 @@ class DetectorUnion(CalibratedThreshold, ThresholdMixin, BaseComposition):
         check_members(self.estimators)
         names = [name for name, _ in self.estimators]
         self._validate_names(names)
-        check_settings(self.weights, self.gates, self.units, names)
+        check_settings(self.weights, self.gates, self.units, self.estimators)
 
     def _members(self) -> list[Any]:
         """Fitted members, or those that will be."""
@@ -250,7 +258,8 @@ class DetectorUnion(CalibratedThreshold, ThresholdMixin, BaseComposition):
         rows = all_rows(X, [detector for _, detector in self._kept()])
         if self.normal_label is not None:
             n_rows = len(rows.positions)
-            rows = rows.at(rows_with_label(y, self.normal_label, n_rows, "rows"))
+            learnt = rows_with_label(y, self.normal_label, n_rows, "rows")
+            rows = rows.at(np.flatnonzero(np.isin(rows.places, learnt)))
         self._fit_and_calibrate(rows)
         return self
 
@@ -281,7 +290,10 @@ class DetectorUnion(CalibratedThreshold, ThresholdMixin, BaseComposition):
         is_known = (numbers >= 0) & np.isin(windows.positions, learnt.positions)
         usual = errors[is_known] if blocks else self._errors(learnt.gather())
         kinds = [(self.units or {}).get(name, "std") for name, _ in self._kept()]
-        self.units_ = np.array([*map(unit_of, usual.T, kinds)])
+        given = zip(self.estimators_, usual.T, kinds, strict=True)
+        self.units_ = np.array(
+            [unit_of(one, learnt, e, kind) for one, e, kind in given]
+        )
         gates = self._of_members(self.gates, 0.0)
         self.limits_ = gates * np.quantile(usual, 0.99, axis=0)
         if blocks:
@@ -319,6 +331,9 @@ class DetectorUnion(CalibratedThreshold, ThresholdMixin, BaseComposition):
     def _rows_of(self, windows):
         return windows.positions
 
+    def _stretches_of(self, windows, odd):
+        return stretches_of(odd, windows.places[windows.positions])
+
     def _refitted(self):
         return [type(core_of(one)).__name__ for one in self.estimators_]
 
@@ -328,14 +343,14 @@ class DetectorUnion(CalibratedThreshold, ThresholdMixin, BaseComposition):
     def _fit_positions(self, X, positions, held_out) -> None:
         """Fit on the windows at some positions of X; it holds out none itself."""
         self._check_params()
-        windows = Rows(X, positions, is_table=False)
+        windows = windows_at(X, positions)
         self._learn(windows, None)
         self._left_out_scores(windows, windows)
 
     def _fold_at(self, X, positions) -> Self:
         """Fit a union like this one, in its units, on windows at positions of X."""
         fold = copy.copy(self)
-        windows = Rows(X, positions, is_table=False)
+        windows = windows_at(X, positions)
         fold.estimators_ = [fit_like(one, windows) for one in self.estimators_]
         return fold
 
@@ -356,9 +371,8 @@ class DetectorUnion(CalibratedThreshold, ThresholdMixin, BaseComposition):
 
     def _errors(self, X) -> NDArray[np.float64]:
         """Errors of members, (n_samples, n_members)."""
-        rows = all_rows(X, self.estimators_)
         return np.column_stack(
-            self._run((errors_at, one, rows) for one in self.estimators_)
+            self._run((errors_of, one, X) for one in self.estimators_)
         )
 
     def _in_units(self, errors) -> NDArray[np.float64]:

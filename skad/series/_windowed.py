@@ -39,7 +39,7 @@ from skad.series._length import (
     check_stride,
     rows_in_window,
 )
-from skad.series._rows import MaxGap, read_rows
+from skad.series._rows import MaxGap, Rows
 from skad.series._table_windows import (
     TableWindows,
     refuse_too_few,
@@ -216,8 +216,9 @@ class WindowedDetector(CutsWindows, LeavesOutRows, ThresholdMixin, MetaDetector)
         """Find the windows to learn from."""
         table = self._check_table(X, reset=True)
         is_normal = self._normal_rows(table, y)
-        rows = read_rows(X, series, max_gap=self.max_gap, warns=True)
-        self.max_gap_, bounds = rows.max_gap, rows.bounds
+        rows = self._learn_rows(X, series)
+        table, is_normal = rows.group(table), rows.group(is_normal)
+        bounds = rows.bounds
         self.window_length_ = length = rows_in_window(self.window_length, table, rows)
         check_stride(self.stride, length, self.window_length)
         check_long_enough(bounds, length)
@@ -319,11 +320,11 @@ class WindowedDetector(CutsWindows, LeavesOutRows, ThresholdMixin, MetaDetector)
         scores : ndarray of shape (n_timestamps,), dtype float64
             One score for each row, in the order of the rows; higher = more normal.
         """
-        table, bounds = self._fitted_table(X, series)
+        table, rows = self._fitted_table(X, series)
         warn_of_short_segments(
-            bounds, self.window_length_, "padded: their scores tell little"
+            rows.bounds, self.window_length_, "padded: their scores tell little"
         )
-        return self._score_table(table, bounds)
+        return rows.restore(self._score_table(table, rows.bounds))
 
     @after_fit
     @add_parameters(_TABLE)
@@ -386,27 +387,29 @@ class WindowedDetector(CutsWindows, LeavesOutRows, ThresholdMixin, MetaDetector)
             Parts of the error of each row; higher = more anomalous. They add up, over
             channels, to ``-score_samples(X)``.
         """
-        table, bounds = self._fitted_table(X, series)
-        segments = (table[first:stop] for first, stop in bounds)
+        table, rows = self._fitted_table(X, series)
+        segments = (table[first:stop] for first, stop in rows.bounds)
         with config_context(assume_finite=True):
-            return np.concatenate([explain_segment(s, *self._how) for s in segments])
+            parts = [explain_segment(segment, *self._how) for segment in segments]
+        return rows.restore(np.concatenate(parts))
 
     @after_fit
     def _expect(self, X) -> NDArray[np.float64]:
         """Tell what rows should have read, in units of X."""
-        table, bounds = self._fitted_table(X, None)
+        table, rows = self._fitted_table(X, None)
         expected = np.empty(table.shape)
         how = partial(expect, self.estimator_), self.window_length_
         with config_context(assume_finite=True):
-            for first, stop in bounds:
+            for first, stop in rows.bounds:
                 expected[first:stop] = expect_segment(table[first:stop], *how)
-        return expected
+        return rows.restore(expected)
 
-    def _fitted_table(self, X, series) -> tuple[np.ndarray, np.ndarray]:
-        """Check a table to score; return it, and the bounds of its segments."""
+    def _fitted_table(self, X, series) -> tuple[np.ndarray, Rows]:
+        """Check a table to score; return it series by series, and its rows."""
         check_is_fitted(self)
         table = self._check_table(X, reset=False)
-        return table, read_rows(X, series, max_gap=self.max_gap_, learn=False).bounds
+        rows = self._read_rows(X, series)
+        return rows.group(table), rows
 
     def _score_table(self, table, bounds, folds=None) -> NDArray[np.float64]:
         """Score rows by `estimator_`, or by folds: (first row, detector) of each."""

@@ -27,7 +27,7 @@ from skad.series._length import (
     check_long_enough,
     rows_in_window,
 )
-from skad.series._rows import MaxGap, read_rows
+from skad.series._rows import MaxGap, ReadsRows, read_rows
 
 
 def windows_view(table, window_length) -> np.ndarray:
@@ -92,8 +92,8 @@ def sliding_windows(
     Returns
     -------
     windows : ndarray of shape (n_windows, window_length * n_channels)
-        Windows, time major. A read-only view of the table if that is one segment and
-        all its windows are `stride` rows apart; else a copy.
+        Windows, time major, series by series. A read-only view of the table if that is
+        one segment and all its windows are `stride` rows apart; else a copy.
     labels : ndarray of shape (n_windows,), dtype int
         Only if `y` is given: -1 for a window that holds an anomaly, else +1.
 
@@ -120,17 +120,17 @@ def sliding_windows(
     for name, value in {"window_length": window_length, "stride": stride}.items():
         if not isinstance(value, Integral) or value < 1:
             raise ValueError(f"{name}={value!r}; expected an int >= 1.")
-    bounds = read_rows(X, series, max_gap=max_gap, warns=True).bounds
+    rows = read_rows(X, series, max_gap=max_gap, warns=True)
+    bounds = rows.bounds
     check_long_enough(bounds, window_length)
     starts = window_starts(bounds, window_length, stride)
-    windows = windows_view(table, window_length)[as_slice(starts)]
+    windows = windows_view(rows.group(table), window_length)[as_slice(starts)]
     if y is None:
         return windows
     is_anomaly = check_outlier_labels(y)
     check_consistent_length(X, is_anomaly)
-    return windows, np.where(
-        count_in_window(is_anomaly, starts, window_length) > 0, -1, 1
-    )
+    n_anomalies = count_in_window(rows.group(is_anomaly), starts, window_length)
+    return windows, np.where(n_anomalies > 0, -1, 1)
 
 
 def as_slice(positions):
@@ -142,7 +142,9 @@ def as_slice(positions):
     return slice(int(positions[0]), int(positions[-1]) + 1, step)
 
 
-class SlidingWindow(CutsWindows, VersionedMixin, TransformerMixin, BaseEstimator):
+class SlidingWindow(
+    ReadsRows, CutsWindows, VersionedMixin, TransformerMixin, BaseEstimator
+):
     """Transformer that turns row t of a table into the window that ends at t.
 
     Rows stay aligned with `y`: it works in cross-validation, before any detector.
@@ -190,6 +192,11 @@ class SlidingWindow(CutsWindows, VersionedMixin, TransformerMixin, BaseEstimator
     flags more new rows than it promises. `WindowedDetector` drops such windows, and
     holds out the end of each series.
 
+    Where the rows of several series are interleaved, each window holds rows of its own
+    series, and windows come in the order of the rows; a detector after it sees them in
+    that order, so that what it holds out or learns from first is not what it would be
+    in the sorted table. `WindowedDetector` takes series one after another.
+
     A scaler before it returns an array without the time index, and so without gaps,
     unless the pipeline has ``set_output(transform="pandas")``.
 
@@ -235,9 +242,10 @@ class SlidingWindow(CutsWindows, VersionedMixin, TransformerMixin, BaseEstimator
             The fitted transformer.
         """
         table = validate_data(self, X, ensure_all_finite=False, dtype="numeric")
-        rows = read_rows(X, max_gap=self.max_gap, warns=True)
-        self.max_gap_ = rows.max_gap
-        self.window_length_ = rows_in_window(self.window_length, table, rows)
+        rows = self._learn_rows(X)
+        self.window_length_ = rows_in_window(
+            self.window_length, rows.group(table), rows
+        )
         return self
 
     @after_fit
@@ -257,12 +265,13 @@ class SlidingWindow(CutsWindows, VersionedMixin, TransformerMixin, BaseEstimator
         check_is_fitted(self)
         options = {"ensure_all_finite": False, "dtype": "numeric"}
         table = validate_data(self, X, reset=False, **options)
-        bounds = read_rows(X, max_gap=self.max_gap_, learn=False).bounds
+        rows = self._read_rows(X)
+        table = rows.group(table)
         mode: Any = "edge" if self.pad == "edge" else "constant"
         before = [(self.window_length_ - 1, 0), (0, 0)]
-        segments = (np.pad(table[first:stop], before, mode) for first, stop in bounds)
-        parts = [windows_view(rows, self.window_length_) for rows in segments]
-        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+        padded = (np.pad(table[a:b], before, mode) for a, b in rows.bounds)
+        parts = [windows_view(one, self.window_length_) for one in padded]
+        return parts[0] if len(parts) == 1 else rows.restore(np.concatenate(parts))
 
     @after_fit
     def get_feature_names_out(

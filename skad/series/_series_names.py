@@ -1,0 +1,78 @@
+"""What names the series of rows: the index, an argument, or nothing."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from skad._validation import check_consistent_length, column_or_1d, num_samples, warn
+
+
+class Runs(np.ndarray):
+    """Numbers of the runs of rows between which others are left out.
+
+    As an argument `series` they make borders, and name nothing that a table to score
+    would have to name, too.
+    """
+
+
+def number_series(names, series, X) -> NDArray[np.int64]:
+    """Give each row the number of its series, by the index and by `series`."""
+    levels = [] if names is None else _levels_of(names)
+    if series is not None:
+        series = column_or_1d(series)
+        check_consistent_length(X, series)
+        levels.append(series)
+    if not levels:
+        return np.zeros(num_samples(X), dtype=int)
+    codes = np.column_stack([_number_names(level) for level in levels])
+    return np.unique(codes, axis=0, return_inverse=True)[1].ravel()
+
+
+def named_by(names, series) -> str:
+    """Say what names the series: see `Rows`."""
+    is_given = series is not None and not isinstance(series, Runs)
+    told = {"index": names is not None, "series": is_given}
+    return " ".join(name for name, is_there in told.items() if is_there)
+
+
+def check_named(in_fit, now, time) -> None:
+    """Refuse rows that do not tell their series as those of fit did.
+
+    Those of one machine, cut out of a table by its name, have an index of times alone:
+    that is taken for what it looks like, with a warning.
+    """
+    if len(now.split()) >= len(in_fit.split()):
+        return
+    if "series" in in_fit and "series" not in now:
+        raise ValueError(
+            "series was given to fit, but is not given with these rows: one series "
+            "would run into the next. Pass series with them, too; or name the series "
+            "in the index, in fit and here (a MultiIndex of series and time), which "
+            "pipelines, searches and scorers hand on."
+        )
+    if time is None or now:
+        raise ValueError(
+            "The index of the table given to fit named the series, but that of this "
+            "table does not: one series would run into the next. Give it an index, too "
+            "(a MultiIndex of series and time); in a pipeline, "
+            'set_output(transform="pandas") keeps it.'
+        )
+    warn(
+        "The index of X names no series, as that of the table given to fit did: all "
+        "rows are taken for those of one series. To say so, keep its name in the "
+        "index, as in X.loc[['a']] instead of X.loc['a']."
+    )
+
+
+def _levels_of(names) -> list[Any]:
+    return [names.get_level_values(level) for level in range(names.nlevels)]
+
+
+def _number_names(names) -> NDArray[np.int64]:
+    """Give each name the number of its place in their order, or of its first row."""
+    try:
+        return pd.factorize(names, sort=True)[0]
+    except TypeError:  # names that cannot be compared
+        return pd.factorize(names)[0]
