@@ -25,6 +25,7 @@ from skad import (
     DetectorComparisonDisplay,
     LinearAutoencoder,
     QuantileThreshold,
+    SlidingWindow,
     TableReader,
     ThresholdDisplay,
     TimeSeriesImputer,
@@ -817,3 +818,28 @@ def test_reader__takes_no_part_in_what_others_do():
         TableReader("when", series="pump"), IsolationForest(random_state=0)
     )
     assert len(forest.fit(table).predict(table)) == 80
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        LinearAutoencoder(),
+        TimeSeriesImputer(),
+        WindowedDetector(LinearAutoencoder(1), 3),
+        SlidingWindow(3),
+    ],
+    ids=lambda estimator: type(estimator).__name__,
+)
+def test_dates_and_texts_without_a_reader__are_named(estimator):
+    X = pd.DataFrame({"t": pd.date_range("2024", periods=9), "a": 1.0, "s": "x"})
+    for columns in (["t", "a"], ["a", "t"], ["t"]):
+        for table in (X[columns], X[columns].astype({"t": "timestamp[ns][pyarrow]"})):
+            with pytest.raises(ValueError, match=r"Column 't' holds dates.*TableReader"):
+                clone(estimator).fit(table)
+    for columns in (["s", "a"], ["s"]):
+        for kind in ("str", "object", "category", "string[pyarrow]"):
+            with pytest.raises(ValueError, match="Column 's' holds 'x', which is no"):
+                clone(estimator).fit(X[columns].astype({"s": kind}))
+    dates = X[["a"]].assign(d=datetime.date(2024, 1, 1))
+    with pytest.raises(ValueError, match=r"Column 'd' holds datetime\.date"):
+        clone(estimator).fit(dates)

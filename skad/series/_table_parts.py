@@ -164,7 +164,8 @@ def check_levels(index: pd.MultiIndex) -> None:
             f"The levels of the index are {shown}: the last one is the time, those "
             f"before it name the series, but times are in {shown[times[0]]!r}. Put it "
             f"last: X.reorder_levels({order}), or name both for skad.TableReader, "
-            f"time={shown[times[0]]!r}, series={shown[-1]!r}."
+            f"time={shown[times[0]]!r}, series={shown[-1]!r}. If they are names of "
+            "series, such as days, make them texts."
         )
 
 

@@ -17,9 +17,9 @@ from skad._validation import check_array, native
 def as_frame(X: Any, name: str = "X") -> pd.DataFrame:
     """Return a table as a DataFrame with its columns as they are, nothing read yet.
 
-    polars and Arrow tables have rows that are numbered; an xarray Dataset or
-    DataArray holds its coordinates, time last. Columns without names are x0, x1, ... Raises
-    TypeError for what is no table, ValueError for columns of the same name.
+    polars and Arrow tables have rows that are numbered; the index of an xarray Dataset
+    or DataArray holds its coordinates, time last. Columns without names are x0, x1, ...
+    Raises TypeError for what is no table, ValueError for columns of the same name.
     """
     frame = _as_frame(X, name)
     if not frame.columns.is_unique:
