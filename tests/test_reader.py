@@ -834,7 +834,9 @@ def test_dates_and_texts_without_a_reader__are_named(estimator):
     X = pd.DataFrame({"t": pd.date_range("2024", periods=9), "a": 1.0, "s": "x"})
     for columns in (["t", "a"], ["a", "t"], ["t"]):
         for table in (X[columns], X[columns].astype({"t": "timestamp[ns][pyarrow]"})):
-            with pytest.raises(ValueError, match=r"Column 't' holds dates.*TableReader"):
+            with pytest.raises(
+                ValueError, match=r"Column 't' holds dates.*TableReader"
+            ):
                 clone(estimator).fit(table)
     for columns in (["s", "a"], ["s"]):
         for kind in ("str", "object", "category", "string[pyarrow]"):
@@ -843,3 +845,19 @@ def test_dates_and_texts_without_a_reader__are_named(estimator):
     dates = X[["a"]].assign(d=datetime.date(2024, 1, 1))
     with pytest.raises(ValueError, match=r"Column 'd' holds datetime\.date"):
         clone(estimator).fit(dates)
+
+
+def test_expected_values__have_the_columns_that_were_dropped(raw):
+    table, _, X = raw
+    table = table.assign(gone=np.nan, sensor_20=X["sensor_01"].to_numpy())
+    pipeline = pipeline_of().fit(table)
+    expected = expected_values(pipeline, table)
+    assert expected.columns.tolist() == [*X.columns, "gone", "sensor_20"]
+    assert expected["gone"].isna().all()
+    assert expected["sensor_20"].notna().all()
+    # displays show what was read, by place too
+    place = X.shape[1]  # of sensor_20, where "gone" is not
+    display = AnomalyScoreDisplay.from_estimator(
+        pipeline, table, series="A", columns=[place], expected=True
+    )
+    assert list(display.expected.columns) == ["sensor_20"]

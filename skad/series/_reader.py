@@ -274,6 +274,13 @@ class TableReader(VersionedMixin, TransformerMixin, BaseEstimator):
         self._learnt = vars(learnt) | {"style": asdict(learnt.style)}
         return table
 
+    def _with_dropped(self, table) -> pd.DataFrame:
+        """Add the columns that were dropped to those that were handed on, as NaN."""
+        if self.long is not None:
+            return table
+        kept = {*self._learnt["sensors"], *self.dropped_}
+        return table.reindex(columns=[str(n) for n in self._columns if n in kept])
+
     def _check_long(self) -> None:
         if self.long is None:
             return
