@@ -54,6 +54,7 @@ from .plotting._comparison import DetectorComparisonDisplay as DetectorCompariso
 from .plotting._contributions import ContributionDisplay as ContributionDisplay
 from .plotting._drift import DriftDisplay as DriftDisplay
 from .plotting._history import TrainingHistoryDisplay as TrainingHistoryDisplay
+from .plotting._missing import MissingValuesDisplay as MissingValuesDisplay
 from .plotting._reconstruction import ReconstructionDisplay as ReconstructionDisplay
 from .plotting._scores import AnomalyScoreDisplay as AnomalyScoreDisplay
 from .plotting._threshold import ThresholdDisplay as ThresholdDisplay
