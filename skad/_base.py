@@ -166,17 +166,18 @@ class MetaDetector(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator):
             yield
             task.call_on_fit_task_end(estimator=self, X=X, y=y)
 
-    def _fit_inner(self, context, task_name, detector, X, y=None) -> Any:
+    def _fit_inner(self, context, task_name, detector, X, y=None, series=None) -> Any:
+        params = {} if series is None else {"series": series}
         with self._fit_task(context, task_name, detector, X, y):
-            detector.fit(X, y)
+            detector.fit(X, y, **params)
         return detector
 
-    def _fit_clone(self, X, y) -> None:
+    def _fit_clone(self, X, y, series=None) -> None:
         """Fit a clone of `estimator` and keep it."""
         context = self._init_callback_context(max_subtasks=1)
         context.call_on_fit_task_begin(estimator=self)
         detector = clone(self.estimator)
-        self._keep(self._fit_inner(context, "fit-estimator", detector, X, y))
+        self._keep(self._fit_inner(context, "fit-estimator", detector, X, y, series))
         context.call_on_fit_task_end(estimator=self)
 
     def _keep(self, detector) -> None:
