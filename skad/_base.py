@@ -87,8 +87,17 @@ def uncalibrated(call: Callable[..., T], *args: Any) -> T:
 
     In a context of its own, which no Ctrl-C can leave behind.
     """
+    return _calibrating(False, call, *args)
+
+
+def calibrated(call: Callable[..., T], *args: Any) -> T:
+    """Call what fits detectors whose thresholds are needed, whatever is around."""
+    return _calibrating(True, call, *args)
+
+
+def _calibrating(is_wanted, call, *args):
     context = copy_context()
-    context.run(_is_calibrating.set, False)
+    context.run(_is_calibrating.set, is_wanted)
     return context.run(call, *args)
 
 
@@ -158,9 +167,11 @@ class MetaDetector(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator):
     """Base of detectors around another detector, `estimator`."""
 
     @contextmanager
-    def _fit_task(self, context, task_name, detector, X, y=None) -> Iterator[None]:
+    def _fit_task(
+        self, context, task_name, detector, X, y=None, task_id=None
+    ) -> Iterator[None]:
         """Surround the fit of an inner detector, which inherits our callbacks."""
-        task = context.subcontext(task_name=task_name)
+        task = context.subcontext(task_name=task_name, task_id=task_id)
         with task.propagate_callback_context(detector):
             task.call_on_fit_task_begin(estimator=self, X=X, y=y)
             yield

@@ -68,6 +68,33 @@ def check_named(in_fit, now, time) -> None:
     )
 
 
+def rows_by_series(index, series, n_rows) -> dict[Any, NDArray[np.int64]]:
+    """Positions of the rows of each series, by its name, in the order of their firsts.
+
+    A name is that of the index, a tuple where several levels name it, or of `series`;
+    of both, the latter comes last. {None: all rows} if nothing names series.
+    """
+    levels = []
+    if isinstance(index, pd.MultiIndex) and index.nlevels > 1:
+        levels += _levels_of(index.droplevel(-1))
+    if series is not None:
+        levels.append(pd.Index(column_or_1d(series)))
+    if not levels or n_rows == 0:
+        return {None: np.arange(n_rows)}
+    names = levels[0] if len(levels) == 1 else pd.MultiIndex.from_arrays(levels)
+    is_missing = np.any([level.isna() for level in levels], axis=0)
+    if is_missing.any():
+        raise ValueError(
+            f"The name of the series is missing in row {np.argmax(is_missing)}, and in "
+            f"{is_missing.sum()} rows in all; name it, or drop them."
+        )
+    codes, uniques = pd.factorize(names)
+    order = np.argsort(codes, kind="stable")
+    counts = np.bincount(codes, minlength=len(uniques))
+    parts = np.split(order, np.cumsum(counts)[:-1])
+    return dict(zip(uniques.tolist(), parts, strict=True))
+
+
 def order_of_series(codes) -> NDArray[np.int64] | None:
     """Order in which the rows of each series stand together; None if they do.
 

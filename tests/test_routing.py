@@ -140,7 +140,10 @@ def test_pipeline__hands_series_on_to_decision_function(routing):
 
 @pytest.mark.parametrize(
     "detector",
-    [IsolationForest(n_estimators=3, random_state=0), GridSearchCV(WINDOWED, {}, scoring=len)],
+    [
+        IsolationForest(n_estimators=3, random_state=0),
+        GridSearchCV(WINDOWED, {}, scoring=len),
+    ],
 )
 def test_detectors_that_take_no_series__are_named(detector, routing):
     scorer = make_outlier_scorer("roc_auc").set_score_request(series=True)
