@@ -62,6 +62,7 @@ __all__ = [
     "is_3d",
     "native",
     "num_samples",
+    "overhear",
     "rows_with_label",
     "safe_indexing",
     "silently",
@@ -106,6 +107,20 @@ def silently(call: Callable[..., T], *args: Any) -> T:
     return context.run(call, *args)
 
 
+_heard: ContextVar[list | None] = ContextVar("heard", default=None)
+
+
+def overhear(call: Callable[..., T], *args: Any) -> tuple[T, list]:
+    """Call, and keep what skad would warn of: messages with their categories.
+
+    In a context of its own, so that threads do not hear each other.
+    """
+    context = copy_context()
+    heard: list[tuple[str, type[Warning]]] = []
+    context.run(_heard.set, heard)
+    return context.run(call, *args), heard
+
+
 def warn(message: str, category: type[Warning] = UserWarning) -> None:
     """Warn, and point at the user's line that led here.
 
@@ -113,6 +128,9 @@ def warn(message: str, category: type[Warning] = UserWarning) -> None:
     pipelines, searches and decorators lie between.
     """
     if not _speaks.get():
+        return
+    if (heard := _heard.get()) is not None:
+        heard.append((message, category))
         return
     frame, level = sys._getframe(1), 2  # the caller of this function
     while frame.f_back and frame.f_code.co_filename.startswith(_LIBRARIES):
