@@ -36,6 +36,7 @@ from sklearn.preprocessing import StandardScaler
 from skad import (
     ConvAutoencoder,
     ConvLSTMAutoencoder,
+    DetectorUnion,
     EncDecAD,
     LinearAutoencoder,
     LocallyLinearAutoencoder,
@@ -57,11 +58,21 @@ SERIES = ("SKAB", "keogh", "UCR", "long ECG", "NAB", "SMAP/MSL", "field")
 neighbors = partial(NeighborDetector, max_rows=np.inf)
 
 
-def texture(random_state=None):
-    """Nearest windows in random-convolution features, the default for beats."""
-    return make_pipeline(
-        RandomConvolutions(random_state=random_state), LocallyLinearAutoencoder()
-    )
+def texture(random_state=None, n_segments="auto"):
+    """Nearest windows in random-convolution features."""
+    features = RandomConvolutions(n_segments=n_segments, random_state=random_state)
+    return make_pipeline(features, LocallyLinearAutoencoder())
+
+
+def wholes(random_state=None):
+    """Add textures of whole windows, half as loud, to those of their parts."""
+    parts, whole = texture(random_state), texture(random_state, n_segments=1)
+    return DetectorUnion([("parts", parts), ("whole", whole)], weights={"whole": 0.5})
+
+
+def texture_and_net():
+    """Add up distances among features and the error of a net that tells them."""
+    return DetectorUnion([("texture", texture()), ("net", MaskedFeatureAutoencoder())])
 
 
 def denoiser():
@@ -98,6 +109,8 @@ DETECTORS = {
     "neighbours": (neighbors, "window"),
     "locally linear": (LocallyLinearAutoencoder, "window"),
     "texture": (texture, "window"),
+    "texture, whole": (wholes, "window"),
+    "texture and masked features": (texture_and_net, "window"),
     "sensor_pipeline": (sensor_pipeline, "table"),
     "MLP": (MLPAutoencoder, "window"),
     "PCA timestep": (LinearAutoencoder, "timestep"),

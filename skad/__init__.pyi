@@ -54,6 +54,7 @@ from .plotting._comparison import DetectorComparisonDisplay as DetectorCompariso
 from .plotting._contributions import ContributionDisplay as ContributionDisplay
 from .plotting._drift import DriftDisplay as DriftDisplay
 from .plotting._history import TrainingHistoryDisplay as TrainingHistoryDisplay
+from .plotting._missing import MissingValuesDisplay as MissingValuesDisplay
 from .plotting._reconstruction import ReconstructionDisplay as ReconstructionDisplay
 from .plotting._scores import AnomalyScoreDisplay as AnomalyScoreDisplay
 from .plotting._threshold import ThresholdDisplay as ThresholdDisplay
@@ -66,7 +67,9 @@ from .series._explain import explain as explain
 from .series._imputer import TimeSeriesImputer as TimeSeriesImputer
 from .series._length import suggest_window_length as suggest_window_length
 from .series._per_series import PerSeriesDetector as PerSeriesDetector
+from .series._reader import TableReader as TableReader
 from .series._roles import split_roles as split_roles
+from .series._table_report import TableReport as TableReport
 from .series._union import DetectorUnion as DetectorUnion
 from .series._windowed import WindowedDetector as WindowedDetector
 from .series._windows import SlidingWindow as SlidingWindow

@@ -3,12 +3,14 @@
 A product of matrices in float32 finds candidates at a quarter of the cost of exact
 distances, but rounds, and by what stands beside a row. So distances of the candidates
 are computed again in float64, a row at a time. Where all other rows are farther than
-the candidates by more than rounding can explain, these are the nearest; else the row is
-compared with all rows in float64. What is found depends on nothing beside the row.
+the candidates by more than rounding can explain, these are the nearest; else they are
+looked for in the same way by a product in float64, and where ties leave that open, too,
+the row is compared with all rows. What is found depends on nothing beside the row.
 """
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -51,10 +53,17 @@ class NearestRows:
     def __setstate__(self, state):
         self.rows: NDArray[np.float64] = state["rows"]
         self.center: NDArray[np.float64] = self.rows.mean(axis=0)
-        centred = self.rows - self.center
         with np.errstate(over="ignore"):  # to infinity, where nothing is proven
-            lengths = np.vecdot(centred, centred)
-            self.sieve = np.vstack([-2 * centred.T, lengths]).astype(np.float32)
+            self.sieve = self._make_sieve().astype(np.float32)
+
+    @cached_property
+    def fine_sieve(self) -> NDArray[np.float64]:
+        """The sieve in float64, made when the first row asks for it."""
+        return self._make_sieve()
+
+    def _make_sieve(self):
+        centred = self.rows - self.center
+        return np.vstack([-2 * centred.T, np.vecdot(centred, centred)])
 
     def nearest(self, block: NDArray[np.float64], n: int) -> Neighbors:
         """Find the n nearest rows of each row of a block, equal ones left out.
@@ -62,15 +71,22 @@ class NearestRows:
         A row at distance zero is taken to be the row itself, unless there is no other.
         Of rows at the same distance the first ones are taken.
         """
+        shape = len(block), min(n, len(self.rows))
+        positions, squares = np.empty(shape, dtype=np.intp), np.empty(shape)
+        left = np.arange(len(block))
         with np.errstate(over="ignore", invalid="ignore"):
-            candidates, least = self._sift(block, n + _N_SPARE)
-            positions, squares = self._closest(block, candidates, n)
-            is_proven = squares[:, -1] < least
-        for row in np.flatnonzero(~is_proven):
+            for name in ("sieve", "fine_sieve"):
+                rows, sieve = block[left], getattr(self, name)
+                candidates, least = self._sift(rows, n + _N_SPARE, sieve)
+                positions[left], squares[left] = self._closest(rows, candidates, n)
+                left = left[~(squares[left, -1] < least)]
+                if not len(left):
+                    break
+        for row in left:
             positions[row], squares[row] = self._among_all(block[row], n)
         return Neighbors(positions, squares)
 
-    def _sift(self, block, n):
+    def _sift(self, block, n, sieve):
         """Find candidates, and how near the other rows can be at least."""
         n_rows = len(self.rows)
         if n >= n_rows:
@@ -78,13 +94,13 @@ class NearestRows:
             return everything, np.full(len(block), np.inf)
         centred = block - self.center
         lengths = np.vecdot(centred, centred)
-        extended = np.column_stack([centred, np.ones(len(block))]).astype(np.float32)
-        near = extended @ self.sieve
+        extended = np.column_stack([centred, np.ones(len(block))])
+        near = extended.astype(sieve.dtype) @ sieve
         order = np.argpartition(near, n, axis=1)
         others = np.take_along_axis(near, order[:, n : n + 1], axis=1)[:, 0]
-        # What float32 may be wrong by: each term and each sum by 2**-24 of it.
-        longest = np.sqrt(lengths) + np.sqrt(float(self.sieve[-1].max()))
-        wrong = 2 * (block.shape[1] + 8) * 2.0**-24 * longest**2
+        # What the sieve may be wrong by: each term and each sum by half an eps of it.
+        longest = np.sqrt(lengths) + np.sqrt(float(sieve[-1].max()))
+        wrong = (block.shape[1] + 8) * np.finfo(sieve.dtype).eps * longest**2
         return order[:, :n], others + lengths - wrong
 
     def _closest(self, block, candidates, n):

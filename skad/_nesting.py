@@ -7,7 +7,7 @@ from sklearn.base import OneToOneFeatureMixin
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import FeatureUnion, Pipeline
 
-from skad._validation import check_is_fitted
+from skad._validation import check_is_fitted, silently
 
 
 def layers(estimator) -> Iterator[Any]:
@@ -85,6 +85,25 @@ def input_of(layer, estimator, X) -> Any:
                 "the windows together with its inner detector, `estimator_`."
             )
     return X
+
+
+def reader_of(estimator) -> Any:
+    """Find the step that reads tables, the first of the outermost pipeline, or None.
+
+    Behind it, rows have times and series, sensors are numbers, and there may be fewer
+    rows.
+    """
+    found = (layer for layer in layers(estimator) if isinstance(layer, Pipeline))
+    first = next(found, None)
+    while isinstance(first, Pipeline):
+        first = first.steps[0][1]
+    return first if getattr(first, "reads_tables", False) else None
+
+
+def as_read(estimator, X) -> Any:
+    """Return a table as the first step of a fitted pipeline reads it, or as it is."""
+    reader = reader_of(estimator)
+    return X if reader is None else silently(reader.transform, X)
 
 
 def explains_channels(estimator) -> bool:

@@ -35,6 +35,7 @@ from skad import (
     SigmaThreshold,
     SlidingWindow,
     StandardizedErrors,
+    TableReader,
     TimeSeriesImputer,
     TunedThresholdDetector,
     WindowedDetector,
@@ -194,6 +195,11 @@ IMPUTERS = {
     "no-fallback": TimeSeriesImputer("linear", fallback=None, max_missing=0.5),
 }
 
+READERS = {
+    "reader": TableReader(),
+    "reader-missing": TableReader(missing=[-200, "Bad"]),
+}
+
 # A row is scored with its neighbours: their order counts, and what stands beside them.
 WITH_NEIGHBOURS = {
     "sliding": SlidingWindow(4, pad="zero"),
@@ -213,7 +219,7 @@ WITH_NEIGHBOURS = {
     "windowed-lstm": WindowedDetector(EncDecAD(2, **FAST), 4, aggregate="last"),
 }
 
-ESTIMATORS = AUTOENCODERS | META_ESTIMATORS | SERIES | FEATURES | IMPUTERS
+ESTIMATORS = AUTOENCODERS | META_ESTIMATORS | SERIES | FEATURES | IMPUTERS | READERS
 ESTIMATORS |= WITH_NEIGHBOURS
 
 # Those that take scores or residuals, not tables: checked by tests of their own.

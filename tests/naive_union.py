@@ -27,6 +27,14 @@ def scores(members, X, X_new, blocks, weights, gates, units):
             if gates[m] > 0:
                 error = max(0.0, error - gates[m] * np.quantile(known, 0.99))
             unit = known.std() if units[m] == "std" else np.mean(known**2) ** 0.5
+            if units[m] == "gain":
+                unit /= gain(X, known) ** 2
             total += weights[m] * error / unit
         totals.append(-total)
     return np.array(totals)
+
+
+def gain(X, left_out):
+    """How many times larger errors of the mean row are than left-out ones, minus 1."""
+    of_mean = [np.mean((row - X.mean(axis=0)) ** 2) ** 0.5 for row in X]
+    return np.median(of_mean) / np.median(left_out) - 1

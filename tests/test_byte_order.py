@@ -144,7 +144,7 @@ TABLES = {
         pd.DataFrame(X).assign(t=box(np.arange(N)).to_numpy())
         if hasattr(box(LABELS), "to_numpy")
         else pd.DataFrame(X).assign(t=box(np.arange(N))),
-        timestamp="t",
+        time="t",
     ),
     "scores drawn": lambda X, box: (
         AnomalyScoreDisplay.from_estimator(

@@ -19,7 +19,7 @@ for name in ("CalibrationWarning", "DriftWarning"):  # nobody calls them
 CLASSES = {name: thing for name, thing in PUBLIC.items() if inspect.isclass(thing)}
 FUNCTIONS = {name: f for name, f in PUBLIC.items() if not inspect.isclass(f)}
 # A base class, and what functions return: nobody calls them.
-NOT_CALLED = ["BaseErrorModel", "DetectionReport", "DriftReport"]
+NOT_CALLED = ["BaseErrorModel", "DetectionReport", "DriftReport", "TableReport"]
 NETS = [
     *("MLPAutoencoder", "ConvAutoencoder", "LSTMAutoencoder", "EncDecAD"),
     *("ConvLSTMAutoencoder", "Autoencoder"),

@@ -46,6 +46,13 @@ NEW_RESIDUALS, NEW_CODES = RNG.normal(size=(9, 4, 2)), RNG.normal(size=(9, 3))
 
 # Valid values by the name of the parameter; the first that differs is taken.
 OTHERS = {
+    "dayfirst": [True],
+    "every": [2],
+    "format": ["s"],
+    "long": [("a", "b", "c")],
+    "missing": [[0.0]],
+    "series": ["machine"],
+    "time": ["when"],
     "activation": ["tanh"],
     "add_indicator": [True, False],
     "aggregate": ["max", "median"],

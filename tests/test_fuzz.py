@@ -388,7 +388,7 @@ def test_clean_table(data):
     timestamp = {"column": "time", "missing": "other"}.get(where)
     with case("fuzz"):
         before = table.copy()
-        cleaned = outcome_of(clean_table, table, timestamp=timestamp)
+        cleaned = outcome_of(clean_table, table, time=timestamp)
         pd.testing.assert_frame_equal(table, before)
         if cleaned is not None:
             assert len(cleaned) <= n_rows
@@ -920,7 +920,9 @@ def test_found__numbers_among_texts__are_no_seconds_since_1970():
     table = pd.DataFrame(
         {"a": [1.0, 2.0]}, index=pd.Index(["2024-01-01", 5], dtype=object)
     )
-    with pytest.raises(ValueError, match="Row 1 has no readable timestamp: 5"):
+    with pytest.raises(
+        ValueError, match="Row 1 has no readable timestamp in the index: 5"
+    ):
         clean_table(table)
 
 

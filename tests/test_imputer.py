@@ -147,9 +147,11 @@ def test_transform__equals_loops(data):
     segments = naive.segment_rows(time, series, gap)
     expected = []
     for column in (columns[i] for i in kept):
-        rest = naive.fallback_of(column, fallback)
+        rest = naive.fallbacks_of(column, series, fallback)
         done = naive.fill_column(column, segments, time, method, limit)
-        expected.append([rest if value is None else value for value in done])
+        expected.append(
+            [r if v is None else v for v, r in zip(done, rest, strict=True)]
+        )
     indicators = [
         [value is None for value in columns[i]]
         for i in kept
@@ -346,8 +348,23 @@ def test_tail__needs_a_table_that_starts_after_the_training_table():
     assert filled(imputer, X.iloc[6:]) == [3.0, 4.0]  # a fold after
     assert filled(imputer, X.iloc[1:3]) == [-1.0, -1.0]  # a fold before
     assert filled(imputer, X.iloc[4:6]) == [-1.0, 3.0]  # a part of itself
-    without_time = X.iloc[6:].set_index(pd.Index(["b", "a"]))
-    assert filled(imputer, without_time) == [3.0, 4.0]
+
+
+def test_fallback__is_that_of_the_series():
+    big = table([500.0, NAN, 510.0, 490.0], minutes(*range(4)))
+    small = table([1.0, 1.2, NAN, 1.1], minutes(*range(4)))
+    X = pd.concat({"big": big, "small": small})
+    imputer = TimeSeriesImputer().fit(X)
+    assert imputer.series_ == ["big", "small"]
+    assert imputer.series_statistics_.ravel().tolist() == [500.0, 1.1, 245.6]
+    new = table([NAN], minutes(100))
+    both = pd.concat({"small": new, "big": new, "other": new})
+    pooled = np.median([500.0, 510.0, 490.0, 1.0, 1.2, 1.1])
+    assert filled(imputer, both) == [1.1, 500.0, pooled]
+    # a series of which nothing was observed has none of its own
+    X.loc["small"] = NAN
+    assert filled(TimeSeriesImputer().fit(X), both) == [500.0] * 3
+    assert filled(TimeSeriesImputer(fallback=7.0).fit(X), both) == [7.0] * 3
 
 
 def test_tail__is_not_carried_across_a_gap():

@@ -56,6 +56,7 @@ def test_default__has_windows_of_three_lengths(fitted):
     assert lengths == {
         "error": 20,
         "level": 20,
+        "nearest": 20,
         "half_shape": 10,
         "shape": 20,
         "double_shape": 40,

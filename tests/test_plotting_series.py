@@ -1105,3 +1105,54 @@ def test_vector_graphics(draw, kind, tmp_path):
     path = tmp_path / f"display.{kind}"
     draw().figure_.savefig(path)
     assert path.stat().st_size < 2_000_000
+
+
+# One series of many
+
+
+class CountsRows(IsolationForest):
+    """A detector that counts the rows that it has scored."""
+
+    n_scored = 0
+
+    def score_samples(self, X):
+        self.n_scored += len(X)
+        return super().score_samples(X)
+
+    def explain(self, X):
+        self.n_scored += len(X)
+        return np.abs(np.asarray(X))
+
+
+@pytest.mark.parametrize("display", [AnomalyScoreDisplay, ContributionDisplay])
+def test_one_series_of_several__is_all_that_is_scored(display):
+    index = pd.MultiIndex.from_product([["a", "b", "c"], range(30)])
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(rng.normal(size=(90, 3)), index=index).add_prefix("s")
+    y = np.arange(90) % 30 == 7
+    detector = CountsRows(n_estimators=5, contamination=0.1, random_state=0).fit(X)
+    detector.n_scored = 0
+    drawn = display.from_estimator(detector, X, y, series="b")
+    assert detector.n_scored <= 30 + (display is ContributionDisplay)
+    assert drawn.name == "b"
+    assert drawn.is_anomaly.tolist() == y[30:60].tolist()
+    if display is AnomalyScoreDisplay:
+        np.testing.assert_allclose(drawn.scores, detector.score_samples(X[30:60]))
+
+
+def test_one_series_of_several__of_many_detectors_and_with_events():
+    index = pd.MultiIndex.from_product([["a", "b", "c"], range(30)])
+    X = pd.DataFrame(np.random.default_rng(0).normal(size=(90, 3)), index=index)
+    X = X.add_prefix("s")
+    detector = CountsRows(n_estimators=5, contamination=0.1, random_state=0).fit(X)
+    events = find_events(detector.predict(X), index=index)
+    detector.n_scored = 0
+    DetectorComparisonDisplay.from_estimators({"a": detector}, X, series="c")
+    assert detector.n_scored == 30
+    display = AnomalyScoreDisplay.from_estimator(
+        detector, X, series="c", events=events, columns="s1"
+    )
+    assert detector.n_scored == 60
+    own = events[events["series"] == "c"]
+    assert display.events["start_row"].tolist() == (own["start_row"] - 60).tolist()
+    assert (display.sensors["s1"] == X["s1"][60:]).all()

@@ -21,6 +21,7 @@ from skad import (
     MLPAutoencoder,
     TunedThresholdDetector,
     WindowedDetector,
+    WindowNormalizer,
     drift_report,
     expected_values,
     explain,
@@ -48,7 +49,7 @@ def rows(n=200, width=6, seed=0):
 @pytest.mark.parametrize("others", [[], [FOREST]], ids=["ours", "forest"])
 @pytest.mark.parametrize("weights", [None, {"near": 2.5}])
 @pytest.mark.parametrize("gates", [None, {"plane": 0.5}])
-@pytest.mark.parametrize("units", [None, {"near": "rms"}])
+@pytest.mark.parametrize("units", [None, {"near": "rms"}, {"near": "gain"}])
 def test_scores__are_those_of_a_loop(others, weights, gates, units):
     X, X_new = rows(), rows(seed=1)
     pairs = PAIR + others
@@ -120,6 +121,28 @@ def test_normal_label__leaves_other_rows_out():
 
 
 @pytest.mark.filterwarnings("ignore::skad.CalibrationWarning")
+def test_gain__silences_a_member_that_tells_nothing():
+    # Noise repeats nowhere: its nearest window is farther off than the mean.
+    X = noise(1000, 6, phi=0)
+    union = DetectorUnion(TABLES, units={"short": "gain"}).fit(X)
+    assert union.units_[1] == np.inf
+    alone = DetectorUnion(TABLES, weights={"short": 0.0}).fit(X)
+    np.testing.assert_allclose(union.score_samples(X), alone.score_samples(X))
+    assert np.isfinite(explain(union, X).to_numpy()).all()
+
+
+def test_gain__is_of_what_the_detector_sees():
+    # Behind a scaler, and a normalizer inside the windows, as without the scaler.
+    shape = make_pipeline(WindowNormalizer(), LocallyLinearAutoencoder(1))
+    X = StandardScaler().fit_transform(waves(1000))
+    cut = WindowedDetector(shape, 20)
+    pairs = [("plain", cut), ("scaled", make_pipeline(StandardScaler(), cut))]
+    union = DetectorUnion(pairs, units=dict.fromkeys(("plain", "scaled"), "gain"))
+    first, second = union.fit(X).units_
+    assert 0 < first < np.inf
+    assert second == pytest.approx(first, rel=1e-3)
+
+
 def test_few_rows__have_units_all_the_same():
     union = DetectorUnion(TABLES).fit(noise(30))
     assert union.calibration_.source == "learnt windows"
@@ -315,7 +338,11 @@ def test_threshold_with_labels__goes_around_it():
         ({"gates": {"near": "x"}}, "gates.'near'.='x'; expected a number"),
         ({"gates": {"near": np.nan}}, "expected a number >= 0"),
         ({"units": {"far": "std"}}, "units names .'far'., but the members are"),
-        ({"units": {"near": 1.0}}, "units.'near'.=1.0; expected 'std' or 'rms'"),
+        (
+            {"estimators": [FOREST], "units": {"forest": "gain"}},
+            "units.'forest'.='gain' needs a detector of",
+        ),
+        ({"units": {"near": 1.0}}, "units.'near'.=1.0; expected one of"),
         (
             {"estimators": [("a", clone(PLANE).set_params(normal_label=0))]},
             "Set normal_label on DetectorUnion, not on 'a'",

@@ -147,9 +147,7 @@ def test_unsigned_and_bool_index():
         assert segments_of(table) == [[0, 3]]
 
 
-@pytest.mark.parametrize(
-    "index", [list("abc"), pd.CategoricalIndex(list("abc")), minutes(3).astype(str)]
-)
+@pytest.mark.parametrize("index", [list("abc"), pd.CategoricalIndex(list("abc"))])
 def test_index_of_texts__is_no_time_which_a_warning_says(index):
     table = pd.DataFrame({"flow": np.arange(3.0)}, index=index)
     for fit in (
@@ -161,6 +159,63 @@ def test_index_of_texts__is_no_time_which_a_warning_says(index):
         with pytest.warns(UserWarning, match="is no time, so gaps are not se") as w:
             fit(table)
         assert w[0].filename == __file__
+
+
+@pytest.mark.parametrize("kind", ["str", "object", "category"])
+def test_index_of_dates_as_texts__is_refused_at_fit_and_at_scoring(kind):
+    table = pd.DataFrame({"flow": np.arange(9.0)}, index=minutes(9))
+    as_texts = table.set_axis(table.index.astype(str).astype(kind))
+    message = "The index of X holds times as texts, '2024-.*pd.to_datetime"
+    steps = (
+        SlidingWindow(2),
+        TimeSeriesImputer(),
+        WindowedDetector(LinearAutoencoder(1), 2),
+    )
+    for step in steps:
+        with pytest.raises(ValueError, match=message):
+            step.fit(as_texts)
+        step.fit(table)
+        call = getattr(step, "score_samples", None) or step.transform
+        with pytest.raises(ValueError, match=message):
+            call(as_texts)
+        with pytest.raises(
+            ValueError, match=r"'r0', .* is no time, but that of the ta"
+        ):
+            call(table.set_axis([f"r{i}" for i in range(9)]))
+
+
+@pytest.mark.parametrize(
+    "index",
+    [
+        minutes(6).astype("timestamp[ns][pyarrow]"),
+        minutes(6).astype(object),
+        pd.CategoricalIndex(minutes(6)),
+        pd.Index(pd.array(range(6), dtype="int64[pyarrow]")),
+        pd.Index(minutes(6) - minutes(6)[0]).astype("duration[us][pyarrow]"),
+    ],
+    ids=["Arrow", "objects", "categories", "Arrow numbers", "Arrow durations"],
+)
+def test_time_of_any_type__shows_its_gaps(index):
+    table = pd.DataFrame({"flow": 0.0}, index=index).iloc[[0, 1, 4, 5]]
+    max_gap = 1 if "int64" in str(index.dtype) else "1min"
+    assert segments_of(table, max_gap=max_gap) == [[0, 2], [2, 4]]
+
+
+def test_multiindex_whose_last_level_is_no_time__is_refused():
+    index = pd.MultiIndex.from_product([minutes(4), [1, 2]], names=["time", "unit"])
+    table = pd.DataFrame({"flow": np.arange(8.0)}, index=index)
+    message = r"reorder_levels\(\['unit', 'time'\]\)"
+    good = table.swaplevel().sort_index()
+    detector = WindowedDetector(LinearAutoencoder(1), 2).fit(good)
+    for call in (
+        TimeSeriesImputer().fit,
+        SlidingWindow(2).fit,
+        detector.fit,
+        detector.score_samples,
+        TimeSeriesImputer().fit(good).transform,
+    ):
+        with pytest.raises(ValueError, match=message):
+            call(table)
 
 
 def test_max_gap__without_time__has_no_effect_which_a_warning_says():

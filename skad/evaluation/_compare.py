@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -10,8 +10,14 @@ from numpy.typing import ArrayLike
 from sklearn.base import clone
 
 from skad._fitting import with_standard_numbers
-from skad._nesting import core_of
-from skad._validation import HasMethods, check_outlier_labels, num_samples, warn
+from skad._nesting import core_of, reader_of
+from skad._validation import (
+    HasMethods,
+    check_outlier_labels,
+    num_samples,
+    silently,
+    warn,
+)
 from skad.evaluation._parts import Part, check_parts
 from skad.evaluation._protocol import describe, find_doubts, find_windows
 from skad.evaluation._references import REFERENCES
@@ -165,19 +171,21 @@ def evaluate(
     seeds = _check_seeds(seeds)
     detectors = _check_detectors(detectors, references)
     rule = _check_rule(rule, X_val, y_val)
+    read = _reader(detectors, X_train)
+    test = Part("test", X_test, y_test, groups_test, read(X_test))
+    val = None if X_val is None else Part("val", X_val, y_val, groups_val, read(X_val))
     task = Task(
-        train=Part("train", X_train, y_train, groups_train),
-        val=None if X_val is None else Part("val", X_val, y_val, groups_val),
-        test=Part("test", X_test, y_test, groups_test),
+        train=Part("train", X_train, y_train, groups_train, read(X_train)),
+        val=val,
+        test=test,
         rule=rule,
         truth=check_outlier_labels(y_test, name="y_test"),
-        rows=_read_points(detectors, X_test, y_test),
+        rows=_read_points(detectors, test.seen, y_test),
     )
     parts = [part for part in (task.train, task.val, task.test) if part is not None]
     findings = check_parts(parts, is_series=task.rows is not None)
-    for finding in findings:
-        if finding.is_warning:
-            warn(finding.text)
+    for text in (finding.text for finding in findings if finding.is_warning):
+        warn(text)
     runs, fitted = run_all(detectors, task, seeds, references=references)
     own = {name: fitted[name] for name in detectors}
     protocol = (
@@ -258,6 +266,19 @@ def _check_rule(rule, X_val, y_val):
             f"{NO_LABELS}."
         )
     return rule
+
+
+def _reader(detectors, X) -> Callable[[Any], Any]:
+    """Read tables as the first detector does that begins with a `TableReader`.
+
+    Returns None for each if there is none.
+    """
+    found = (reader_of(detector) for detector in detectors.values())
+    reader = next((one for one in found if one is not None), None)
+    if reader is None:
+        return lambda table: None
+    fitted = silently(clone(reader).fit, X)
+    return lambda table: silently(fitted.transform, table)
 
 
 def _read_points(detectors, X, y) -> Rows | None:

@@ -34,24 +34,30 @@ class Part:
     """Rows with one role, as given."""
 
     name: str  # "train", "val" or "test"
-    X: Any  # (n_rows, ...)
+    X: Any  # (n_rows, ...), what detectors are given
     y: Any = None  # labels of the rows
     groups: Any = None  # patient, machine or series of each row
+    table: Any = None  # X as a TableReader reads it, if detectors begin with one
 
     def __post_init__(self):
         if isinstance(self.X, pd.DataFrame | pd.Series):  # arrays show their memory
             object.__setattr__(self, "X", native(self.X))
-        check_consistent_length(self.X, self.y, self.groups)
+        check_consistent_length(self.seen, self.y, self.groups)
         if not len(self):
             raise ValueError(f"X_{self.name} holds no rows; at least one is needed.")
 
     def __len__(self) -> int:
-        return num_samples(self.X)
+        return num_samples(self.seen)
+
+    @property
+    def seen(self) -> Any:
+        """Rows as numbers, which can be compared."""
+        return self.X if self.table is None else self.table
 
     @property
     def index(self) -> pd.Index | None:
         """Index of the rows, if they have one."""
-        return self.X.index if isinstance(self.X, pd.DataFrame) else None
+        return self.seen.index if isinstance(self.seen, pd.DataFrame) else None
 
     @property
     def group_names(self) -> pd.Index | None:
@@ -88,9 +94,9 @@ def check_parts(parts, *, is_series) -> list[Finding]:
 
 def _fingerprint(parts) -> dict[str, Prints]:
     """Describe the rows of each part."""
-    points = project_rows([part.X for part in parts])
+    points = project_rows([part.seen for part in parts])
     return {
-        part.name: Prints(hash_rows(part.X), place)
+        part.name: Prints(hash_rows(part.seen), place)
         for part, place in zip(parts, points, strict=True)
     }
 
@@ -121,7 +127,7 @@ def _find_shared_rows(one, other, prints) -> tuple[int, str, bool]:
     Labels of an index are trusted if no row has the same label as one of the other
     part, or if rows with the same label are equal. Else rows are compared by value.
     """
-    n_shared = int(_same_memory(one.X, other.X).sum())
+    n_shared = int(_same_memory(one.seen, other.seen).sum())
     if n_shared:
         return n_shared, "the same memory", True
     ours, theirs = prints[one.name], prints[other.name]
@@ -233,11 +239,11 @@ def _same_memory(one, other) -> np.ndarray:
 
 def _find_overlapping_windows(one, other) -> list[Finding]:
     """Find rows that share part of their memory: windows that share timesteps."""
-    begins, others = np.sort(_addresses(one.X)), _addresses(other.X)
+    begins, others = np.sort(_addresses(one.seen)), _addresses(other.seen)
     # rows of arrays in column order interleave in memory without sharing any
-    if not len(begins) or not len(others) or not other.X[:1].flags.c_contiguous:
+    if not len(begins) or not len(others) or not other.seen[:1].flags.c_contiguous:
         return []
-    low, high = byte_bounds(other.X[:1])
+    low, high = byte_bounds(other.seen[:1])
     place = np.searchsorted(begins, others)
     after = begins[np.minimum(place, len(begins) - 1)]
     before = begins[np.maximum(place - 1, 0)]

@@ -10,7 +10,7 @@ from sklearn.base import clone
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from skad._nesting import core_of, find_layer
-from skad._validation import safe_indexing
+from skad._validation import is_3d, safe_indexing
 from skad.evaluation._given_away import find_place, may_remember
 from skad.evaluation._parts import Part
 from skad.evaluation._references import FLAG_ALL, make_references
@@ -65,7 +65,7 @@ def _for_references(task, core) -> Task:
 
 
 def _flatten(part):
-    if part is None or np.ndim(part.X) <= 2:
+    if part is None or not is_3d(part.X):
         return part
     return replace(part, X=np.reshape(part.X, (len(part), -1)))
 

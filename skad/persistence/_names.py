@@ -48,8 +48,8 @@ _PUBLIC: dict[str, dict[str, str]] = {
             MeanSquaredErrors POTThreshold PerSeriesDetector PrecisionFloorThreshold
             QuantileThreshold
             RandomConvolutions RootMeanSquaredErrors SigmaThreshold SlidingWindow
-            StandardizedErrors TimeSeriesImputer TunedThresholdDetector WindowNormalizer
-            WindowSummary WindowedDetector""",
+            StandardizedErrors TableReader TimeSeriesImputer TunedThresholdDetector
+            WindowNormalizer WindowSummary WindowedDetector""",
         "sklearn.compose": """
             ColumnTransformer TransformedTargetRegressor make_column_selector""",
         "sklearn.covariance": """
@@ -168,6 +168,7 @@ _PRIVATE: dict[str, dict[str, str]] = {
         "skad.UsualReadings": "skad.calibration._usual:UsualReadings",
         "skad.WindowMeans": "skad.calibration._usual:WindowMeans",
         "skad.FeatureErrors": "skad.error_models._features:FeatureErrors",
+        "skad.TableReport": "skad.series._table_report:TableReport",
         IMPUTER_TAIL: "skad.series._imputer:_Tail",
         "skad.NearestRows": "skad._neighbors:NearestRows",
         REFERENCE: "skad.detectors._reference:RobustReference",

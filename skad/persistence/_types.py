@@ -6,6 +6,7 @@ scikit-learn and skad declare for every estimator, and check at `fit`.
 
 import inspect
 from collections.abc import Callable
+from dataclasses import fields
 from functools import cache
 from numbers import Number
 from reprlib import repr as shown
@@ -18,6 +19,7 @@ from skad._validation import HasMethods, Hidden, validate_parameter_constraints
 from skad.calibration._usual import UsualReadings, WindowMeans
 from skad.persistence._names import IMPUTER_TAIL, NET, PRIVATE_OBJECTS, REFERENCE
 from skad.persistence._plans import DistributionPlan, Plan, class_of
+from skad.series._table_report import TableReport
 
 _MAX_WORKERS = 1024
 _TIMES = (Number, np.generic, pd.Timestamp, pd.Timedelta)
@@ -341,6 +343,7 @@ _FIELDS: dict[str, dict[str, Callable[[Any], bool]]] = {
         "error": lambda value: value is None or _is_means(value),
         "units": _is_floats,
     },
+    "skad.TableReport": {field.name: is_plain for field in fields(TableReport)},
     "skad.FeatureErrors": {},
     "skad.NearestRows": {
         "rows": lambda value: _is_floats(value) and value.ndim == 2 and value.size > 0

@@ -13,7 +13,12 @@ from skad._docs import add_parameters
 from skad._nesting import find_layer
 from skad._validation import check_consistent_length
 from skad.plotting._panels import Axes, TimeDisplay
-from skad.plotting._reading import ranges_of, read_series, read_tables
+from skad.plotting._reading import (
+    read_series,
+    read_tables,
+    rows_of_series,
+    take_rows,
+)
 from skad.plotting._shared_docs import MAKE, PLOT_TIME, TIME
 from skad.plotting._style import import_pyplot
 from skad.series._rows import index_of
@@ -115,9 +120,12 @@ class DetectorComparisonDisplay(TimeDisplay):
             name: find_layer(estimator, "offset_").offset_
             for name, estimator in estimators.items()
         }
+        first = next(iter(estimators.values()), None)
+        rows, table = rows_of_series(first, X, series)
+        X, y, table = take_rows(rows, X, y, table)
         return cls.from_predictions(
             {name: e.score_samples(X) for name, e in estimators.items()},
-            index=index_of(X),
+            index=index_of(table),
             y_true=y,
             thresholds=thresholds,
             series=series,
@@ -187,9 +195,9 @@ class DetectorComparisonDisplay(TimeDisplay):
         return self.scores[list(self.thresholds)].lt(pd.Series(self.thresholds))
 
     @property
-    def true_ranges(self) -> pd.DataFrame | None:
-        """First and last time of every labelled range: a table, or None."""
-        return ranges_of(self.scores.index, self.is_anomaly)
+    def index(self) -> pd.Index:
+        """Times of the rows."""
+        return self.scores.index
 
     @add_parameters(PLOT_TIME)
     def plot(
@@ -221,9 +229,9 @@ class DetectorComparisonDisplay(TimeDisplay):
             line, level = panels.draw_errors(
                 ax, scores, threshold, yscale, kwargs, style
             )
-            is_flagged = None if threshold is None else scores < threshold
             self.score_lines_.append(line)
             self.threshold_lines_.append(level)
-            self.flagged_bars_.append(panels.shade(ax, is_flagged))
-            panels.name_inside(ax, str(name))
-        panels.label(self.axes_, ["error"] * len(self.axes_))
+            self.flagged_bars_.append(panels.shade_below(ax, scores, threshold))
+        panels.name_inside(self.axes_, [str(name) for name in self.scores])
+        for ax in self.axes_:
+            panels.label([ax], ["error"])

@@ -13,10 +13,10 @@ from numpy.typing import ArrayLike, NDArray
 from skad._docs import add_parameters
 from skad._nesting import find_layer
 from skad._validation import check_array
+from skad.plotting import _reading
 from skad.plotting._explained import add_directions, check_deviations, explain_shown
 from skad.plotting._heatmap import CSCALES, choose_rows, draw_map, margins_of, name_rows
 from skad.plotting._panels import Axes, TimeDisplay
-from skad.plotting._reading import check_choice, check_names, name_channels, read_series
 from skad.plotting._shared_docs import MAKE, PLOT, TIME
 from skad.plotting._style import import_pyplot
 from skad.plotting._windows import name_window, read_window
@@ -46,8 +46,6 @@ class ContributionDisplay(TimeDisplay):
     deviations : ndarray of shape (n_timestamps, n_channels), default=None
         Readings minus expected readings. With them, an arrow beside the name of a
         sensor says whether it reads too high or too low where it counts most.
-    name : object, default=None
-        Name of the series or window, for the title.
 
     Attributes
     ----------
@@ -137,17 +135,19 @@ class ContributionDisplay(TimeDisplay):
         """
         import_pyplot(f"{cls.__name__}.from_estimator")
         threshold = find_layer(estimator, "offset_").offset_
+        rows, table = _reading.rows_of_series(estimator, X, series)
+        X, y, table = _reading.take_rows(rows, X, y, table)
         told = explain_shown(estimator, X, y, series, window)
-        parts, names = told.contributions, channel_names
-        names = told.channel_names if names is None else names
+        parts = told.contributions
+        names = told.channel_names if channel_names is None else channel_names
         if parts.ndim == 3:
             title = name_window(told.window, told.is_anomaly, -parts.sum(), threshold)
-            display = cls._of_window(parts, told.deviations, 0, names, title)
-            return display.plot(ax=ax, **kwargs)
+            one = cls._of_window(parts, told.deviations, 0, names, title)
+            return one.plot(ax=ax, **kwargs)
         return cls.from_predictions(
             parts,
             deviations=told.deviations,
-            index=index_of(X),
+            index=index_of(table),
             y_true=y,
             threshold=threshold,
             channel_names=names,
@@ -203,7 +203,6 @@ class ContributionDisplay(TimeDisplay):
         if channel_names is None and hasattr(contributions, "columns"):
             channel_names = contributions.columns
         apart = check_deviations(deviations, parts.shape)
-        index = index_of(contributions) if index is None else index
         if parts.ndim == 3:
             if window is None:
                 window = int(np.argmax(parts.sum(axis=(1, 2))))
@@ -216,11 +215,12 @@ class ContributionDisplay(TimeDisplay):
                 f"window={window!r}, but the contributions are those of the rows of a "
                 "table; use start and stop."
             )
-        rows, shown = read_series(index, len(parts), series, y_true)
+        index = index_of(contributions) if index is None else index
+        rows, shown = _reading.read_series(index, len(parts), series, y_true)
         return cls(
             contributions=parts[rows],
             deviations=None if apart is None else apart[rows],
-            channel_names=name_channels(channel_names, parts.shape[1]),
+            channel_names=_reading.name_channels(channel_names, parts.shape[1]),
             threshold=None if threshold is None else float(threshold),
             **shown,
         ).plot(ax=ax, **kwargs)
@@ -232,7 +232,7 @@ class ContributionDisplay(TimeDisplay):
             contributions=parts[window],
             deviations=None if deviations is None else deviations[window],
             index=pd.RangeIndex(parts.shape[1], name="timestep"),
-            channel_names=name_channels(channel_names, parts.shape[2]),
+            channel_names=_reading.name_channels(channel_names, parts.shape[2]),
             name=title,
         )
 
@@ -274,26 +274,25 @@ class ContributionDisplay(TimeDisplay):
         ValueError
             If there are no such rows or channels, or numbers are too large to draw.
         """
-        check_choice("cscale", cscale, CSCALES)
+        _reading.check_choice("cscale", cscale, CSCALES)
         parts = self.contributions
         self._choose_rows(self.index, start, stop, yscale, "contributions", parts)
-        check_names(self.channel_names, parts.shape[1])
+        _reading.check_names(self.channel_names, parts.shape[1])
         deviations = check_deviations(self.deviations, parts.shape)
-        parts = parts[self.rows_]
-        self.channels_, names, values = choose_rows(
-            parts, self.channel_names, channels, max_channels
-        )
+        parts, names = parts[self.rows_], self.channel_names
+        chosen = choose_rows(parts, names, channels, max_channels)
+        self.channels_, names, values = chosen
         names = add_directions(names, self.channels_, deviations, self.rows_, parts)
         panels = self._open(ax, self.index, 0.19 * len(names) + 2.2)
-        self._divide(panels, [1.0, 2.2], margins=margins_of(names))
+        names, margins = margins_of(panels.ax, names)
+        self._divide(panels, [1.0, max(2.2, 0.16 * len(names))], margins=margins)
         error_ax, map_ax = self.axes_
         scores = self.scores[self.rows_]
         self.score_line_, self.threshold_line_ = panels.draw_errors(
             error_ax, scores, self.threshold, yscale, score_kwargs, threshold_kwargs
         )
         panels.label([error_ax], ["error"])
-        is_flagged = None if self.threshold is None else scores < self.threshold
-        self.flagged_bars_ = panels.shade(error_ax, is_flagged)
+        self.flagged_bars_ = panels.shade_below(error_ax, scores, self.threshold)
         self.mesh_, self.colorbar_ = draw_map(map_ax, panels.time, values, cscale)
         name_rows(map_ax, names, panels.height(map_ax))
         return self._finish(panels, [self.threshold_line_], [self.flagged_bars_])

@@ -6,6 +6,7 @@ import numpy as np
 
 from skad.plotting import _style
 from skad.plotting._scales import is_heavy_tailed, label_axis, linear_middle, spread
+from skad.plotting._texts import points, text_width
 from skad.plotting._timeline import find_peaks
 from skad.series._rows import read_index
 from skad.thresholds._cuts import alarm_counts, fbeta_curve, threshold_above
@@ -152,7 +153,7 @@ def label_panels(panels, axes, is_one_class) -> None:
     for ax in axes:
         _style.tidy(ax)
     last = axes[-1]
-    last.set_xlabel("score (higher = more normal)", fontsize="small")
+    last.set_xlabel("score (higher = more normal)", fontsize=points("small"))
     if last.get_xscale() == "symlog":
         label_axis(last.xaxis, _style.inches(last)[0], apart=0.6)
 
@@ -178,7 +179,7 @@ def _write_beside(ax, x, text) -> None:
         np.array([ax.get_xlim()[0], x, ax.get_xlim()[1]])
     )
     room = 72 * _style.inches(ax)[0] * (here - low) / (high - low)
-    is_left = room > _style.text_width(text, _style.points("small")) + 8
+    is_left = room > text_width(text, points("small")) + 8
     ax.annotate(
         text,
         xy=(x, 1),
@@ -187,6 +188,6 @@ def _write_beside(ax, x, text) -> None:
         textcoords="offset points",
         ha="right" if is_left else "left",
         va="top",
-        fontsize="small",
+        fontsize=points("small"),
         path_effects=[_style.outline(ax)],
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
@@ -13,13 +12,14 @@ from numpy.typing import ArrayLike
 from skad._docs import add_parameters
 from skad.plotting import _style
 from skad.plotting._drift_panels import LABELS, draw_moves
-from skad.plotting._heatmap import margins_of
+from skad.plotting._heatmap import margins_of, name_rows
 from skad.plotting._panels import Axes, Panels
-from skad.plotting._reading import find_names
+from skad.plotting._reading import choose_channels
 from skad.plotting._shared_docs import MAKE, PANELS, PLOT
+from skad.plotting._texts import wrap
 from skad.series._drift import DriftReport, drift_report
 
-# Inches for the title.
+# Inches for each line of the title.
 _TITLE = 0.25
 
 
@@ -152,18 +152,22 @@ class DriftDisplay:
             raise TypeError(
                 f"report={self.report!r}; expected what drift_report returns."
             )
-        chosen = self._choose(max_channels, channels)
+        names = list(self.report.sensors.index)
+        order = np.arange(len(names))
+        chosen = choose_channels(names, channels, max_channels, order)
         table = self.report.sensors.iloc[chosen]
         self.channels_ = list(table.index)
-        names = [_style.as_text(name) for name in table.index]
         panels = Panels(self, ax, 0.2 * len(table) + 1.5)
+        names = [_style.as_text(name) for name in table.index]
+        names, (left, _) = margins_of(panels.ax, names)
         self.ax_, self.figure_ = panels.ax, panels.figure
+        title, size = wrap(self.report.verdict, 0.95 * _style.inches(panels.ax)[0])
         quantities = [one for one in LABELS if table[one].notna().any()]
         self.axes_ = panels.divide(
             [1.0],
             len(quantities),
-            above=_TITLE,
-            margins=(margins_of(names)[0], 0.0),
+            above=_TITLE * (title.count("\n") + 1),
+            margins=(left, 0.0),
             share_x=False,
         )[0]
         drawn = [
@@ -171,35 +175,11 @@ class DriftDisplay:
             for ax, one in zip(self.axes_, quantities, strict=True)
         ]
         self.point_lines_ = [points for points, *_ in drawn]
-        self._name(panels, names)
+        first = self.axes_[0]
+        name_rows(first, names, panels.height(first))
+        first.set_ylim(len(names) - 0.5, -0.5)
         kinds = zip(*(lines for _, *lines in drawn), strict=True)
         firsts = [next((line for line in kind if line), None) for kind in kinds]
-        self.legend_ = self._add_legend(panels, firsts)
+        self.legend_ = panels.add_legend(firsts)
+        self.legend_.set_title(title, {"size": size})
         return self
-
-    def _choose(self, max_channels, channels) -> Any:
-        """Positions of the sensors to show."""
-        names = list(self.report.sensors.index)
-        if channels is not None:
-            chosen = find_names(channels, names, "channels")
-            if len(chosen) == 0:
-                raise ValueError("channels is empty; expected at least one.")
-            return chosen
-        if not isinstance(max_channels, Integral) or max_channels < 1:
-            raise ValueError(f"max_channels={max_channels!r}; expected an int >= 1.")
-        return np.arange(len(names))[:max_channels]
-
-    def _name(self, panels, names) -> None:
-        """Write names of sensors on the left, and the verdict above."""
-        first = self.axes_[0]
-        size = 0.85 * 72 * panels.height(first) / len(names)
-        size = min(_style.points("small"), size)
-        first.set_yticks(np.arange(len(names)), names, fontsize=size)
-        first.set_ylim(len(names) - 0.5, -0.5)
-
-    def _add_legend(self, panels, handles) -> Any:
-        """Say what the colours mean, below the verdict."""
-        legend, title = panels.add_legend(handles), self.report.verdict
-        size = _style.fitting_size([title], 0.95 * _style.inches(panels.ax)[0])
-        legend.set_title(title, {"size": size})
-        return legend

@@ -6,6 +6,7 @@ import numpy as np
 
 from skad.plotting._scales import drawable, symlog_ticks
 from skad.plotting._style import inches, number, palette, tidy
+from skad.plotting._texts import points
 
 LABELS = {
     "level": "level (sd of fit)",
@@ -42,13 +43,13 @@ def draw_moves(ax, quantity, table, is_certain) -> tuple[Any, Any, Any]:
         ends = lows[chosen], highs[chosen]
         line = ax.hlines(places[chosen], *ends, colors=colour, lw=2, label=label)
         lines.append(line if chosen.any() else None)
-    (points,) = ax.plot(effects, places, "o", ms=3.5, color=colours.text, zorder=3)
+    (dots,) = ax.plot(effects, places, "o", ms=3.5, color=colours.text, zorder=3)
     ax.axvline(0, color=colours.text, linewidth=0.8)
     tidy(ax)
     ax.tick_params(axis="y", length=0)
     _scale(ax, quantity, np.concatenate([*values, [0.0]]))
-    ax.set_xlabel(LABELS[quantity], fontsize="small")
-    return points, *lines
+    ax.set_xlabel(LABELS[quantity], fontsize=points("small"))
+    return dots, *lines
 
 
 def _scale(ax, quantity, values) -> None:

@@ -1,17 +1,23 @@
 """Events in a picture: the rows they cover, and the names of their sensors above."""
 
+import itertools
 from typing import Any, NamedTuple, Self
 
 import numpy as np
 import pandas as pd
 
 from skad.plotting._explained import direction_of
-from skad.plotting._style import as_text, inches, number, palette, points, text_width
+from skad.plotting._style import as_text, inches, number, palette
+from skad.plotting._texts import points, shorten, text_width
 
 # Names are written in at most so many levels above each other, and fill at most this
 # share of the height of the picture.
 _N_LEVELS = 5
 _HIGHEST = 0.25
+
+# Names of sensors are cut to this share of the width of the picture, if there are
+# several events.
+_LONGEST = 0.25
 
 # Only so many events may get a name, the first of the table.
 _N_TRIED = 200
@@ -105,13 +111,23 @@ class EventLabels:
         """
         wanted: list[tuple[float, float, str]] = []
         tried = events[:_N_TRIED].to_dict("records")
+        names = self._short_names(events)
         for place, event in zip(places[:_N_TRIED], tried, strict=True):
-            text = _name_sensors(event, self.n_names)
+            text = _describe_sensors(event, names, self.n_names)
             one = place * self.width, text_width(text, self.size) + self.size, text
             labels = self._arrange(sorted([*wanted, one], reverse=True))
             if text and labels is not None:
                 wanted.append(one)
                 self.labels = labels
+
+    def _short_names(self, events) -> dict[Any, str]:
+        """Names to write for the sensors of events, by what the table has."""
+        columns = [f"sensor_{place}" for place in range(1, self.n_names + 1)]
+        named = [events[column] for column in columns if column in events]
+        found = list(dict.fromkeys(itertools.chain(*named)))
+        longest = self.width * max(_LONGEST, 0.8 / max(1, len(events)))
+        short = shorten([as_text(name) for name in found], longest, self.size)
+        return dict(zip(found, short, strict=True))
 
     def _arrange(self, wanted) -> list[_Label] | None:
         """Find a level for each pole, length and text, from the right, or None."""
@@ -143,6 +159,7 @@ class EventLabels:
             xytext=(label.left - label.pole, height),
             va="bottom",
             fontsize=self.size,
+            parse_math=False,
             **foot,
         )
 
@@ -155,7 +172,7 @@ def _cross(one, other) -> bool:
     return low.left < high.pole < low.right
 
 
-def _name_sensors(event, n_names) -> str:
+def _describe_sensors(event, names, n_names) -> str:
     """Write the first sensors of an event, directions and shares, one a line."""
     lines = []
     for place in range(1, n_names + 1):
@@ -163,6 +180,6 @@ def _name_sensors(event, n_names) -> str:
             share = event[f"share_{place}"]
             percent = f" {number(round(100 * share))} %" if np.isfinite(share) else ""
             arrow = direction_of(event.get(f"deviation_{place}", 0))
-            name = as_text(event[f"sensor_{place}"])
+            name = names[event[f"sensor_{place}"]]
             lines.append(f"{name} {arrow}".rstrip() + percent)
     return "\n".join(lines)

@@ -5,10 +5,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from skad._nesting import layers
+from skad._nesting import as_read, layers
 from skad._validation import num_samples, safe_indexing
 from skad.plotting._windows import read_window
-from skad.series._expected import expect, expected_values, has_reference
+from skad.series._expected import expect, expected_as_read, has_reference
 from skad.series._explain import channel_names, deviations_of, find_explainer
 
 # Beside the name of a sensor that reads too high, or too low.
@@ -48,7 +48,8 @@ def explain_shown(estimator, X, y, series, window) -> Explained:
         is_anomaly = read_window(window, num_samples(inner), y, series)
         shown = safe_indexing(inner, [window])
     parts = detector.explain(shown)
-    names = channel_names(estimator, detector, X, inner, parts.shape)
+    table = as_read(estimator, X)
+    names = channel_names(estimator, detector, table, inner, parts.shape)
     deviations = None
     if has_reference(detector):
         deviations = deviations_of(detector, shown, parts.shape)
@@ -67,7 +68,8 @@ def table_as_window(estimator, X, windows, channel_names) -> dict[str, Any]:
         raise ValueError(
             f"windows={windows!r}, but X is a table; pass the rows to show as X."
         )
-    expected = np.asarray(expected_values(estimator, X))[None]
+    expected = np.asarray(expected_as_read(estimator, X))[None]
+    X = as_read(estimator, X)
     signal = np.asarray(X, dtype=float)[None]
     error = np.abs(signal - expected)
     names = getattr(X, "columns", None) if channel_names is None else channel_names

@@ -1,19 +1,19 @@
 """The heat map of contributions: its rows, cells and colours."""
 
-from numbers import Integral
 from typing import Any
 
 import numpy as np
 
-from skad.plotting._reading import find_names
+from skad.plotting._reading import choose_channels
 from skad.plotting._scales import SMALLEST, is_heavy_tailed, symlog_ticks
-from skad.plotting._style import is_dark, number, palette, points, text_width
+from skad.plotting._style import inches, is_dark, number, palette
+from skad.plotting._texts import points, shorten, text_width
 from skad.plotting._timeline import Timeline
 
 CSCALES = ("auto", "linear", "log")
 
-# Cells into which long series are thinned, for each sensor.
-_N_CELLS = 1000
+# Names are cut to this share of the width of the picture.
+_LONGEST = 0.3
 
 
 def heat_colours(*, diverging) -> Any:
@@ -40,16 +40,9 @@ def choose_rows(
     contributions, names, channels, max_channels
 ) -> tuple[np.ndarray, list[str], np.ndarray]:
     """Positions of the channels shown, and names and values of the rows of the map."""
-    others = np.empty(0, dtype=int)
-    if channels is not None:
-        chosen = np.array(find_names(channels, names, "channels"), dtype=int)
-        if len(chosen) == 0:
-            raise ValueError("channels is empty; expected at least one.")
-    elif not isinstance(max_channels, Integral) or max_channels < 1:
-        raise ValueError(f"max_channels={max_channels!r}; expected an int >= 1.")
-    else:
-        largest = np.argsort(-contributions.sum(axis=0), kind="stable")
-        chosen, others = largest[:max_channels], largest[max_channels:]
+    largest = np.argsort(-contributions.sum(axis=0), kind="stable")
+    chosen = choose_channels(names, channels, max_channels, largest)
+    others = largest[len(chosen) :] if channels is None else largest[:0]
     rows = [names[channel] for channel in chosen]
     values = contributions[:, chosen]
     if len(others):
@@ -64,23 +57,11 @@ def draw_map(ax, time: Timeline, values, cscale) -> tuple[Any, Any]:
 
     The bar, with the values of the colours, is on the right of the map.
     """
-    n_names = values.shape[1]
-    edges, grid = time.cells(values, _N_CELLS)
+    edges, grid = time.cells(values, n_cells(ax))
     norm, ticks = _choose_norm(values, cscale)
     drawn = np.where(np.isnan(grid), np.nan, np.maximum(grid, norm.vmin))
-    mesh = ax.pcolormesh(
-        edges,
-        np.arange(n_names + 1) - 0.5,
-        drawn.T,
-        norm=norm,
-        cmap=heat_colours(diverging=norm.vmin < 0),
-        rasterized=True,
-    )
-    ax.set_ylim(n_names - 0.5, -0.5)
-    for border in np.arange(1, n_names) - 0.5:
-        ax.axhline(border, color=ax.get_facecolor(), linewidth=1)
-    # gaps are neither 0 nor anything else
-    ax.patch.set(hatch="////", edgecolor=(palette().text, 0.3), linewidth=0)
+    colours = heat_colours(diverging=norm.vmin < 0)
+    mesh = draw_cells(ax, edges, drawn, norm=norm, cmap=colours)
     is_cut = drawn[~np.isnan(grid)].min() > values.min()
     bar_ax = ax.inset_axes([1.015, 0, 0.022, 1])
     extend = "min" if is_cut else "neither"
@@ -88,25 +69,59 @@ def draw_map(ax, time: Timeline, values, cscale) -> tuple[Any, Any]:
     colorbar.set_ticks(ticks, labels=[number(tick) for tick in ticks])
     colorbar.minorticks_off()
     colorbar.outline.set_visible(False)
-    bar_ax.tick_params(labelsize="x-small", length=2)
-    bar_ax.set_ylabel("contribution to error", fontsize="x-small")
+    bar_ax.tick_params(labelsize=points("x-small"), length=2)
+    bar_ax.set_ylabel("contribution to error", fontsize=points("x-small"))
     return mesh, colorbar
 
 
-def name_rows(ax, names, height) -> None:
-    """Write a name beside each row of the map, which is so many inches high."""
-    size = min(points("small"), 0.85 * 72 * height / len(names))
-    ax.set_yticks(np.arange(len(names)), names, fontsize=size)
-    ax.tick_params(axis="y", length=0)
+def n_cells(ax) -> int:
+    """Into how many cells to thin a long series, so that each is a pixel at least."""
+    # a constrained layout will make the panel narrower
+    return int(max(100, 0.7 * inches(ax)[0] * ax.figure.dpi))
+
+
+def draw_cells(ax, edges, grid, line=None, **colours) -> Any:
+    """Draw cells (n_cells, n_rows) between edges, rows from the top; the mesh.
+
+    Gaps, which are NaN, are hatched; a line, of the colour of 0, is between rows.
+    """
+    n_rows = grid.shape[1]
+    borders = np.arange(n_rows + 1) - 0.5
+    mesh = ax.pcolormesh(edges, borders, grid.T, rasterized=True, **colours)
+    ax.set_ylim(n_rows - 0.5, -0.5)
     ax.spines[:].set_visible(False)
+    for border in borders[1:-1]:
+        ax.axhline(border, color=line or ax.get_facecolor(), linewidth=1)
+    ax.patch.set(**gap_style())
+    return mesh
 
 
-def margins_of(names) -> tuple[float, float]:
-    """Inches that names need on the left of the map, and colours on its right."""
+def gap_style() -> dict[str, Any]:
+    """Hatches of gaps, which are neither 0 nor anything else."""
+    return {"hatch": "////", "edgecolor": (palette().text, 0.3), "linewidth": 0}
+
+
+def name_rows(ax, names, height) -> None:
+    """Write a name beside each row of the map, which is so many inches high.
+
+    Where there is no room for all names, beside every second one, or third, ...
+    """
+    height_of_row, smallest = 0.85 * 72 * height / len(names), points(1)
+    step = int(np.ceil(smallest / height_of_row)) if height_of_row < smallest else 1
+    size = min(points("small"), step * height_of_row)
+    shown = np.arange(len(names))[::step]
+    labels = [names[row] for row in shown]
+    ax.set_yticks(shown, labels, fontsize=size, parse_math=False)
+    ax.tick_params(axis="y", length=0)
+
+
+def margins_of(ax, names) -> tuple[list[str], tuple[float, float]]:
+    """Names as they fit beside the map, and inches that they and its colours need."""
     size = points("small")
+    names = shorten(names, _LONGEST * 72 * inches(ax)[0], size)
     widest = max(text_width(name, size) for name in names)
     # a usual axes has a margin already
-    return max(0.0, (widest + size) / 72 - 0.4), 0.75
+    return names, (max(0.0, (widest + size) / 72 - 0.4), 0.75)
 
 
 def _choose_norm(values, cscale) -> tuple[Any, list[float]]:

@@ -19,6 +19,7 @@ from skad.plotting._reading import check_choice
 from skad.plotting._scales import drawable, label_axis
 from skad.plotting._shared_docs import MAKE, PLOT
 from skad.plotting._style import import_pyplot, inches, palette, tidy, with_defaults
+from skad.plotting._texts import points
 
 # Highest over lowest loss from which a linear axis would show a drop and a flat line.
 _STEEP = 20.0
@@ -254,5 +255,5 @@ class TrainingHistoryDisplay:
         self.ax_.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         tidy(self.ax_)
         self.legend_ = self.ax_.legend(
-            fontsize="small", framealpha=0.85, edgecolor="none"
+            fontsize=points("small"), framealpha=0.85, edgecolor="none"
         )

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from skad.plotting import _scales, _style
-from skad.plotting._reading import check_choice, check_rows, find_rows
+from skad.plotting import _scales, _style, _texts
+from skad.plotting._reading import check_choice, check_rows, find_rows, ranges_of
 from skad.plotting._timeline import Timeline
 
 if TYPE_CHECKING:
@@ -20,6 +20,9 @@ _LEGEND = 0.45
 
 # Inches that the name of a series needs above the panels.
 _TITLE = 0.2
+
+# Share of the height of a panel that a name inside may take.
+_NAME = 0.5
 
 # Share of its height that a panel keeps where a constrained layout makes room for the
 # legend and the axis of x.
@@ -79,8 +82,8 @@ class Panels:
                 sharex=panels[0, 0 if share_x else column],
                 sharey=panels[row, 0],
             )
-            ax.tick_params(labelsize="small")
-            ax.xaxis.offsetText.set_fontsize("small")
+            ax.tick_params(labelsize=_texts.points("small"))
+            ax.xaxis.offsetText.set_fontsize(_texts.points("small"))
             ax.label_outer()
         self._legend_ax = self.figure.add_subplot(grid[0, :])
         self._legend_ax.set_axis_off()
@@ -112,51 +115,68 @@ class Panels:
         return self._kept * _style.inches(ax)[1]
 
     def label(self, axes, texts) -> None:
-        """Write a text beside each panel, small enough for its height."""
-        for ax, text in zip(axes, texts, strict=True):
+        """Write a text beside each panel or, if one has no room there, into each."""
+        fitted = [
             # a little of the space between the panels is free, too
-            size = _style.fitting_size([text], 1.1 * self.height(ax))
-            ax.set_ylabel(text, fontsize=size)
+            _texts.fit_texts([text], 1.1 * self.height(ax))
+            for ax, text in zip(axes, texts, strict=True)
+        ]
+        if [text for (text,), _ in fitted] != list(texts):
+            self.name_inside(axes, [" ".join(text.split()) for text in texts])
+            return
+        for ax, text, (_, size) in zip(axes, texts, fitted, strict=True):
+            ax.set_ylabel(text, fontsize=size, parse_math=False)
         self.figure.align_ylabels(list(axes))
 
-    def name_inside(self, ax, name) -> None:
-        """Write a name into a panel, above what is drawn."""
-        height = 72 * self.height(ax)
-        size = _style.fitting_size([name], 0.9 * _style.inches(ax)[0])
-        size = min(size, 0.22 * height)
-        _scales.leave_room(ax, (1.4 * size + 3) / height)
-        ax.annotate(
-            name,
-            xy=(0, 1),
-            xycoords="axes fraction",
-            xytext=(4, -3),
-            textcoords="offset points",
-            va="top",
-            fontsize=size,
-            path_effects=[_style.outline(ax)],
-        )
+    def name_inside(self, axes, names) -> None:
+        """Write a name into each panel, above what is drawn."""
+        space = 0.9 * min(_style.inches(ax)[0] for ax in axes)
+        names, size = _texts.fit_texts(names, space)
+        lowest = 72 * min(self.height(ax) for ax in axes)
+        size = max(min(size, 0.22 * lowest), _texts.points(1))
+        for ax, name in zip(axes, names, strict=True):
+            share = (1.4 * size + 3) / (72 * self.height(ax))
+            if share < _NAME:  # else the name, which has an outline, lies on the lines
+                _scales.leave_room(ax, share)
+            ax.annotate(
+                name,
+                xy=(0, 1),
+                xycoords="axes fraction",
+                xytext=(4, -3),
+                textcoords="offset points",
+                va="top",
+                fontsize=size,
+                path_effects=[_style.outline(ax)],
+                parse_math=False,
+            )
 
     def add_legend(self, handles) -> Any:
-        """Put a legend above the panels, in up to three rows; None without handles."""
+        """Put a legend above the panels, in a few rows; None without handles."""
         handles = [handle for handle in handles if handle is not None]
         if not handles:
             return None
-        size = _style.points("small")
+        size, smallest = _texts.points("small"), _texts.points(1)
         space = 72 * _style.inches(self._legend_ax)[0]
         if self._is_constrained():
             # the layout will widen the axes, but for the numbers and names beside them
             space = 1.29 * space - 36
-        widths = [_style.text_width(handle.get_label(), size) for handle in handles]
-        for n_rows in (1, 2, 3):
+        labels = [str(handle.get_label()) for handle in handles]
+        widths = [_texts.text_width(label, size) for label in labels]
+        for n_rows in range(1, len(handles) + 1):
             # columns are filled from above
             starts = range(0, len(widths), n_rows)
             columns = [max(widths[start : start + n_rows]) for start in starts]
             # the handle and the spaces around an entry, in units of the font size
             width = sum(columns) + 3.4 * len(columns) * size
-            if 0.85 * width <= space:  # a little smaller rather than a further row
+            # a little smaller rather than a further row
+            if max(0.85, smallest / size) * width <= space:
                 break
+        else:
+            size, width = smallest, space
+            labels = _texts.shorten(labels, space - 3.4 * size, size)
         return self._legend_ax.legend(
             handles=handles,
+            labels=labels,
             loc="upper center",
             ncols=len(columns),
             fontsize=size * min(1.0, space / width),
@@ -219,6 +239,10 @@ class TimePanels(Panels):
         style = {"facecolor": _style.palette().shade, "zorder": 0.8}
         return self._draw_bars(ax, flags, label, style)
 
+    def shade_below(self, ax, scores, threshold) -> Any:
+        """Shade rows below a threshold; None if there are none."""
+        return None if threshold is None else self.shade(ax, scores < threshold)
+
     def fill_strip(self, ax, flags, colour, label) -> Any:
         """Draw the ranges of flags as bars in a strip; None if there are none."""
         ax.set(yticks=[], ylim=(0, 1))
@@ -250,10 +274,16 @@ class TimeDisplay:
     A subclass calls `_open`, `_divide` and `_finish`, and draws its panels in between.
     """
 
+    index: Any
     is_anomaly: Any
     name: Any
     rows_: slice
     axes_: Any
+
+    @property
+    def true_ranges(self) -> Any:
+        """First and last time of every labelled range: a table, or None."""
+        return ranges_of(self.index, self.is_anomaly)
 
     def _choose_rows(self, index, start, stop, yscale, name, *values) -> None:
         """Find the rows to draw; refuse a scale, values or rows that cannot be drawn.
@@ -301,9 +331,12 @@ class TimeDisplay:
         if self.name is not None:
             names = self.name if isinstance(self.name, tuple) else [self.name]
             title = ", ".join(map(str, names))
-            size = _style.fitting_size([title], 0.9 * _style.inches(grid[0])[0])
-            grid[0].set_title(title, fontsize=size, pad=6 + 72 * above)
-        panels.time.set_axis(grid[-1])
+            space = 0.9 * _style.inches(grid[0])[0]
+            (title,), size = _texts.fit_texts([title], space)
+            grid[0].set_title(
+                title, fontsize=size, pad=6 + 72 * above, parse_math=False
+            )
+        panels.time.set_axis(grid)
         return event_ax
 
     def _finish(self, panels, threshold_lines, flagged_bars, others=()) -> Self:

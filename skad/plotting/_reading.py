@@ -7,11 +7,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from skad._validation import check_consistent_length, check_outlier_labels, num_samples
+from skad._nesting import as_read, reader_of
+from skad._validation import (
+    check_consistent_length,
+    check_outlier_labels,
+    num_samples,
+    safe_indexing,
+)
 from skad.plotting._scales import check_numbers
 from skad.plotting._style import as_text
 from skad.series._events import find_ranges
-from skad.series._rows import read_index
+from skad.series._rows import index_of, read_index
 
 
 def check_choice(name, value, choices) -> None:
@@ -49,6 +55,31 @@ def read_series(index, n_rows, series, y) -> tuple[Any, dict[str, Any]]:
         "is_anomaly": None if is_anomaly is None else is_anomaly[rows],
         "name": name,
     }
+
+
+def rows_of_series(estimator, X, series) -> tuple[Any, Any]:
+    """Find the rows of the series given, before they are scored.
+
+    Returns them, and the table as the first step of a pipeline reads it. They are all
+    rows if no series is given, the index of the table names none, or reading it moves
+    rows.
+    """
+    table, reader = as_read(estimator, X), reader_of(estimator)
+    index = index_of(table)
+    is_moved = reader is not None and (reader.long, reader.every) != (None, None)
+    is_moved = is_moved or num_samples(table) != num_samples(X)
+    if series is None or is_moved or not isinstance(index, pd.MultiIndex):
+        return slice(None), table
+    rows = read_index(index, num_samples(X))
+    own, _ = _find_series(rows.series, series)
+    return rows.place(own), table
+
+
+def take_rows(rows, *tables) -> list[Any]:
+    """Rows of tables, by what `rows_of_series` has found."""
+    if isinstance(rows, slice):
+        return list(tables)
+    return [None if table is None else safe_indexing(table, rows) for table in tables]
 
 
 def _find_series(names, series) -> tuple[np.ndarray, Any]:
@@ -129,6 +160,18 @@ def find_names(wanted, names, parameter) -> list[int]:
         _find_name(name, list(names), parameter)
         for name in ([wanted] if is_one else wanted)
     ]
+
+
+def choose_channels(names, channels, max_channels, order) -> np.ndarray:
+    """Positions of the channels given by name or position, or the first in an order."""
+    if channels is not None:
+        chosen = find_names(channels, names, "channels")
+        if len(chosen) == 0:
+            raise ValueError("channels is empty; expected at least one.")
+        return np.array(chosen, dtype=int)
+    if not isinstance(max_channels, Integral) or max_channels < 1:
+        raise ValueError(f"max_channels={max_channels!r}; expected an int >= 1.")
+    return order[:max_channels]
 
 
 def _find_name(wanted, names, parameter) -> int:

@@ -18,6 +18,7 @@ from skad.plotting._panels import Axes, Panels
 from skad.plotting._reading import check_names, name_channels
 from skad.plotting._scales import LARGEST, label_axis
 from skad.plotting._shared_docs import MAKE, PANELS, PLOT
+from skad.plotting._texts import points
 
 # Channels that are shown if none are chosen.
 _N_CHANNELS = 6
@@ -289,7 +290,7 @@ class ReconstructionDisplay:
             _style.tidy(ax)
             label_axis(ax.yaxis, panels.height(ax))
         for ax in self.axes_[-1]:
-            ax.set_xlabel("timestep", fontsize="small")
+            ax.set_xlabel("timestep", fontsize=points("small"))
         names, n_channels = self.channel_names, self.signal.shape[2]
         if names is None and n_channels == 1:
             names = ["signal"]

@@ -12,15 +12,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from skad._docs import add_parameters
 from skad._nesting import find_layer
-from skad._validation import check_consistent_length
+from skad._validation import check_consistent_length, num_samples
+from skad.plotting import _reading
 from skad.plotting._event_labels import EventLabels, events_in
 from skad.plotting._explained import check_columns
 from skad.plotting._panels import Axes, TimeDisplay
-from skad.plotting._reading import pick_columns, ranges_of, read_series
 from skad.plotting._shared_docs import MAKE, PLOT_TIME, TIME
 from skad.plotting._style import as_text, import_pyplot, palette
 from skad.series._events import in_ranges
-from skad.series._expected import expected_values
+from skad.series._expected import expected_as_read
 from skad.series._rows import index_of
 from skad.thresholds._cuts import check_scores
 
@@ -136,13 +136,17 @@ class AnomalyScoreDisplay(TimeDisplay):
         """
         import_pyplot(f"{cls.__name__}.from_estimator")
         threshold = find_layer(estimator, "offset_").offset_
-        sensors = None if columns is None else pick_columns(X, columns)
+        rows, table = _reading.rows_of_series(estimator, X, series)
+        if events is not None:
+            events = events_in(events, rows, num_samples(table))
+        X, y, table = _reading.take_rows(rows, X, y, table)
+        sensors = None if columns is None else _reading.pick_columns(table, columns)
         told = None
         if expected and columns is not None:
-            told = pick_columns(expected_values(estimator, X), columns)
+            told = _reading.pick_columns(expected_as_read(estimator, X), columns)
         return cls.from_predictions(
             estimator.score_samples(X),
-            index=index_of(X),
+            index=index_of(table),
             y_true=y,
             threshold=threshold,
             sensors=sensors,
@@ -190,7 +194,7 @@ class AnomalyScoreDisplay(TimeDisplay):
         readings = None if sensors is None else pd.DataFrame(sensors)
         told = None if expected is None else pd.DataFrame(expected)
         check_consistent_length(scores, readings, told)
-        rows, shown = read_series(index, len(scores), series, y_true)
+        rows, shown = _reading.read_series(index, len(scores), series, y_true)
         return cls(
             scores=scores[rows],
             threshold=None if threshold is None else float(threshold),
@@ -208,12 +212,7 @@ class AnomalyScoreDisplay(TimeDisplay):
     @property
     def flagged_ranges(self) -> pd.DataFrame | None:
         """First and last time of every predicted range: a table, or None."""
-        return ranges_of(self.index, self.is_flagged)
-
-    @property
-    def true_ranges(self) -> pd.DataFrame | None:
-        """First and last time of every labelled range: a table, or None."""
-        return ranges_of(self.index, self.is_anomaly)
+        return _reading.ranges_of(self.index, self.is_flagged)
 
     @add_parameters(PLOT_TIME)
     def plot(
@@ -255,6 +254,7 @@ class AnomalyScoreDisplay(TimeDisplay):
             score_kwargs,
             threshold_kwargs,
         )
+        panels.label(self.axes_[-1:], ["error (\N{MINUS SIGN}score)"])
         flags, label = self.is_flagged, "flagged"
         if in_event is not None:
             flags, label = in_event, "event"
@@ -275,8 +275,9 @@ class AnomalyScoreDisplay(TimeDisplay):
     def _draw_sensors(self, panels) -> None:
         self.expected_lines_ = self._draw_columns(self.expected, panels.draw_expected)
         self.sensor_lines_ = self._draw_columns(self.sensors, panels.draw_readings)
-        names = [] if self.sensors is None else map(as_text, self.sensors)
-        panels.label(self.axes_, [*names, "error (\N{MINUS SIGN}score)"])
+        names = [] if self.sensors is None else [*map(as_text, self.sensors)]
+        if names:
+            panels.label(self.axes_[:-1], names)
 
     def _draw_columns(self, table, draw) -> list[Any]:
         """Draw each column of a table in its panel; the lines."""

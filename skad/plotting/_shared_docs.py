@@ -34,7 +34,7 @@ _PARAMETERS = """
         Names of the channels. If None, they are counted.
     series : object, default=None
         The series to show, if the index names several; a tuple if several levels name
-        it. Rows of all series are read and scored.
+        it. Only its rows are scored.
     ax : matplotlib Axes, default=None
         Axes to replace with the panels. If None, a new figure is made, high enough for
         them.

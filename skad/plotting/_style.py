@@ -101,32 +101,6 @@ def as_text(name) -> str:
     return f"channel {name}" if isinstance(name, Integral) else str(name)
 
 
-def points(size) -> float:
-    """Font size in points, from a number or a word such as "small"."""
-    from matplotlib.font_manager import FontProperties
-
-    return FontProperties(size=size).get_size_in_points()
-
-
-def text_width(text, size) -> float:
-    """Width in points of the longest line of a text."""
-    from matplotlib.textpath import TextPath
-
-    lines = [line for line in text.splitlines() if line.strip()]
-    # drawn text is hinted, and a little wider than its outlines
-    return max(
-        (1.05 * TextPath((0, 0), line, size).get_extents().width for line in lines),
-        default=0.0,
-    )
-
-
 def inches(ax) -> tuple[float, float]:
     """Width and height of an axes."""
     return ax.bbox.width / ax.figure.dpi, ax.bbox.height / ax.figure.dpi
-
-
-def fitting_size(texts, space, size="small") -> float:
-    """Font size, at most `size`, at which the longest text fits a space in inches."""
-    wanted = points(size)
-    width = max((text_width(text, wanted) for text in texts), default=0.0)
-    return wanted if width <= 0 else min(wanted, wanted * space * 72 / width)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from skad._docs import add_parameters
-from skad._nesting import find_layer
+from skad._nesting import as_read, find_layer
 from skad._validation import check_consistent_length
 from skad.plotting import _curves
 from skad.plotting._panels import Axes, Panels
@@ -150,7 +150,7 @@ class ThresholdDisplay:
             estimator.score_samples(X),
             threshold=threshold,
             beta=beta,
-            index=index_of(X),
+            index=index_of(as_read(estimator, X)),
             ax=ax,
             **kwargs,
         )

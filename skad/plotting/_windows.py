@@ -6,7 +6,8 @@ import numpy as np
 
 from skad.plotting._reading import read_labels
 from skad.plotting._scales import drawable
-from skad.plotting._style import fitting_size, number, palette, points, with_defaults
+from skad.plotting._style import number, palette, with_defaults
+from skad.plotting._texts import fit_texts, points, text_width
 
 # Windows that are shown if none are chosen.
 _N_WINDOWS = 4
@@ -93,10 +94,13 @@ def title_of(window, names, scores, is_flagged) -> str:
 def fit_titles(titles, width) -> tuple[list[str], float]:
     """Titles side by side on so many inches, in more lines if narrow; and font size."""
     space = 0.95 * width / len(titles)
-    if fitting_size(titles, space) < 0.8 * points("small"):
+    widest = max(text_width(title, points("small")) for title in titles)
+    if 0.8 * widest > 72 * space:
         breaks = str.maketrans({":": "\n", ",": "\n"})
         titles = [title.translate(breaks).replace("\n ", "\n") for title in titles]
-    return titles, fitting_size(titles, space)
+    lines, size = fit_texts([line for t in titles for line in t.split("\n")], space)
+    rest = iter(lines)
+    return ["\n".join(next(rest) for _ in t.split("\n")) for t in titles], size
 
 
 def draw_signals(axes, values, signal_kwargs, kwargs, area) -> np.ndarray:

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from skad._fitting import as_fitted, with_standard_numbers
-from skad._nesting import input_of, layers
+from skad._nesting import as_read, input_of, layers
 from skad._validation import check_is_fitted
 from skad.calibration._drift import DriftReport, sensors_moved, shares_flagged
 from skad.calibration._fit import CalibratedThreshold
@@ -146,7 +146,8 @@ def _compare(estimator, X, confidence) -> _Compared:
     detector = as_fitted(layer)
     now = detector._read_now(inner)
     is_flagged = np.asarray(detector.decision_function(inner)) < 0
-    names = _sensor_names(estimator, layer, X, inner, len(usual.units))
+    table = as_read(estimator, X)
+    names = _sensor_names(estimator, layer, table, inner, len(usual.units))
     sensors = sensors_moved(usual, now, names, confidence)
     return _Compared(sensors, now.level.n_windows, layer.calibration_, is_flagged)
 

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.pipeline import Pipeline
 
 from skad._fitting import with_standard_numbers
-from skad._nesting import find_layer, input_of, layers
+from skad._nesting import as_read, find_layer, input_of, layers, reader_of
 from skad.series._expected import expect
 from skad.series._rows import index_of
 
@@ -54,8 +54,9 @@ def explain(
     estimator : estimator instance
         Fitted detector with `explain`, or a pipeline, search or wrapper around one.
     X : array-like of shape (n_timestamps, n_channels)
-        Table as the estimator takes it; for a detector of windows, windows as it takes
-        them, or a table that an earlier step cuts into windows.
+        Table as the estimator takes it, raw if it begins with a `TableReader`; for a
+        detector of windows, windows as it takes them, or a table that an earlier step
+        cuts into windows.
     timesteps : bool, default=False
         Whether to keep the timesteps of windows apart instead of summing over them. Not
         for a `WindowedDetector`, which scores single rows.
@@ -68,7 +69,7 @@ def explain(
         Parts of the error of each row, higher = more anomalous. They add up, over
         columns, to ``-estimator.score_samples(X)``.
 
-        - Its index is that of `X`; rows are numbered if it has none.
+        - Its index is that of `X`, as it was read; rows are numbered if it has none.
         - Its columns are the sensors that reach the detector, named as in `X`: without
           those that an imputer has dropped, with the indicators that it has added. They
           are numbered if a step cannot name its output.
@@ -129,6 +130,7 @@ def explain(
     ['sensor_02', 'sensor_02']
     """
     detector, inner = find_explainer(estimator, X)
+    X = as_read(estimator, X)
     tables = [detector.explain(inner)]
     parts = tables[0]
     if return_deviations:
@@ -171,7 +173,8 @@ def deviations_of(detector, inner, shape) -> NDArray[np.float64]:
 def channel_names(estimator, detector, X, inner, shape) -> list | None:
     """Names of the channels that reach a detector; None if they are unknown.
 
-    Columns of `X` that a step has kept have the same names there, of the same type.
+    Columns of `X`, as it was read, that a step has kept have the same names there, of
+    the same type.
     """
     columns = list(getattr(X, "columns", []))
     by_text = {str(column): column for column in columns}
@@ -200,6 +203,8 @@ def _names_of_channels(names, shape) -> list[str] | None:
 
 def _names_of_steps(estimator, detector, names) -> Any:
     """Follow names through the pipelines on the way to the detector."""
+    if reader_of(estimator) is not None:
+        names = None  # it gives its own
     for layer in layers(estimator):
         if layer is detector:
             break

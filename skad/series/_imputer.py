@@ -61,7 +61,8 @@ class TimeSeriesImputer(ReadsRows, VersionedMixin, TransformerMixin, BaseEstimat
         Whether the last values of the training table fill the start of the next table.
     fallback : {"median", "mean"}, float or None, default="median"
         Values that the method leaves missing become the median or the mean of the
-        observed training values, or this number. None: they stay missing.
+        training values of their series (of all series, if it has none or is new), or
+        this number. None: they stay missing.
     add_indicator : bool, default=False
         Whether to append a column ``missingindicator_<column>``, 1 where a value was
         missing, for each column that is kept and has missing values in `fit`. A scaler
@@ -73,7 +74,12 @@ class TimeSeriesImputer(ReadsRows, VersionedMixin, TransformerMixin, BaseEstimat
     Attributes
     ----------
     statistics_ : ndarray of shape (n_features_in_,)
-        The fallback of each column; NaN where there is none.
+        The fallback of each column, over all series; NaN where there is none.
+    series_ : list
+        Names of the series that have a fallback of their own; empty if the index names
+        none, or `fallback` is a number or None.
+    series_statistics_ : ndarray of shape (n_series + 1, n_features_in_)
+        That of each of them, and in the last row that of any other series.
     dropped_ : list of str
         Names of the columns that are dropped.
     max_gap_ : float, timedelta64 or None
@@ -177,6 +183,7 @@ class TimeSeriesImputer(ReadsRows, VersionedMixin, TransformerMixin, BaseEstimat
         rows = self._learn_rows(X)
         values = rows.group(values)
         self.statistics_ = self._learn_statistics(values)
+        self._learn_series(values, rows)
         self._learn_columns(np.isnan(values))
         self._tails = _find_tails(values[:, self._kept], rows)
         return self
@@ -258,6 +265,26 @@ class TimeSeriesImputer(ReadsRows, VersionedMixin, TransformerMixin, BaseEstimat
         number = np.nan if self.fallback is None else float(self.fallback)
         return np.full(values.shape[1], number)
 
+    def _learn_series(self, values, rows):
+        """Learn the fallback of each series, where it has one of its own."""
+        self.series_, self.series_statistics_ = [], np.array([self.statistics_])
+        if rows.series is None or self.fallback not in ("median", "mean"):
+            return
+        codes, names = pd.factorize(rows.series)
+        found = pd.DataFrame(values, dtype=np.float64).groupby(codes).agg(self.fallback)
+        self.series_ = list(names)
+        found = np.vstack([found.to_numpy(), self.statistics_])
+        self.series_statistics_ = np.where(np.isnan(found), self.statistics_, found)
+
+    def _fallbacks(self, rows):
+        """Return the fallback of each kept column, or of each row and column."""
+        if rows.series is None or not hasattr(self, "series_"):  # skad 0.1.0
+            return self.statistics_[self._kept]
+        codes, names = pd.factorize(rows.series)
+        places = {name: at for at, name in enumerate(self.series_)}
+        at = np.array([places.get(name, -1) for name in names])
+        return self.series_statistics_[at][:, self._kept][codes]
+
     def _learn_columns(self, missing):
         shares = missing.mean(axis=0)
         too_many = shares > self.max_missing
@@ -292,7 +319,7 @@ class TimeSeriesImputer(ReadsRows, VersionedMixin, TransformerMixin, BaseEstimat
         filled = self._fill(values, missing, rows)
         if carry_tail:
             self._carry_tails(filled, missing, rows)
-        np.copyto(filled, self.statistics_[self._kept], where=np.isnan(filled))
+        np.copyto(filled, self._fallbacks(rows), where=np.isnan(filled))
         # row by row in memory, whatever pandas has made of it
         filled = rows.restore(filled)
         return np.ascontiguousarray(np.hstack([filled, indicators], dtype=values.dtype))

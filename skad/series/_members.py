@@ -14,7 +14,7 @@ from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
 from skad._base import uncalibrated
-from skad._nesting import core_of, explains_channels, layers
+from skad._nesting import core_of, explains_channels, input_of, layers
 from skad._series_names import Runs
 from skad._validation import num_samples, safe_indexing
 from skad.calibration._blocks import blocks_of, consecutive_blocks, overlap_of_rows
@@ -23,6 +23,9 @@ from skad.series._folds import learns_positions
 from skad.series._rows import read_rows
 from skad.series._windowed import WindowedDetector
 from skad.series._windows import window_starts, windows_view
+
+# What the errors of a member may be divided by.
+UNITS = ("std", "rms", "gain")
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,11 +109,12 @@ def is_dropped(member) -> bool:
     return isinstance(member, str) and member == "drop"
 
 
-def check_settings(weights, gates, units, names) -> None:
+def check_settings(weights, gates, units, estimators) -> None:
     """Refuse weights, gates and units of nobody, and others than there are."""
+    names = [name for name, _ in estimators]
     _check_numbers("weights", weights, names)
     _check_numbers("gates", gates, names)
-    _check_units(units, names)
+    _check_units(units, dict(estimators))
 
 
 def _check_numbers(parameter, given, names) -> None:
@@ -145,13 +149,20 @@ def _explains(member) -> bool:
     return is_table or explains_channels(member)
 
 
-def _check_units(given, names) -> None:
+def _check_units(given, estimators) -> None:
     given = given or {}
-    if unknown := sorted(given.keys() - set(names)):
-        raise ValueError(f"units names {unknown}, but the members are {names}.")
+    if unknown := sorted(given.keys() - estimators.keys()):
+        members = list(estimators)
+        raise ValueError(f"units names {unknown}, but the members are {members}.")
     for name, kind in given.items():
-        if kind not in ("std", "rms"):
-            raise ValueError(f"units[{name!r}]={kind!r}; expected 'std' or 'rms'.")
+        if kind not in UNITS:
+            raise ValueError(f"units[{name!r}]={kind!r}; expected one of {UNITS}.")
+        core = core_of(estimators[name])
+        if kind == "gain" and not hasattr(core, "error_model"):
+            raise ValueError(
+                f"units[{name!r}]='gain' needs a detector of skad with an error_model, "
+                f"but its detector is {core!r}; take 'std' or 'rms'."
+            )
 
 
 # Rows -------------------------------------------------------------------------------
@@ -259,7 +270,32 @@ def _name_of_series(detector) -> str | None:
     return f"{prefix}series" if isinstance(detector, WindowedDetector) else None
 
 
-def unit_of(values, kind) -> float:
-    """Take the spread ("std") or size ("rms") of errors, or 1 where it is rounding."""
-    unit = float(values.std() if kind == "std" else np.sqrt(np.square(values).mean()))
-    return unit if unit > 1e-9 * np.abs(values).max(initial=0.0) else 1.0
+# Units ------------------------------------------------------------------------------
+
+
+def unit_of(detector, rows: Rows, errors, kind) -> float:
+    """Find what to divide errors of a fitted detector by; `errors` were left out."""
+    if kind == "std":
+        return _or_one(errors.std(), errors)
+    unit = _or_one(np.sqrt(np.square(errors).mean()), errors)
+    if kind == "rms":
+        return unit
+    gain = error_of_mean(detector, rows) / _or_one(np.median(errors), errors) - 1
+    return unit / gain**2 if gain > 0 else np.inf
+
+
+def _or_one(unit, errors) -> float:
+    """Return the unit, or 1 where it is rounding."""
+    return float(unit) if unit > 1e-9 * np.abs(errors).max(initial=0.0) else 1.0
+
+
+def error_of_mean(detector, rows: Rows) -> float:
+    """Median error of windows if each were rebuilt as their mean."""
+    core, inner, windows = core_of(detector), detector, np.asarray(rows.gather())
+    for cutter in _cutters(detector):
+        table = input_of(cutter, detector, rows.X)
+        inner = cutter.estimator_
+        windows = np.concatenate([*readings(replace(rows, X=table), [cutter])])
+    seen = np.asarray(input_of(core, inner, windows.reshape(len(windows), -1)))
+    residuals = (seen - seen.mean(axis=0)).reshape(len(seen), *_shape_of(seen, [core]))
+    return float(np.median(core.error_model_.window_errors(residuals)))

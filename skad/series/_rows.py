@@ -18,6 +18,8 @@ from skad._series_names import (
     order_of_series,
 )
 from skad._validation import native, num_samples, warn
+from skad.series._table_parts import check_levels
+from skad.series._times import as_time, is_like_date
 
 # A step in time longer than this many usual ones is a gap; jitter is not.
 _GAP_IN_STEPS = 5
@@ -194,6 +196,8 @@ def read_rows(
     warn of an index that is no time, or of a `max_gap` without effect.
     """
     index = native(X) if isinstance(X, pd.Index) else index_of(X)
+    if isinstance(index, pd.MultiIndex):
+        check_levels(index)
     labels, names = _split_levels(index, num_samples(X))
     time = None if index is None else _read_time(labels)
     told = named_by(names, series)
@@ -206,7 +210,7 @@ def read_rows(
     if learn:
         max_gap = _learn_max_gap(rows, max_gap)
     else:
-        _check_same_kind(rows, max_gap)
+        _check_same_kind(rows, index, max_gap)
     return replace(rows, max_gap=max_gap)
 
 
@@ -288,8 +292,10 @@ def _group_series(rows: Rows) -> Rows:
 
 def _read_time(labels) -> pd.Index | None:
     """Dates, durations, int64 or float64 from labels; None if they are no time."""
-    if isinstance(labels, pd.PeriodIndex):
-        labels = labels.to_timestamp()
+    given, labels = labels, as_time(labels)
+    if labels is None:
+        _check_no_dates(given)
+        return None
     if isinstance(labels, pd.DatetimeIndex):
         if labels.hasnans:
             row = labels.isna().argmax()
@@ -297,8 +303,6 @@ def _read_time(labels) -> pd.Index | None:
         return labels
     if isinstance(labels, pd.TimedeltaIndex):
         return labels
-    if not pd.api.types.is_any_real_numeric_dtype(labels.dtype):
-        return None
     if not pd.api.types.is_float_dtype(labels.dtype) and not labels.hasnans:
         return pd.Index(labels.to_numpy(dtype=np.int64))
     numbers = labels.to_numpy(dtype=float, na_value=np.nan)
@@ -306,6 +310,16 @@ def _read_time(labels) -> pd.Index | None:
         row = np.argmin(np.isfinite(numbers))
         raise ValueError(f"The index of X is {numbers[row]} in row {row}.")
     return pd.Index(numbers)
+
+
+def _check_no_dates(labels) -> None:
+    """Refuse texts that look like dates: they would not be seen as time."""
+    if len(labels) and is_like_date(labels[0]):
+        raise ValueError(
+            f"The index of X holds times as texts, {labels[0]!r}, ..., which are not "
+            "read here. Make them dates, X.index = pd.to_datetime(X.index), or begin "
+            "the pipeline with skad.TableReader()."
+        )
 
 
 # Gaps -------------------------------------------------------------------------------
@@ -340,10 +354,16 @@ def _check_max_gap(max_gap, *, is_time) -> Any:
     return max_gap
 
 
-def _check_same_kind(rows, max_gap) -> None:
+def _check_same_kind(rows, index, max_gap) -> None:
     """Refuse an index of times after one of numbers in fit, or the reverse."""
-    if rows.steps is None or max_gap is None:
+    if max_gap is None or index is None or not len(index):
         return
+    if rows.steps is None:
+        raise ValueError(
+            f"The index of X holds {rows.labels[0]!r}, ..., of dtype "
+            f"{rows.labels.dtype}, which is no time, but that of the table given to "
+            "fit was; give an index of the same kind."
+        )
     is_time = rows.steps.dtype.kind == "m"
     if isinstance(max_gap, np.timedelta64) != is_time:
         now, then = ("times", "numbers") if is_time else ("numbers", "times")

@@ -78,11 +78,10 @@ class DetectorUnion(CalibratedThreshold, ThresholdMixin, BaseComposition):
         For a member named here, only what exceeds so many times the 99 % quantile of
         its left-out errors counts: for a member that only speaks of what is far outside
         of all that was learnt. Not for errors that may be negative.
-    units : dict of {str: {"std", "rms"}}, default=None
+    units : dict of {str: {"std", "rms", "gain"}}, default=None
         What a member's errors are divided by: their standard deviation over what was
-        left out, the default, or the root of their mean square. Distances in many
-        dimensions hardly vary where nothing repeats; "rms" keeps a member from making
-        much of that.
+        left out, the default; the root of their mean square ("rms"); or that divided by
+        the square of the member's gain ("gain"), see Notes.
     contamination : "auto" or float, default="auto"
         Where the threshold of the sum lies: see `WindowedDetector`. Those of members do
         not count, and are not looked for.
@@ -127,6 +126,14 @@ class DetectorUnion(CalibratedThreshold, ThresholdMixin, BaseComposition):
     So pipelines inside are fitted anew for each block; a step that all members share
     is cheaper, and as good, before the union.
 
+    The gain of a member is how many times larger its error of windows were, in the
+    median, if it rebuilt all of them as their mean, minus 1; 0 if it is none. Distances
+    hardly vary where nothing repeats, and divided by their small spread they would
+    drown the others. With "gain", a member speaks the louder the better it tells what
+    it has not learnt, and is silent where that is no better than the mean. It needs a
+    detector of skad with errors that grow as distances do, such as
+    `LocallyLinearAutoencoder`.
+
     Examples
     --------
     >>> from sklearn.ensemble import IsolationForest
@@ -145,7 +152,7 @@ class DetectorUnion(CalibratedThreshold, ThresholdMixin, BaseComposition):
     _: KW_ONLY
     weights: dict[str, float] | None = None
     gates: dict[str, float] | None = None
-    units: dict[str, Literal["std", "rms"]] | None = None
+    units: dict[str, Literal["std", "rms", "gain"]] | None = None
     contamination: Literal["auto"] | float = "auto"
     normal_label: Any = None
     n_jobs: int | None = None
@@ -201,7 +208,7 @@ class DetectorUnion(CalibratedThreshold, ThresholdMixin, BaseComposition):
         check_members(self.estimators)
         names = [name for name, _ in self.estimators]
         self._validate_names(names)
-        check_settings(self.weights, self.gates, self.units, names)
+        check_settings(self.weights, self.gates, self.units, self.estimators)
 
     def _members(self) -> list[Any]:
         """Fitted members, or those that will be."""
@@ -283,7 +290,10 @@ class DetectorUnion(CalibratedThreshold, ThresholdMixin, BaseComposition):
         is_known = (numbers >= 0) & np.isin(windows.positions, learnt.positions)
         usual = errors[is_known] if blocks else self._errors(learnt.gather())
         kinds = [(self.units or {}).get(name, "std") for name, _ in self._kept()]
-        self.units_ = np.array([*map(unit_of, usual.T, kinds)])
+        given = zip(self.estimators_, usual.T, kinds, strict=True)
+        self.units_ = np.array(
+            [unit_of(one, learnt, e, kind) for one, e, kind in given]
+        )
         gates = self._of_members(self.gates, 0.0)
         self.limits_ = gates * np.quantile(usual, 0.99, axis=0)
         if blocks:
