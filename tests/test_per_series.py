@@ -26,6 +26,7 @@ from skad import (
     LinearAutoencoder,
     MLPAutoencoder,
     PerSeriesDetector,
+    TableReader,
     TimeSeriesImputer,
     TrainingHistoryDisplay,
     TunedThresholdDetector,
@@ -499,3 +500,22 @@ def test_refit__forgets():
     detector.set_params(new_series="raise").fit(X.loc[["pump"]])
     assert list(detector.estimators_) == ["pump"]
     assert detector.pooled_ is None
+
+
+def test_behind_a_reader__raw_tables_pass():
+    raw = X.rename_axis(["machine", "time"]).reset_index().astype({"time": str})
+    reader = TableReader("time", series="machine")
+    pipeline = make_pipeline(reader, PerSeriesDetector(PIPELINE)).fit(raw)
+    alone = PerSeriesDetector(PIPELINE).fit(X)
+    assert list(pipeline[-1].estimators_) == list(alone.estimators_)
+    scores = pd.Series(pipeline.score_samples(raw), pipeline[0].transform(raw).index)
+    expected = pd.Series(alone.score_samples(X), X.index)
+    np.testing.assert_allclose(scores.sort_index(), expected.sort_index(), rtol=1e-9)
+    contributions = explain(pipeline, raw)
+    np.testing.assert_allclose(contributions.sum(axis=1), -scores, rtol=1e-9)
+    assert list(contributions.columns) == list("xyz")
+    report = drift_report(pipeline, raw)
+    assert {series for series, _ in report.sensors.index} == set(NAMES)
+    new = raw.assign(machine=raw["machine"].replace("fan", "drum"))
+    with pytest.raises(ValueError, match="not there in fit: 'drum'"):
+        pipeline.predict(new)
