@@ -18,8 +18,9 @@ from sklearn.utils import get_tags
 from skad._docs import add_parameters
 from skad._fitting import KeepsParams, after_fit
 from skad._nesting import explain_inside, explains_channels
-from skad._validation import available_if, check_is_fitted, warn
+from skad._validation import available_if, check_is_fitted
 from skad._version import __version__
+from skad._warnings import warn
 
 _ROWS = """
     X : array-like

@@ -7,7 +7,8 @@ from sklearn.base import OneToOneFeatureMixin
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import FeatureUnion, Pipeline
 
-from skad._validation import check_is_fitted, silently
+from skad._validation import check_is_fitted
+from skad._warnings import silently
 
 
 def layers(estimator) -> Iterator[Any]:

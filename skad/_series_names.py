@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from skad._validation import check_consistent_length, column_or_1d, num_samples, warn
+from skad._validation import check_consistent_length, column_or_1d, num_samples
+from skad._warnings import warn
 
 
 class Runs(np.ndarray):

@@ -1,19 +1,12 @@
-"""Input checks, warnings, and the only imports of private names of scikit-learn."""
+"""Input checks, and the only imports of private names of scikit-learn."""
 
-import contextlib
 import operator
-import os
-import sys
-import warnings
 from collections.abc import Callable
-from contextvars import ContextVar, copy_context
-from pathlib import Path
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
-import joblib
 import numpy as np
 import pandas as pd
-import sklearn
 from sklearn import get_config
 from sklearn.base import _fit_context as sklearn_fit_context
 from sklearn.utils import _safe_indexing as sklearn_safe_indexing
@@ -62,24 +55,13 @@ __all__ = [
     "is_3d",
     "native",
     "num_samples",
-    "overhear",
     "rows_with_label",
     "safe_indexing",
-    "silently",
     "validate_data",
     "validate_parameter_constraints",
-    "warn",
 ]
 
-# Warnings point neither at files of these libraries nor at contextlib, which calls what
-# its decorators decorate.
-_LIBRARIES = (
-    *(f"{Path(m.__file__).parent}{os.sep}" for m in (sklearn, joblib)),
-    f"{Path(__file__).parent}{os.sep}",
-    contextlib.__file__,
-)
 F = TypeVar("F", bound=Callable[..., Any])
-T = TypeVar("T")
 
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
 # what to do where folds lack anomalies, or normal rows
@@ -92,50 +74,6 @@ _NO_NUMBERS = (
     "takes it as time= or series=."
 )
 _CODINGS = "{-1 = anomaly, +1 = normal} or {0 = normal, 1 = anomaly}"
-
-
-_speaks: ContextVar[bool] = ContextVar("speaks", default=True)
-
-
-def silently(call: Callable[..., T], *args: Any) -> T:
-    """Call what repeats, on parts of the rows, a call that has warned already.
-
-    In a context of its own, which no Ctrl-C can leave behind.
-    """
-    context = copy_context()
-    context.run(_speaks.set, False)
-    return context.run(call, *args)
-
-
-_heard: ContextVar[list | None] = ContextVar("heard", default=None)
-
-
-def overhear(call: Callable[..., T], *args: Any) -> tuple[T, list]:
-    """Call, and keep what skad would warn of: messages with their categories.
-
-    In a context of its own, so that threads do not hear each other.
-    """
-    context = copy_context()
-    heard: list[tuple[str, type[Warning]]] = []
-    context.run(_heard.set, heard)
-    return context.run(call, *args), heard
-
-
-def warn(message: str, category: type[Warning] = UserWarning) -> None:
-    """Warn, and point at the user's line that led here.
-
-    That is the innermost one outside of skad, scikit-learn and joblib, whatever
-    pipelines, searches and decorators lie between.
-    """
-    if not _speaks.get():
-        return
-    if (heard := _heard.get()) is not None:
-        heard.append((message, category))
-        return
-    frame, level = sys._getframe(1), 2  # the caller of this function
-    while frame.f_back and frame.f_code.co_filename.startswith(_LIBRARIES):
-        frame, level = frame.f_back, level + 1
-    warnings.warn(message, category, stacklevel=level)
 
 
 def native(data) -> Any:
@@ -197,7 +135,7 @@ def validate_data(estimator, X, **options) -> np.ndarray:
         return _without_strings(sklearn_validate_data(estimator, X, **options))
 
 
-@contextlib.contextmanager
+@contextmanager
 def _naming_columns(X):
     """Refuse columns of dates and of texts by their names."""
     if not isinstance(X, pd.DataFrame):

@@ -5,6 +5,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn.utils.parallel import Parallel, delayed
 
+from skad._warnings import in_threads
+
 
 class LeftOut(NamedTuple):
     """What models say of windows that they have not learnt."""
@@ -92,7 +94,9 @@ def run_blocks(call, blocks) -> list[Any]:
     In threads, whatever joblib is told, which share the windows: a strided view would
     be copied as a whole, and a net that is being fitted cannot be sent to a process.
     """
-    return Parallel(require="sharedmem")(delayed(call)(*block) for block in blocks)
+    return Parallel(require="sharedmem")(
+        [delayed(in_threads(call))(*block) for block in blocks]
+    )
 
 
 def disagreement(parts, reach) -> float | None:

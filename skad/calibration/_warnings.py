@@ -2,10 +2,11 @@
 
 import sys
 
-from skad._validation import warn
+from skad._warnings import warn
 
-# Callers that judge labels themselves: many flagged rows are no news to them.
-_JUDGES = ("sklearn.model_selection", "sklearn.metrics", "skad.evaluation")
+# Callers that judge labels themselves: many flagged rows are no news to them. (What a
+# user has a fitted search predict, nobody judges.)
+_JUDGES = ("sklearn.model_selection._validation", "sklearn.metrics", "skad.evaluation")
 # What happens less often is not put down to chance.
 _CHANCE = 0.01
 

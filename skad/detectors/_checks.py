@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from skad._validation import check_consistent_length, check_outlier_labels, warn
+from skad._validation import check_consistent_length, check_outlier_labels
+from skad._warnings import warn
 
 
 def check_outputs(residuals, codes, at) -> None:

@@ -13,7 +13,8 @@ import numpy as np
 import torch
 from sklearn.callback import CallbackSupportMixin
 
-from skad._validation import Interval, StrOptions, warn
+from skad._validation import Interval, StrOptions
+from skad._warnings import warn
 from skad.detectors._base import BaseAutoencoder
 from skad.detectors._checks import warn_if_not_narrower
 from skad.detectors._encoding import Encoder

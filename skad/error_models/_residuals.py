@@ -13,7 +13,8 @@ from sklearn.covariance import LedoitWolf, ShrunkCovariance
 
 from skad._fitting import after_fit, fit_method
 from skad._products import multiply_rows
-from skad._validation import Interval, StrOptions, warn
+from skad._validation import Interval, StrOptions
+from skad._warnings import warn
 from skad.error_models._base import BaseErrorModel, Codes, Errors
 
 # Divided by it, the square of the largest float32 residual is still finite.

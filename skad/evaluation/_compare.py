@@ -15,9 +15,8 @@ from skad._validation import (
     HasMethods,
     check_outlier_labels,
     num_samples,
-    silently,
-    warn,
 )
+from skad._warnings import silently, warn
 from skad.evaluation._parts import Part, check_parts
 from skad.evaluation._protocol import describe, find_doubts, find_windows
 from skad.evaluation._references import REFERENCES
@@ -185,7 +184,7 @@ def evaluate(
     parts = [part for part in (task.train, task.val, task.test) if part is not None]
     findings = check_parts(parts, is_series=task.rows is not None)
     for text in (finding.text for finding in findings if finding.is_warning):
-        warn(text)
+        warn(text, about=text)
     runs, fitted = run_all(detectors, task, seeds, references=references)
     own = {name: fitted[name] for name in detectors}
     protocol = (

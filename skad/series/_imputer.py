@@ -22,8 +22,8 @@ from skad._validation import (
     feature_names_in,
     native,
     validate_data,
-    warn,
 )
+from skad._warnings import warn
 from skad.series._rows import MaxGap, ReadsRows
 
 _TABLE = """

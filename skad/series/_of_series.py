@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skad._nesting import find_layer, layers
-from skad._validation import num_samples, safe_indexing, warn
+from skad._validation import num_samples, safe_indexing
+from skad._warnings import warn
 from skad.series._explain import channel_names, find_explainer
 
 _N_SHOWN = 6

@@ -23,8 +23,8 @@ from skad._validation import (
     available_if,
     check_is_fitted,
     num_samples,
-    overhear,
 )
+from skad._warnings import overhear
 from skad.calibration._recalibrate import recalibrate
 from skad.series._expected import expect
 from skad.series._of_series import (

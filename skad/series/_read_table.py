@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from skad._validation import warn
+from skad._warnings import warn
 from skad.series._numbers import Column, check_decimals, find_sentinels, read_column
 from skad.series._resample import pivot, resample
 from skad.series._table_parts import (

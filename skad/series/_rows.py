@@ -17,7 +17,8 @@ from skad._series_names import (
     number_series,
     order_of_series,
 )
-from skad._validation import native, num_samples, warn
+from skad._validation import native, num_samples
+from skad._warnings import warn
 from skad.series._table_parts import check_levels
 from skad.series._times import as_time, is_like_date
 

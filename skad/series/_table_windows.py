@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from skad._validation import column_or_1d, warn
+from skad._validation import column_or_1d
+from skad._warnings import warn
 from skad.series._events import in_ranges
 from skad.series._rows import Rows
 from skad.series._windows import count_in_window, windows_view

@@ -24,8 +24,8 @@ from skad._validation import (
     available_if,
     check_is_fitted,
     rows_with_label,
-    silently,
 )
+from skad._warnings import in_threads, silently
 from skad.calibration._blocks import LeftOut
 from skad.calibration._fit import N_BLOCKS, CalibratedThreshold
 from skad.calibration._odd import stretches_of
@@ -227,7 +227,7 @@ class DetectorUnion(CalibratedThreshold, ThresholdMixin, BaseComposition):
     def _run(self, calls) -> list[Any]:
         """Call functions with arguments, at once."""
         parallel = Parallel(n_jobs=self.n_jobs, require="sharedmem")
-        return parallel(delayed(call)(*args) for call, *args in calls)
+        return parallel([delayed(in_threads(call))(*args) for call, *args in calls])
 
     # fit ------------------------------------------------------------------------------
 

@@ -18,8 +18,8 @@ from skad._validation import (
     check_consistent_length,
     check_is_fitted,
     column_or_1d,
-    warn,
 )
+from skad._warnings import warn
 
 
 class DetectorClassifier(VersionedMixin, ClassifierMixin, MetaDetector):

@@ -9,7 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import false_discovery_control
 
 from skad._fitting import after_fit
-from skad._validation import check_is_fitted, floor_of_share, warn
+from skad._validation import check_is_fitted, floor_of_share
+from skad._warnings import warn
 from skad.thresholds._cuts import check_scores
 from skad.thresholds._rule import SHARE, ThresholdRule
 

@@ -13,8 +13,8 @@ from skad._validation import (
     StrOptions,
     ceil_of_share,
     floor_of_share,
-    warn,
 )
+from skad._warnings import warn
 from skad.thresholds._cuts import threshold_above, threshold_below
 from skad.thresholds._rule import POSITIVE, ThresholdRule
 

@@ -7,7 +7,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from skad._validation import Interval, warn
+from skad._validation import Interval
+from skad._warnings import warn
 from skad.thresholds import _cuts
 from skad.thresholds._rule import POSITIVE, ThresholdRule
 

@@ -8,7 +8,8 @@ from typing import ClassVar
 import numpy as np
 from scipy.stats import genpareto
 
-from skad._validation import floor_of_share, warn
+from skad._validation import floor_of_share
+from skad._warnings import warn
 from skad.thresholds._cuts import distances, from_units, quantile
 from skad.thresholds._rule import SHARE, ThresholdRule
 

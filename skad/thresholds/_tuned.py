@@ -29,8 +29,8 @@ from skad._validation import (
     check_is_fitted,
     check_random_state,
     num_samples,
-    warn,
 )
+from skad._warnings import warn
 from skad.thresholds._held_out import (
     EACH_ONCE,
     ELSE,
