@@ -64,10 +64,15 @@ def texture(random_state=None, n_segments="auto"):
     return make_pipeline(features, LocallyLinearAutoencoder())
 
 
-def textures():
-    """Textures of parts, and half as much of whole windows: the default for beats."""
-    pairs = [("parts", texture()), ("whole", texture(n_segments=1))]
-    return DetectorUnion(pairs, weights={"whole": 0.5})
+def wholes(random_state=None):
+    """Add textures of whole windows, half as loud, to those of their parts."""
+    parts, whole = texture(random_state), texture(random_state, n_segments=1)
+    return DetectorUnion([("parts", parts), ("whole", whole)], weights={"whole": 0.5})
+
+
+def texture_and_net():
+    """Add up distances among features and the error of a net that tells them."""
+    return DetectorUnion([("texture", texture()), ("net", MaskedFeatureAutoencoder())])
 
 
 def denoiser():
@@ -104,7 +109,8 @@ DETECTORS = {
     "neighbours": (neighbors, "window"),
     "locally linear": (LocallyLinearAutoencoder, "window"),
     "texture": (texture, "window"),
-    "textures": (textures, "window"),
+    "texture, whole": (wholes, "window"),
+    "texture and masked features": (texture_and_net, "window"),
     "sensor_pipeline": (sensor_pipeline, "table"),
     "MLP": (MLPAutoencoder, "window"),
     "PCA timestep": (LinearAutoencoder, "timestep"),

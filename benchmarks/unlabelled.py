@@ -62,7 +62,7 @@ def judge(detector, left_out, X, y, length):
     windowed = WindowedDetector(detector, length, contamination=0.01)
     pipeline = make_pipeline(StandardScaler(), windowed)
     if left_out:
-        scores = cross_val_predict(pipeline, X, cv=KFold(5), method="score_samples")
+        scores = cross_val_predict(pipeline, X, cv=KFold(5), method="decision_function")
     else:
         scores = pipeline.fit(X).score_samples(X)
     return roc_auc_score(y, -scores), vus_pr_score(y, -scores, window=length)

@@ -66,6 +66,7 @@ from .series._expected import expected_values as expected_values
 from .series._explain import explain as explain
 from .series._imputer import TimeSeriesImputer as TimeSeriesImputer
 from .series._length import suggest_window_length as suggest_window_length
+from .series._per_series import PerSeriesDetector as PerSeriesDetector
 from .series._reader import TableReader as TableReader
 from .series._roles import split_roles as split_roles
 from .series._table_report import TableReport as TableReport

@@ -88,8 +88,17 @@ def uncalibrated(call: Callable[..., T], *args: Any) -> T:
 
     In a context of its own, which no Ctrl-C can leave behind.
     """
+    return _calibrating(False, call, *args)
+
+
+def calibrated(call: Callable[..., T], *args: Any) -> T:
+    """Call what fits detectors whose thresholds are needed, whatever is around."""
+    return _calibrating(True, call, *args)
+
+
+def _calibrating(is_wanted, call, *args):
     context = copy_context()
-    context.run(_is_calibrating.set, False)
+    context.run(_is_calibrating.set, is_wanted)
     return context.run(call, *args)
 
 
@@ -159,25 +168,28 @@ class MetaDetector(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator):
     """Base of detectors around another detector, `estimator`."""
 
     @contextmanager
-    def _fit_task(self, context, task_name, detector, X, y=None) -> Iterator[None]:
+    def _fit_task(
+        self, context, task_name, detector, X, y=None, task_id=None
+    ) -> Iterator[None]:
         """Surround the fit of an inner detector, which inherits our callbacks."""
-        task = context.subcontext(task_name=task_name)
+        task = context.subcontext(task_name=task_name, task_id=task_id)
         with task.propagate_callback_context(detector):
             task.call_on_fit_task_begin(estimator=self, X=X, y=y)
             yield
             task.call_on_fit_task_end(estimator=self, X=X, y=y)
 
-    def _fit_inner(self, context, task_name, detector, X, y=None) -> Any:
+    def _fit_inner(self, context, task_name, detector, X, y=None, series=None) -> Any:
+        params = {} if series is None else {"series": series}
         with self._fit_task(context, task_name, detector, X, y):
-            detector.fit(X, y)
+            detector.fit(X, y, **params)
         return detector
 
-    def _fit_clone(self, X, y) -> None:
+    def _fit_clone(self, X, y, series=None) -> None:
         """Fit a clone of `estimator` and keep it."""
         context = self._init_callback_context(max_subtasks=1)
         context.call_on_fit_task_begin(estimator=self)
         detector = clone(self.estimator)
-        self._keep(self._fit_inner(context, "fit-estimator", detector, X, y))
+        self._keep(self._fit_inner(context, "fit-estimator", detector, X, y, series))
         context.call_on_fit_task_end(estimator=self)
 
     def _keep(self, detector) -> None:

@@ -53,10 +53,20 @@ def find_layer(estimator, attribute) -> Any:
     for layer in layers(estimator):
         if hasattr(layer, attribute):
             return layer
+        refuse_several(layer)
     raise TypeError(
         f"{type(estimator).__name__} has no `{attribute}`, nor has any estimator "
         "inside it."
     )
+
+
+def refuse_several(estimator) -> None:
+    """Refuse to look into what holds a detector for each series."""
+    if getattr(estimator, "splits_series", False):
+        raise TypeError(
+            f"{type(estimator).__name__} holds a detector for each series; take that "
+            "of one, from its `estimators_`, with the rows of that series."
+        )
 
 
 def input_of(layer, estimator, X) -> Any:
@@ -67,6 +77,7 @@ def input_of(layer, estimator, X) -> Any:
     for outer in layers(estimator):
         if outer is layer:
             break
+        refuse_several(outer)
         if isinstance(outer, Pipeline):
             X = outer[:-1].transform(X) if len(outer) > 1 else X
         elif hasattr(outer, "window_length"):

@@ -2,6 +2,7 @@
 
 import operator
 from collections.abc import Callable
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import numpy as np
@@ -68,6 +69,10 @@ MIXED_FOLDS = (
     "cv=StratifiedKFold() or, for rows that must stay together, such as those of a day "
     "or of a series, cv=StratifiedGroupKFold() with groups"
 )
+_NO_NUMBERS = (
+    "drop it, map it to numbers, or begin the pipeline with skad.TableReader, which "
+    "takes it as time= or series=."
+)
 _CODINGS = "{-1 = anomaly, +1 = normal} or {0 = normal, 1 = anomaly}"
 
 
@@ -120,12 +125,46 @@ def safe_indexing(X, indices, **options) -> Any:
 
 def check_array(X, **options) -> np.ndarray:
     """Check as scikit-learn does, and refuse strings that it lets through."""
-    return _without_strings(sklearn_check_array(X, **options))
+    with _naming_columns(X):
+        return _without_strings(sklearn_check_array(X, **options))
 
 
 def validate_data(estimator, X, **options) -> np.ndarray:
     """Check as scikit-learn does, and refuse strings that it lets through."""
-    return _without_strings(sklearn_validate_data(estimator, X, **options))
+    with _naming_columns(X):
+        return _without_strings(sklearn_validate_data(estimator, X, **options))
+
+
+@contextmanager
+def _naming_columns(X):
+    """Refuse columns of dates and of texts by their names."""
+    if not isinstance(X, pd.DataFrame):
+        yield
+        return
+    for name, dtype in X.dtypes.items():
+        if getattr(dtype, "kind", "") in "mM" or isinstance(dtype, pd.PeriodDtype):
+            raise ValueError(f"Column {name!r} holds dates or durations; {_NO_NUMBERS}")
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        name, value = _find_text(X)
+        if name is None:
+            raise
+        raise ValueError(
+            f"Column {name!r} holds {value!r}, which is no number; {_NO_NUMBERS}"
+        ) from error
+
+
+def _find_text(table) -> tuple[Any, Any]:
+    """Find the first column with a value that is no number, and this value."""
+    for name, column in table.items():
+        if pd.api.types.is_numeric_dtype(column.dtype):
+            continue
+        objects = column.astype(object)
+        is_lost = pd.to_numeric(objects, errors="coerce").isna() & column.notna()
+        if is_lost.any():
+            return name, objects[is_lost].iloc[0]
+    return None, None
 
 
 def _without_strings(X):

@@ -30,6 +30,7 @@ class _Call(NamedTuple):
 
 
 _speaks: ContextVar[bool] = ContextVar("speaks", default=True)
+_heard: ContextVar[list | None] = ContextVar("heard", default=None)
 _call: ContextVar[_Call | None] = ContextVar("call", default=None)
 
 
@@ -44,6 +45,9 @@ def warn(
     else.
     """
     if not _speaks.get():
+        return
+    if (heard := _heard.get()) is not None:
+        heard.append((message, category))
         return
     call, place = _running_call(), sys._getframe(1)
     what = f"{place.f_code.co_filename}, {place.f_lineno}: {about}"
@@ -69,6 +73,17 @@ def silently(call: Callable[..., T], *args: Any) -> T:
     context = copy_context()
     context.run(_speaks.set, False)
     return context.run(call, *args)
+
+
+def overhear(call: Callable[..., T], *args: Any) -> tuple[T, list]:
+    """Call, and keep what skad would warn of: messages with their categories.
+
+    In a context of its own, so that threads do not hear each other.
+    """
+    context = copy_context()
+    heard: list[tuple[str, type[Warning]]] = []
+    context.run(_heard.set, heard)
+    return context.run(call, *args), heard
 
 
 def in_threads(call: Callable[..., T]) -> Callable[..., T]:

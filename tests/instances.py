@@ -26,6 +26,7 @@ from skad import (
     MeanAbsoluteErrors,
     MeanSquaredErrors,
     MLPAutoencoder,
+    PerSeriesDetector,
     POTThreshold,
     PrecisionFloorThreshold,
     QuantileThreshold,
@@ -152,6 +153,10 @@ META_ESTIMATORS = {
             ("forest", IsolationForest(n_estimators=10, random_state=0)),
         ],
         contamination=0.1,
+    ),
+    "per-series": PerSeriesDetector(LinearAutoencoder(1)),
+    "per-series-pool": PerSeriesDetector(
+        IsolationForest(n_estimators=5, random_state=0), new_series="pool"
     ),
     "tuned": TunedThresholdDetector(LinearAutoencoder(1)),
     "tuned-net": TunedThresholdDetector(MLPAutoencoder((8,), 1, **FAST)),

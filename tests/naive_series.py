@@ -73,6 +73,20 @@ def carry_tail(train, train_segments, column, filled, segments, limit):
     return filled
 
 
+def fallbacks_of(column, series, fallback):
+    """The fallback of each row: of its series, if that has any value, or of all."""
+    pooled = fallback_of(column, fallback)
+    if series is None or fallback not in ("median", "mean"):
+        return [pooled] * len(column)
+    of = {
+        name: fallback_of(
+            [v for v, s in zip(column, series, strict=False) if s == name], fallback
+        )
+        for name in set(series)
+    }
+    return [pooled if of[name] is None else of[name] for name in series]
+
+
 def fallback_of(column, fallback):
     """Return what the values that stay missing become."""
     if fallback in ("median", "mean"):

@@ -113,6 +113,7 @@ OTHERS = {
     "n_jobs": [1],
     "n_kernels": [5],
     "n_neighbors": [2],
+    "new_series": ["pool", "raise"],
     "n_parts": [3],
     "n_segments": [2, 1],
     "net_params": [{"iterator_train__shuffle": False}],

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.base import clone
 from sklearn.ensemble import IsolationForest
-from sklearn.model_selection import GridSearchCV, KFold
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -24,6 +24,8 @@ from skad import (
     ContributionDisplay,
     DetectorComparisonDisplay,
     LinearAutoencoder,
+    QuantileThreshold,
+    SlidingWindow,
     TableReader,
     ThresholdDisplay,
     TimeSeriesImputer,
@@ -802,12 +804,12 @@ def test_searches_and_thresholds__take_raw_tables(raw):
         pipeline_of(),
         {"windoweddetector__window_length": [10, 20]},
         scoring="roc_auc",
-        cv=KFold(2),
+        cv=[(np.arange(1500), np.arange(1500, 3000))],
     )
     search.fit(table, np.where(y == 1, -1, 1))
     assert np.isfinite(search.cv_results_["mean_test_score"]).all()
-    tuned = TunedThresholdDetector(pipeline_of(), cv=0.3).fit(table)
-    assert len(tuned.predict(table)) == 3000
+    tuned = TunedThresholdDetector(pipeline_of(), QuantileThreshold(), cv=0.3)
+    assert len(tuned.fit(table).predict(table)) == 3000
 
 
 def test_reader__takes_no_part_in_what_others_do():
@@ -816,3 +818,46 @@ def test_reader__takes_no_part_in_what_others_do():
         TableReader("when", series="pump"), IsolationForest(random_state=0)
     )
     assert len(forest.fit(table).predict(table)) == 80
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        LinearAutoencoder(),
+        TimeSeriesImputer(),
+        WindowedDetector(LinearAutoencoder(1), 3),
+        SlidingWindow(3),
+    ],
+    ids=lambda estimator: type(estimator).__name__,
+)
+def test_dates_and_texts_without_a_reader__are_named(estimator):
+    X = pd.DataFrame({"t": pd.date_range("2024", periods=9), "a": 1.0, "s": "x"})
+    for columns in (["t", "a"], ["a", "t"], ["t"]):
+        for table in (X[columns], X[columns].astype({"t": "timestamp[ns][pyarrow]"})):
+            with pytest.raises(
+                ValueError, match=r"Column 't' holds dates.*TableReader"
+            ):
+                clone(estimator).fit(table)
+    for columns in (["s", "a"], ["s"]):
+        for kind in ("str", "object", "category", "string[pyarrow]"):
+            with pytest.raises(ValueError, match="Column 's' holds 'x', which is no"):
+                clone(estimator).fit(X[columns].astype({"s": kind}))
+    dates = X[["a"]].assign(d=datetime.date(2024, 1, 1))
+    with pytest.raises(ValueError, match=r"Column 'd' holds datetime\.date"):
+        clone(estimator).fit(dates)
+
+
+def test_expected_values__have_the_columns_that_were_dropped(raw):
+    table, _, X = raw
+    table = table.assign(gone=np.nan, sensor_20=X["sensor_01"].to_numpy())
+    pipeline = pipeline_of().fit(table)
+    expected = expected_values(pipeline, table)
+    assert expected.columns.tolist() == [*X.columns, "gone", "sensor_20"]
+    assert expected["gone"].isna().all()
+    assert expected["sensor_20"].notna().all()
+    # displays show what was read, by place too
+    place = X.shape[1]  # of sensor_20, where "gone" is not
+    display = AnomalyScoreDisplay.from_estimator(
+        pipeline, table, series="A", columns=[place], expected=True
+    )
+    assert list(display.expected.columns) == ["sensor_20"]

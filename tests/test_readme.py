@@ -30,3 +30,14 @@ def test_commands__are_two():
     assert len(commands) == 2
     for command in commands:
         assert "-c constraints.txt" in command
+
+
+def test_links__are_absolute_and_lead_to_files():
+    # A package page shows them, and knows no folder that they are relative to.
+    root = README.parent
+    links = re.findall(r"\]\((.*?)\)", README.read_text())
+    assert len(links) > 10
+    for link in links:
+        assert link.startswith("https://"), link
+        _, _, place = link.partition("/main/")
+        assert (root / place).is_file(), link

@@ -204,17 +204,24 @@ def sensors_moved(
     return table.iloc[np.lexsort((-sizes, -farthest, readings == 0))]
 
 
-def shares_flagged(calibration, is_flagged) -> dict[str, float]:
-    """Share of rows flagged, its interval, and what is promised and allowed."""
-    n_rows, share = len(is_flagged), float(is_flagged.mean())
-    n = max(1.0, n_rows / calibration.reach)
+def shares_flagged(calibrations, flags) -> dict[str, float]:
+    """Share of rows flagged, its interval, and what is promised and allowed.
+
+    Of the rows of one detector or, as a whole, of several: one item for each.
+    """
+    n_rows = np.array([len(one) for one in flags])
+    share = float(np.concatenate(flags).mean())
+    n_independent = float((n_rows / [one.reach for one in calibrations]).sum())
+    n = max(1.0, n_independent)
     hits = share * n
+    promised = max(one.promised for one in calibrations)  # which is that of all
+    n_in_fit = sum(one.n_independent for one in calibrations)
     return {
         "flagged": share,
         "flagged_low": float(beta.ppf(0.025, hits, n - hits + 1)) if hits else 0.0,
         "flagged_high": float(beta.ppf(0.975, hits + 1, n - hits))
         if share < 1
         else 1.0,
-        "promised": calibration.promised,
-        "allowed": most_allowed(calibration, n_rows),
+        "promised": float(promised),
+        "allowed": float(most_allowed(promised, n_in_fit, n_independent)),
     }

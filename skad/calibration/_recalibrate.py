@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from skad._fitting import with_standard_numbers
-from skad._nesting import find_layer, input_of
+from skad._nesting import find_layer, input_of, layers
 from skad.calibration._report import Calibration
 from skad.calibration._threshold import PROMISED, promised_threshold
 from skad.calibration._warnings import warn_of_few
@@ -63,6 +63,10 @@ def recalibrate(estimator: Detector, X: ArrayLike) -> Detector:
     True
     """
     recalibrated = copy.deepcopy(estimator)
+    for outer in layers(recalibrated):
+        if hasattr(outer, "_recalibrate"):  # several detectors
+            outer._recalibrate(input_of(outer, recalibrated, X))
+            return recalibrated
     layer = find_layer(recalibrated, "calibration_")
     known = layer.calibration_
     scores = recalibrated.score_samples(X)  # type: ignore[attr-defined]

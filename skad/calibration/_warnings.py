@@ -65,13 +65,13 @@ def warn_of_none_below(calibration) -> None:
         )
 
 
-def most_allowed(calibration, n_rows) -> float:
-    """Share of rows like those of fit that chance may flag; more is drift."""
-    n_independent = n_rows / calibration.reach
+def most_allowed(promised, n_in_fit, n_now) -> float:
+    """Share of rows like those of fit that chance may flag; more is drift.
+
+    By the numbers of independent windows.
+    """
     # Chosen on made tables (false in 1 to 2 %) and on tables that drift.
-    return (
-        3 * calibration.promised + 1.5 / calibration.n_independent + 1 / n_independent
-    )
+    return 3 * promised + 1.5 / n_in_fit + 1 / n_now
 
 
 def warn_of_drift(calibration, n_flagged, n_rows) -> None:
@@ -79,7 +79,8 @@ def warn_of_drift(calibration, n_flagged, n_rows) -> None:
     if calibration.promised is None or _is_judged():
         return
     share = n_flagged / n_rows
-    if share > most_allowed(calibration, n_rows):
+    promised, n_in_fit = calibration.promised, calibration.n_independent
+    if share > most_allowed(promised, n_in_fit, n_rows / calibration.reach):
         warn(
             f"{n_flagged} of {n_rows} rows ({100 * share:.0f} %) are flagged, where "
             f"{100 * calibration.promised:g} % of rows like those of fit would be. "

@@ -13,6 +13,7 @@ from skad._base import ThresholdMixin
 from skad._nesting import inside
 from skad._validation import check_random_state, num_samples, safe_indexing
 from skad.detectors._linear import LinearAutoencoder
+from skad.series._per_series import PerSeriesDetector
 from skad.series._windowed import WindowedDetector
 from skad.thresholds._counting import QuantileThreshold
 from skad.thresholds._tuned import TunedThresholdDetector
@@ -89,6 +90,8 @@ def replace_core(estimator, core) -> Any:
     inner = replace_core(inner, core)
     if isinstance(estimator, Pipeline):
         return clone(estimator).set_params(**{estimator.steps[-1][0]: inner})
+    if isinstance(estimator, PerSeriesDetector):
+        return clone(estimator).set_params(estimator=inner)
     if isinstance(estimator, WindowedDetector):
         level = estimator.level if hasattr(inner, "score_timesteps") else "auto"
         return clone(estimator).set_params(estimator=inner, level=level)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Literal
 
+import pandas as pd
 from sklearn import metrics
 from sklearn.metrics import make_scorer
 
+from skad._series_names import refuse_series
 from skad._validation import MIXED_FOLDS, check_outlier_labels, column_or_1d
 from skad.metrics import _event_scores as events
 from skad.metrics import _volume as volume
@@ -59,13 +62,46 @@ class _OutlierScorer(_Scorer):
     def __call__(self, estimator, X, y_true=None, *args, **kwargs):
         return super().__call__(estimator, X, y_true, *args, **kwargs)
 
-    def _score(self, method_caller, estimator, X, y_true=None, **kwargs):
+    def set_score_request(self, **requests):
+        """Request metadata; refuse what neither estimator nor metric can use."""
+        metric = self._score_func.metric
+        known = _parameters(metric) or {}
+        for name, request in requests.items():
+            is_wanted = request is not None and request is not False
+            if is_wanted and name != "series" and name not in list(known)[2:]:
+                raise ValueError(
+                    f"{name}={request!r}, but this scorer has no use for {name!r}: it "
+                    "hands `series` on to the estimator, and what else there is to "
+                    f"{_name(metric)}. Groups are for splitters, such as GroupKFold, "
+                    "and for the fit of TunedThresholdDetector."
+                )
+        return super().set_score_request(**requests)
+
+    def _score(
+        self, method_caller, estimator, X, y_true=None, *, series=None, **kwargs
+    ):
         if y_true is None:
             raise ValueError(
                 f"y is None, but {_name(self._score_func)} compares with labels: pass "
                 "y to the fit of the search, to cross_val_score or to the scorer."
             )
+        if series is not None:
+            method_caller = partial(_respond, series)
+            kwargs = self._score_func.with_index(y_true, series, kwargs)
         return super()._score(method_caller, estimator, X, y_true, **kwargs)
+
+
+def _respond(series, estimator, method, X, **_):
+    """Call a method of the estimator with the series of the rows."""
+    names = [method]
+    if method == "score_samples":  # which takes nothing else in pipelines
+        names.append("decision_function")
+    for name in names:
+        parameters = _parameters(getattr(estimator, name, None)) or {}
+        kinds = [one.kind for one in parameters.values()]
+        if "series" in parameters or inspect.Parameter.VAR_KEYWORD in kinds:
+            return getattr(estimator, name)(X, series=series)
+    return refuse_series(estimator, method)
 
 
 class _OutlierMetric:
@@ -75,6 +111,15 @@ class _OutlierMetric:
         self.metric = metric
         self.response = response
         self.__name__ = f"outlier_{_name(metric)}"  # shown by the repr of the scorer
+
+    def with_index(self, y_true, series, params):
+        """Tell a metric of events, too, that rows are of several series."""
+        if "index" not in (_parameters(self.metric) or ()) or "index" in params:
+            return params
+        index = index_of(y_true)
+        labels = pd.RangeIndex(len(series)) if index is None else index
+        levels = [labels.get_level_values(level) for level in range(labels.nlevels)]
+        return params | {"index": pd.MultiIndex.from_arrays([series, *levels])}
 
     def __call__(self, y_true, y_pred, sample_weight=None, **params):
         """Compare labels in either coding with the response of the estimator."""
@@ -163,6 +208,12 @@ def make_outlier_scorer(
     `y` is a Series: put series and times there, so that events do not cross them, and
     cut folds by whole series or by time, not by rows.
 
+    Where series are an array, metadata routing brings it here: with
+    ``set_score_request(series=True)`` the scorer hands `series` on to the methods of
+    the estimator, and to metrics of events. A pipeline hands it on only from `predict`
+    and `decision_function`, which is what is then called, and only to steps that
+    request it; a search does not. An index needs none of that.
+
     "precision", "f1" and the like are 0, without a warning, if no row is predicted to
     be an anomaly; set ``zero_division`` for another value. For classifiers, which do
     not predict +1 and -1, use the scorers of scikit-learn.
@@ -239,5 +290,5 @@ def _parameters(metric):
     """Return the parameters of a callable, or None if it has no signature."""
     try:
         return inspect.signature(metric).parameters
-    except ValueError:
+    except (TypeError, ValueError):
         return None

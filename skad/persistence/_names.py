@@ -45,7 +45,8 @@ _PUBLIC: dict[str, dict[str, str]] = {
             LSTMAutoencoder
             LinearAutoencoder LocallyLinearAutoencoder MADThreshold MLPAutoencoder
             MahalanobisErrors MaskedFeatureAutoencoder MeanAbsoluteErrors
-            MeanSquaredErrors POTThreshold PrecisionFloorThreshold QuantileThreshold
+            MeanSquaredErrors POTThreshold PerSeriesDetector PrecisionFloorThreshold
+            QuantileThreshold
             RandomConvolutions RootMeanSquaredErrors SigmaThreshold SlidingWindow
             StandardizedErrors TableReader TimeSeriesImputer TunedThresholdDetector
             WindowNormalizer WindowSummary WindowedDetector""",

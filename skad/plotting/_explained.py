@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from skad._nesting import as_read, layers
 from skad._validation import num_samples, safe_indexing
 from skad.plotting._windows import read_window
-from skad.series._expected import expect, expected_values, has_reference
+from skad.series._expected import expect, expected_as_read, has_reference
 from skad.series._explain import channel_names, deviations_of, find_explainer
 
 # Beside the name of a sensor that reads too high, or too low.
@@ -68,7 +68,7 @@ def table_as_window(estimator, X, windows, channel_names) -> dict[str, Any]:
         raise ValueError(
             f"windows={windows!r}, but X is a table; pass the rows to show as X."
         )
-    expected = np.asarray(expected_values(estimator, X))[None]
+    expected = np.asarray(expected_as_read(estimator, X))[None]
     X = as_read(estimator, X)
     signal = np.asarray(X, dtype=float)[None]
     error = np.abs(signal - expected)

@@ -20,7 +20,7 @@ from skad.plotting._panels import Axes, TimeDisplay
 from skad.plotting._shared_docs import MAKE, PLOT_TIME, TIME
 from skad.plotting._style import as_text, import_pyplot, palette
 from skad.series._events import in_ranges
-from skad.series._expected import expected_values
+from skad.series._expected import expected_as_read
 from skad.series._rows import index_of
 from skad.thresholds._cuts import check_scores
 
@@ -143,7 +143,7 @@ class AnomalyScoreDisplay(TimeDisplay):
         sensors = None if columns is None else _reading.pick_columns(table, columns)
         told = None
         if expected and columns is not None:
-            told = _reading.pick_columns(expected_values(estimator, X), columns)
+            told = _reading.pick_columns(expected_as_read(estimator, X), columns)
         return cls.from_predictions(
             estimator.score_samples(X),
             index=index_of(table),

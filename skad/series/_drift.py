@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from numbers import Real
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from skad._fitting import as_fitted, with_standard_numbers
 from skad._nesting import as_read, input_of, layers
@@ -79,6 +79,10 @@ def drift_report(
     the rows of fit are not known, and look like drift. Other things do not show: what
     changed together, or in time, while level and spread of each sensor stay.
 
+    Of a `PerSeriesDetector`, each series is compared with its own rows of fit. The
+    report holds sensors of all of them, named (series, sensor), and counts rows as a
+    whole.
+
     Labels can be trusted while the share of rows flagged is at most ``0.03 + 1.5 /
     n_independent of fit + 1 / n_independent of X``, the rule of `DriftWarning`. Sensors
     may move without that, and labels may fail without a sensor that moved.
@@ -102,6 +106,40 @@ def drift_report(
     """
     if not isinstance(confidence, Real) or not 0 < confidence < 1:
         raise ValueError(f"confidence={confidence!r}; expected a float in (0, 1).")
+    check_is_fitted(estimator)
+    detectors = _detectors_for(estimator, X)
+    n = len(detectors)  # whose intervals are to hold together
+    each = confidence if n == 1 else 1 - (1 - confidence) / n
+    found = [_compare(one, rows, each) for _, one, rows in detectors]
+    return DriftReport(
+        sensors=_join([name for name, *_ in detectors], [f.sensors for f in found]),
+        n_rows=sum(len(one.is_flagged) for one in found),
+        n_windows=sum(one.n_windows for one in found),
+        confidence=float(confidence),
+        **shares_flagged(
+            [one.calibration for one in found], [one.is_flagged for one in found]
+        ),
+    )
+
+
+class _Compared(NamedTuple):
+    """What one detector makes of later rows."""
+
+    sensors: pd.DataFrame
+    n_windows: int
+    calibration: Any
+    is_flagged: NDArray[np.bool_]
+
+
+def _detectors_for(estimator, X) -> list[tuple[Any, Any, Any]]:
+    """List the detectors of the series in X, with names and rows; (None, one, all)."""
+    for outer in layers(estimator):
+        if hasattr(outer, "_detectors_for"):
+            return outer._detectors_for(input_of(outer, estimator, X))
+    return [(None, estimator, X)]
+
+
+def _compare(estimator, X, confidence) -> _Compared:
     layer = _calibrated_layer(estimator)
     usual = layer.calibration_.usual
     inner = input_of(layer, estimator, X)
@@ -110,18 +148,23 @@ def drift_report(
     is_flagged = np.asarray(detector.decision_function(inner)) < 0
     table = as_read(estimator, X)
     names = _sensor_names(estimator, layer, table, inner, len(usual.units))
-    return DriftReport(
-        sensors=sensors_moved(usual, now, names, confidence),
-        n_rows=len(is_flagged),
-        n_windows=now.level.n_windows,
-        confidence=float(confidence),
-        **shares_flagged(layer.calibration_, is_flagged),
+    sensors = sensors_moved(usual, now, names, confidence)
+    return _Compared(sensors, now.level.n_windows, layer.calibration_, is_flagged)
+
+
+def _join(names, tables) -> pd.DataFrame:
+    """Join the tables of series, those that moved farthest first."""
+    if names == [None]:
+        return tables[0]
+    joined = pd.concat(
+        {str(n): table for n, table in zip(names, tables, strict=True)},
+        names=["series"],
     )
+    return joined.sort_values("certain", ascending=False, kind="stable")
 
 
 def _calibrated_layer(estimator) -> Any:
     """Find the detector that knows what to promise, and what it learnt from."""
-    check_is_fitted(estimator)
     found = [one for one in layers(estimator) if isinstance(one, CalibratedThreshold)]
     if not found:
         raise TypeError(

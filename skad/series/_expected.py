@@ -11,7 +11,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from skad._fitting import as_fitted, with_standard_numbers
-from skad._nesting import as_read, core_of, inside, layers
+from skad._nesting import as_read, core_of, inside, layers, reader_of
 from skad._validation import check_is_fitted
 from skad.series._cover import average_of_lags
 from skad.series._windows import SlidingWindow
@@ -36,8 +36,9 @@ def expected_values(estimator: Any, X: ArrayLike) -> pd.DataFrame | NDArray[np.f
     -------
     expected : DataFrame or ndarray of the shape of `X`, dtype float64
         Expected readings, in the units of `X`; a DataFrame with index and columns of
-        `X` if that is one, or of what a `TableReader` has made of it. Columns that a
-        step before the detector has dropped are missing (NaN).
+        `X` if that is one; behind a `TableReader` its index of series and time, and
+        the columns of sensors. Those that a step before the detector has dropped are
+        missing (NaN).
 
     Raises
     ------
@@ -81,6 +82,13 @@ def expected_values(estimator: Any, X: ArrayLike) -> pd.DataFrame | NDArray[np.f
     >>> bool(error < 0.5)
     True
     """
+    expected = expected_as_read(estimator, X)
+    reader = reader_of(estimator)
+    return expected if reader is None else reader._with_dropped(expected)
+
+
+def expected_as_read(estimator: Any, X: Any) -> pd.DataFrame | NDArray[np.float64]:
+    """Find expected values of a table, in the columns that a reader hands on."""
     check_is_fitted(estimator)
     expected = expect(estimator, X)
     X = as_read(estimator, X)

@@ -75,11 +75,11 @@ class TimeSeriesImputer(ReadsRows, VersionedMixin, TransformerMixin, BaseEstimat
     ----------
     statistics_ : ndarray of shape (n_features_in_,)
         The fallback of each column, over all series; NaN where there is none.
-    series_statistics_ : ndarray of shape (n_series, n_features_in_)
-        That of each series of the index, in the order of `series_`; without rows if the
-        index names none, or `fallback` is a number or None.
     series_ : list
-        Names of these series.
+        Names of the series that have a fallback of their own; empty if the index names
+        none, or `fallback` is a number or None.
+    series_statistics_ : ndarray of shape (n_series + 1, n_features_in_)
+        That of each of them, and in the last row that of any other series.
     dropped_ : list of str
         Names of the columns that are dropped.
     max_gap_ : float, timedelta64 or None
@@ -267,25 +267,23 @@ class TimeSeriesImputer(ReadsRows, VersionedMixin, TransformerMixin, BaseEstimat
 
     def _learn_series(self, values, rows):
         """Learn the fallback of each series, where it has one of its own."""
-        self.series_, self.series_statistics_ = [], np.empty((0, values.shape[1]))
+        self.series_, self.series_statistics_ = [], np.array([self.statistics_])
         if rows.series is None or self.fallback not in ("median", "mean"):
             return
         codes, names = pd.factorize(rows.series)
         found = pd.DataFrame(values, dtype=np.float64).groupby(codes).agg(self.fallback)
         self.series_ = list(names)
-        found = found.to_numpy()
+        found = np.vstack([found.to_numpy(), self.statistics_])
         self.series_statistics_ = np.where(np.isnan(found), self.statistics_, found)
 
     def _fallbacks(self, rows):
         """Return the fallback of each kept column, or of each row and column."""
-        pooled = self.statistics_[self._kept]
-        if rows.series is None or not getattr(self, "series_", None):
-            return pooled  # skad 0.1.0 knew no others
+        if rows.series is None or not hasattr(self, "series_"):  # skad 0.1.0
+            return self.statistics_[self._kept]
         codes, names = pd.factorize(rows.series)
         places = {name: at for at, name in enumerate(self.series_)}
         at = np.array([places.get(name, -1) for name in names])
-        known = np.vstack([self.series_statistics_[:, self._kept], pooled])
-        return known[at][codes]
+        return self.series_statistics_[at][:, self._kept][codes]
 
     def _learn_columns(self, missing):
         shares = missing.mean(axis=0)

@@ -15,12 +15,12 @@ from sklearn.pipeline import Pipeline
 
 from skad._base import uncalibrated
 from skad._nesting import core_of, explains_channels, input_of, layers
+from skad._series_names import Runs
 from skad._validation import num_samples, safe_indexing
 from skad.calibration._blocks import blocks_of, consecutive_blocks, overlap_of_rows
 from skad.calibration._usual import gather_windows, step_of
 from skad.series._folds import learns_positions
 from skad.series._rows import read_rows
-from skad.series._series_names import Runs
 from skad.series._windowed import WindowedDetector
 from skad.series._windows import window_starts, windows_view
 

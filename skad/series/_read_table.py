@@ -54,7 +54,8 @@ def read_table(
     is_fit = learnt is None
     learnt = learnt or Learnt(TimeStyle("", how.dayfirst, how.format))
     report = TableReport(n_rows=len(frame))
-    time_name = how.time if how.long is None else how.long[0]
+    long = as_names(how.long, frame.columns)
+    time_name = how.time if how.long is None else long[0]
     parts = split_table(frame, time_name, how.series)
     _check_series(parts)
     n_rows = len(parts.time)
@@ -65,9 +66,9 @@ def read_table(
     n_columns = parts.sensors.shape[1]
     if not len(parts.time) or not n_columns:
         raise ValueError(f"The table is empty: {len(frame)} rows, {n_columns} columns.")
-    time = _read_time(parts, how, learnt, is_fit)
-    if how.long is not None:
-        parts, time = pivot(parts, time, how.long, None if is_fit else learnt.sensors)
+    time = _read_time(parts, long, learnt, is_fit)
+    if long:
+        parts, time = pivot(parts, time, long, None if is_fit else learnt.sensors)
     values = _read_numbers(parts.sensors, how, learnt, report, is_fit)
     groups = parts.groups()
     kept = ~_find_doubled(values, time, groups)
@@ -103,12 +104,12 @@ def _check_series(parts) -> None:
                 )
 
 
-def _read_time(parts, how, learnt, is_fit) -> pd.Index:
+def _read_time(parts, long, learnt, is_fit) -> pd.Index:
     if not is_fit:
         return read_times(parts.time, learnt.style, parts.what)
     groups = parts.groups()
-    if how.long is not None:
-        sensors = pd.factorize(parts.sensors[how.long[1]])[0]
+    if long:
+        sensors = pd.factorize(parts.sensors[long[1]])[0]
         groups = groups * (sensors.max() + 1) + sensors
     time, learnt.style = learn_times(parts.time, groups, learnt.style, parts.what)
     return time
@@ -151,11 +152,11 @@ def _check_order(parts, time, groups, how) -> None:
 
 def _how_to_sort(parts, how) -> str:
     series = "" if parts.series else ", or name what tells series apart with series="
-    times = as_names(how.time, ())
+    times = as_names(how.time)
     if not times:
         line = 'X.sort_index(kind="stable")'
     elif len(times) == 1 and not isinstance(parts.time[0], str):
-        columns = [*as_names(how.series, ()), *times]
+        columns = [*as_names(how.series), *times]
         line = f'X.sort_values({columns}, kind="stable")'
     else:
         return (
@@ -211,7 +212,20 @@ def _read_numbers(raw, how, learnt, report, is_fit) -> NDArray[np.float64]:
         found = {n: find_sentinels(c.values) for n, c in kept.items()}
         report.sentinels = {n: values for n, values in found.items() if values}
     _warn(report, len(raw))
-    return np.column_stack([column.values for column in kept.values()])
+    values = np.column_stack([column.values for column in kept.values()])
+    _check_finite(values, learnt.sensors)
+    return values
+
+
+def _check_finite(values, names) -> None:
+    if not np.isinf(values).any():
+        return
+    row, column = np.argwhere(np.isinf(values))[0]
+    raise ValueError(
+        f"Column {names[column]!r} contains infinity in row {row} "
+        f"({int(np.isinf(values).sum())} such values in all). If they stand for "
+        'missing ones, say missing=[float("inf")], with a minus where they have one.'
+    )
 
 
 def _drop_columns(columns: dict[Hashable, Column], learnt, report) -> None:

@@ -221,7 +221,7 @@ class TableReader(VersionedMixin, TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         frame = as_frame(X)
-        self._check_columns(frame, X)
+        frame = self._check_columns(frame, X)
         learnt = self._learnt | {"style": TimeStyle(**self._learnt["style"])}
         return read_table(frame, self, Learnt(**learnt))[0]
 
@@ -246,7 +246,9 @@ class TableReader(VersionedMixin, TransformerMixin, BaseEstimator):
         if input_features is None:
             return names
         given = feature_names_in(self, input_features)
-        return names if self.long is not None else given[self._places]
+        sensors = set(self._learnt["sensors"])
+        kept = [at for at, name in enumerate(self._columns) if name in sensors]
+        return names if self.long is not None else given[kept]
 
     def _learn(self, X, y) -> pd.DataFrame:
         self._check_long()
@@ -268,9 +270,16 @@ class TableReader(VersionedMixin, TransformerMixin, BaseEstimator):
         self.format_ = learnt.style.format
         self.units_ = report.units
         self.report_ = report
-        self._places = np.flatnonzero(frame.columns.isin(learnt.sensors))
+        self._columns = list(frame.columns)
         self._learnt = vars(learnt) | {"style": asdict(learnt.style)}
         return table
+
+    def _with_dropped(self, table) -> pd.DataFrame:
+        """Add the columns that were dropped to those that were handed on, as NaN."""
+        if self.long is not None:
+            return table
+        kept = {*self._learnt["sensors"], *self.dropped_}
+        return table.reindex(columns=[str(n) for n in self._columns if n in kept])
 
     def _check_long(self) -> None:
         if self.long is None:
@@ -281,20 +290,24 @@ class TableReader(VersionedMixin, TransformerMixin, BaseEstimator):
                 "three columns, time, sensor and value, and time=None."
             )
 
-    def _check_columns(self, frame, X) -> None:
-        """Refuse columns that were not in fit, and the lack of those that were."""
+    def _check_columns(self, frame, X) -> pd.DataFrame:
+        """Refuse columns that were not in fit, and the lack of those that were.
+
+        Columns without names are those of fit, in their order.
+        """
         if not has_columns(X):
             sklearn_validate_data(self, X, reset=False, skip_check_array=True)
-            return
-        time = self.time if self.long is None else self.long[0]
-        named = [*as_names(time, ()), *as_names(self.series, ())]
-        sensors = self._learnt["sensors"] if self.long is None else self.long[1:]
+            return frame.set_axis(self._columns, axis=1)
+        long = as_names(self.long, self._columns)
+        named = as_names(self.time if self.long is None else long[0], self._columns)
+        named += as_names(self.series, self._columns)
+        sensors = self._learnt["sensors"] if self.long is None else long[1:]
         there = [name for name in frame.columns if name not in named]
         new = [n for n in there if n not in {*sensors, *self.dropped_}]
         gone = [n for n in sensors if n not in set(there)]
         kept = [name for name in there if name in set(sensors)]
         if not new and not gone and kept == list(sensors):
-            return
+            return frame
         # in the words of scikit-learn
         said = "The feature names should match those that were passed during fit.\n"
         if new:

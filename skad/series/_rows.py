@@ -11,9 +11,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from skad._series_names import (
+    check_named,
+    named_by,
+    number_series,
+    order_of_series,
+)
 from skad._validation import native, num_samples
 from skad._warnings import warn
-from skad.series._series_names import check_named, named_by, number_series
 from skad.series._table_parts import check_levels
 from skad.series._times import as_time, is_like_date
 
@@ -278,10 +283,9 @@ def _split_levels(index, n_rows) -> tuple[pd.Index, pd.Index | None]:
 def _group_series(rows: Rows) -> Rows:
     """Put interleaved series one after another; rows of one keep their order."""
     codes = rows.series_codes
-    n_runs = np.count_nonzero(rows.begins_series) + 1
-    if n_runs == 1 or n_runs == codes.max() + 1:
+    order = order_of_series(codes)
+    if order is None:
         return rows
-    order = np.argsort(codes, kind="stable")
     parts = (rows.labels, rows.time, rows.series)
     labels, time, names = (None if one is None else one[order] for one in parts)
     return Rows(labels, time, names, codes[order], None, rows.named_by, order)

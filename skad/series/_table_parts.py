@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, replace
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -58,15 +59,20 @@ class Parts:
         return f" of series {names[0]!r}" if len(names) == 1 else f" of series {names}"
 
 
-def as_names(given: Any, columns: Iterable[Hashable]) -> list[Hashable]:
-    """Read a parameter that names one column or several."""
+def as_names(given: Any, columns: Iterable[Hashable] = ()) -> list[Hashable]:
+    """Read a parameter that names one column or several, or numbers them."""
     if given is None:
         return []
-    if isinstance(given, list) or (
-        isinstance(given, tuple) and given not in list(columns)
-    ):
-        return list(given)
-    return [given]
+    columns = list(columns)
+    is_list = isinstance(given, list)
+    is_list = is_list or (isinstance(given, tuple) and given not in columns)
+    return [_by_number(n, columns) for n in (given if is_list else [given])]
+
+
+def _by_number(name, columns) -> Hashable:
+    """Name of a column of a table that has only numbers; else what was given."""
+    is_number = isinstance(name, Integral) and name not in columns
+    return f"x{name}" if is_number and f"x{name}" in columns else name
 
 
 def split_table(frame: pd.DataFrame, time: Any, series: Any) -> Parts:
@@ -82,7 +88,7 @@ def split_table(frame: pd.DataFrame, time: Any, series: Any) -> Parts:
     index = _without(frame.index, levels)
 
     def column(name) -> pd.Index:
-        return labels[name] if name in labels else pd.Index(frame[name], name=name)
+        return labels[name] if name in labels else _as_index(frame[name])
 
     found = [column(name) for name in names]
     if isinstance(index, pd.MultiIndex):
@@ -100,6 +106,12 @@ def split_table(frame: pd.DataFrame, time: Any, series: Any) -> Parts:
     if not times:
         _check_index(raw, sensors)
     return Parts(raw, found, sensors, np.arange(len(frame)), what)
+
+
+def _as_index(column) -> pd.Index:
+    if column.dtype == np.float16:  # of which pandas has no index
+        column = column.astype(np.float64)
+    return pd.Index(column)
 
 
 def _check_names(frame, times, names) -> None:
@@ -152,7 +164,8 @@ def check_levels(index: pd.MultiIndex) -> None:
             f"The levels of the index are {shown}: the last one is the time, those "
             f"before it name the series, but times are in {shown[times[0]]!r}. Put it "
             f"last: X.reorder_levels({order}), or name both for skad.TableReader, "
-            f"time={shown[times[0]]!r}, series={shown[-1]!r}."
+            f"time={shown[times[0]]!r}, series={shown[-1]!r}. If they are names of "
+            "series, such as days, make them texts."
         )
 
 
@@ -199,7 +212,7 @@ def _check_index(raw, sensors) -> None:
 
 def _first(column) -> pd.Index:
     """First values that are there."""
-    return pd.Index(column[column.notna()].iloc[:20])
+    return _as_index(column[column.notna()].iloc[:20])
 
 
 def _is_text_time(raw) -> bool:

@@ -17,9 +17,9 @@ from skad._validation import check_array, native
 def as_frame(X: Any, name: str = "X") -> pd.DataFrame:
     """Return a table as a DataFrame with its columns as they are, nothing read yet.
 
-    polars and Arrow tables have the index 0, 1, 2, ...; that of an xarray Dataset or
-    DataArray holds its coordinates, time last. Columns of arrays are x0, x1, ... Raises
-    TypeError for what is no table, ValueError for columns of the same name.
+    polars and Arrow tables have rows that are numbered; the index of an xarray Dataset
+    or DataArray holds its coordinates, time last. Columns without names are x0, x1, ...
+    Raises TypeError for what is no table, ValueError for columns of the same name.
     """
     frame = _as_frame(X, name)
     if not frame.columns.is_unique:
@@ -30,7 +30,8 @@ def as_frame(X: Any, name: str = "X") -> pd.DataFrame:
 
 def _as_frame(X, name) -> pd.DataFrame:
     if isinstance(X, pd.DataFrame):
-        return native(X)
+        frame = native(X)
+        return frame if has_columns(X) else frame.set_axis(_numbered(frame), axis=1)
     if isinstance(X, pd.Series):
         raise TypeError(
             f"{name} is a pandas Series; a table has columns: use {name}.to_frame()."
@@ -56,7 +57,11 @@ def _as_frame(X, name) -> pd.DataFrame:
 
 def _from_array(X) -> pd.DataFrame:
     values = native(check_array(X, dtype=None, ensure_all_finite=False))
-    return pd.DataFrame(values, columns=[f"x{i}" for i in range(values.shape[1])])
+    return pd.DataFrame(values, columns=_numbered(values))
+
+
+def _numbered(table) -> list[str]:
+    return [f"x{i}" for i in range(table.shape[1])]
 
 
 def _library(X) -> str:
@@ -68,8 +73,10 @@ def _kind(X) -> str:
 
 
 def has_columns(X: Any) -> bool:
-    """Whether the columns of a table have names, which an array lacks."""
-    return hasattr(X, "columns") or _library(X) == "xarray"
+    """Whether the columns of a table have names, not only numbers as in an array."""
+    is_counted = isinstance(getattr(X, "columns", None), pd.RangeIndex)
+    is_named = hasattr(X, "columns") or _library(X) == "xarray"
+    return is_named and not is_counted
 
 
 def _to_pandas(column: nw.Series) -> Any:

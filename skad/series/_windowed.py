@@ -124,8 +124,10 @@ class WindowedDetector(CutsWindows, LeavesOutRows, ThresholdMixin, MetaDetector)
     -----
     Windows cross neither series nor gaps: a pandas index tells the time
     (DatetimeIndex, TimedeltaIndex, numbers) and, by the first levels of a MultiIndex,
-    the series; or `series` of the methods does, which scikit-learn's scorers do not
-    pass: use an index in cross-validation. A numpy array is one contiguous series.
+    the series; or `series` of the methods does, which pipelines do not pass on and
+    scorers only by metadata routing: an index is simpler. What fit is told of series,
+    scoring must be told. A numpy array is one contiguous series. Rows of several series
+    may be interleaved, as in a file sorted by time.
     Segments shorter than a window are left out of fit, and padded in front with their
     first row when they are scored, both with a warning: to judge new rows, also give
     the window_length - 1 rows before them. A scaler or imputer before it drops the

@@ -7,15 +7,14 @@ from typing import Any, ClassVar, Self
 
 from numpy.typing import ArrayLike
 
-from skad._base import MetaDetector, ThresholdMixin, uncalibrated
+from skad._base import uncalibrated
 from skad._fitting import fit_method
-from skad._validation import (
-    HasMethods,
-    Interval,
-)
+from skad._series_names import check_takes_series
+from skad._validation import HasMethods, Interval
+from skad.thresholds._other import OtherThreshold
 
 
-class FixedThresholdDetector(ThresholdMixin, MetaDetector):
+class FixedThresholdDetector(OtherThreshold):
     """Outlier detector with a threshold that is given.
 
     Parameters
@@ -61,7 +60,13 @@ class FixedThresholdDetector(ThresholdMixin, MetaDetector):
         self.threshold = threshold
 
     @fit_method
-    def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> Self:
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike | None = None,
+        *,
+        series: ArrayLike | None = None,
+    ) -> Self:
         """Fit the detector.
 
         Parameters
@@ -70,12 +75,16 @@ class FixedThresholdDetector(ThresholdMixin, MetaDetector):
             Rows for the detector.
         y : array-like of shape (n_samples,), default=None
             Passed to the detector.
+        series : array-like of shape (n_samples,), default=None
+            Series of each row, for a detector whose methods take that; to be given at
+            scoring, too.
 
         Returns
         -------
         self : object
             The fitted detector.
         """
-        uncalibrated(self._fit_clone, X, y)
+        check_takes_series(self.estimator, series)
+        uncalibrated(self._fit_clone, X, y, series)
         self.offset_ = float(self.threshold)
         return self

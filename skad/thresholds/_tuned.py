@@ -17,33 +17,36 @@ from sklearn.model_selection import (
 )
 from sklearn.utils import indexable
 
-from skad._base import MetaDetector, ThresholdMixin, uncalibrated
+from skad._base import uncalibrated
 from skad._fitting import after_fit, fit_method
-from skad._nesting import find_layer, parts
+from skad._nesting import find_layer
+from skad._series_names import call_with_series, check_takes_series
 from skad._validation import (
-    MIXED_FOLDS,
     HasMethods,
     Interval,
     StrOptions,
     available_if,
-    check_consistent_length,
     check_is_fitted,
-    check_outlier_labels,
     check_random_state,
     num_samples,
-    safe_indexing,
 )
 from skad._warnings import warn
-from skad.thresholds._labelled import FBetaThreshold
-from skad.thresholds._rule import NO_LABELS, needs_labels
-
-# what to do about rows of fit without anomalies, or without normal rows
-_EACH_ONCE = "Use an int for cv, which holds out every row once."
-_ELSE = (
-    f"Give more labelled rows, X_val with y_val, or {NO_LABELS}. In a search or "
-    "cross-validation, the rows given to fit are the training rows of one split: use "
-    f"{MIXED_FOLDS}."
+from skad.thresholds._held_out import (
+    EACH_ONCE,
+    ELSE,
+    can_be_stratified,
+    check_held_out,
+    check_order,
+    check_validation_labels,
+    places_of,
+    read_labels,
+    scores_in_order,
+    take_rows,
 )
+from skad.thresholds._labelled import FBetaThreshold
+from skad.thresholds._other import OtherThreshold
+from skad.thresholds._rule import needs_labels
+
 _NOT_FITTED = (
     "This %(name)s instance is not fitted yet, but cv='prefit' needs a fitted one. Fit "
     "it first; in a search, which clones what it fits, wrap the fitted detector in "
@@ -57,7 +60,7 @@ def _rule_has_p_values(tuner):
 
 
 @dataclass(eq=False, repr=False)
-class TunedThresholdDetector(ThresholdMixin, MetaDetector):
+class TunedThresholdDetector(OtherThreshold):
     """Outlier detector with a threshold that a rule finds on validation data.
 
     For scikit-learn outlier detectors with ``score_samples``, and pipelines that end in
@@ -170,6 +173,7 @@ class TunedThresholdDetector(ThresholdMixin, MetaDetector):
         X: ArrayLike,
         y: ArrayLike | None = None,
         *,
+        series: ArrayLike | None = None,
         groups: ArrayLike | None = None,
         X_val: ArrayLike | None = None,
         y_val: ArrayLike | None = None,
@@ -183,6 +187,10 @@ class TunedThresholdDetector(ThresholdMixin, MetaDetector):
         y : array-like of shape (n_samples,), default=None
             Labels, {-1 = anomaly, +1} or {0, 1 = anomaly}; passed to the detector, and
             read here if `cv` is set.
+        series : array-like of shape (n_samples,), default=None
+            Series of each row, for a detector whose methods take that, such as
+            `WindowedDetector`; to be given at scoring, too. In a search it comes here
+            like `groups`. A pipeline takes none: name series in the index of `X`.
         groups : array-like of shape (n_samples,), default=None
             Patient, machine or series of each row, for a splitter that keeps them
             together, such as GroupKFold. In a search they come here if metadata
@@ -201,29 +209,38 @@ class TunedThresholdDetector(ThresholdMixin, MetaDetector):
         ------
         ValueError
             If `y_val` is in neither coding or lacks a class that the rule needs, if
-            both `cv` and `X_val` are given, or `groups` without a splitter, if
-            ``refit=False`` with several splits, or if the rule or the detector needs
-            the order of the rows and `cv` does not keep it.
+            both `cv` and `X_val` are given, `groups` without a splitter, or `series`
+            with `X_val`, if ``refit=False`` with several splits, or if the rule or the
+            detector needs the order of the rows and `cv` does not keep it.
+        TypeError
+            If `series` is given and the detector cannot be told of it at scoring.
         """
-        self._check_sources(groups, X_val, y_val)
+        self._check_sources(series, groups, X_val, y_val)
         rule = FBetaThreshold() if self.rule is None else clone(self.rule)
         if self.cv is None:
-            self._fit_with_validation_rows(rule, X, y, X_val, y_val)
+            self._fit_with_validation_rows(rule, X, y, X_val, y_val, series)
             return self
-        labels, problem, remedy = _read_labels(y, rule)
+        labels, problem, remedy = read_labels(y, rule)
         if problem and needs_labels(rule):
-            self._fit_all(X, y)
+            self._fit_all(X, y, series)
             self._keep_offset(problem, remedy)
         elif self.cv == "prefit":
-            _check_held_out(rule, labels, "given to fit", _ELSE)
-            self._fit_all(X, y)
-            self._apply(rule, self.estimator_.score_samples(X), labels)
+            check_held_out(rule, labels, "given to fit", ELSE)
+            self._fit_all(X, y, series)
+            scores = call_with_series(self.estimator_, "score_samples", X, series)
+            self._apply(rule, scores, labels, places_of(X, series))
         else:
-            self._fit_with_splits(rule, X, y, labels, groups)
+            self._fit_with_splits(rule, X, y, labels, series, groups)
         return self
 
-    def _check_sources(self, groups, X_val, y_val):
+    def _check_sources(self, series, groups, X_val, y_val):
         """Refuse combinations of `cv` and arguments of `fit` that say two things."""
+        check_takes_series(self.estimator, series)
+        if series is not None and X_val is not None:
+            raise ValueError(
+                "series was given, but tells nothing of the rows of X_val. Name the "
+                "series in the index of both tables, or set cv and leave X_val out."
+            )
         if X_val is None and y_val is not None:
             raise ValueError("y_val was given without X_val, the rows it belongs to.")
         if self.cv is not None and X_val is not None:
@@ -237,40 +254,42 @@ class TunedThresholdDetector(ThresholdMixin, MetaDetector):
                 "for cv, such as GroupKFold()."
             )
 
-    def _fit_with_validation_rows(self, rule, X, y, X_val, y_val):
+    def _fit_with_validation_rows(self, rule, X, y, X_val, y_val, series):
         if X_val is not None:
-            y_val = _check_validation_labels(rule, X_val, y_val)
+            y_val = check_validation_labels(rule, X_val, y_val)
         if X_val is None:
-            self._fit_all(X, y)
+            self._fit_all(X, y, series)
             problem = "" if y is None else "There is no X_val, and cv is None"
             self._keep_offset(problem, "Pass X_val and y_val, or set cv, as in cv=0.3.")
         else:
             uncalibrated(self._fit_all, X, y)
-            self._apply(rule, self.estimator_.score_samples(X_val), y_val)
+            scores = self.estimator_.score_samples(X_val)
+            self._apply(rule, scores, y_val, places_of(X_val, None))
 
-    def _fit_with_splits(self, rule, X, y, labels, groups):
-        X, y, labels, groups = indexable(X, y, labels, groups)
-        splits = self._make_splits(rule, X, labels, groups)
+    def _fit_with_splits(self, rule, X, y, labels, series, groups):
+        X, y, labels, series, groups = indexable(X, y, labels, series, groups)
+        places = places_of(X, series)
+        splits = self._make_splits(rule, X, labels, groups, places)
         context = self._init_callback_context(max_subtasks=len(splits) + self.refit)
         context.call_on_fit_task_begin(estimator=self)
         scores = []
         for train, test in splits:
-            X_train = safe_indexing(X, train)
-            y_train = None if y is None else safe_indexing(y, train)
             detector = clone(self.estimator)
-            part = context, "fit-split", detector, X_train, y_train
+            part = context, "fit-split", detector, *take_rows(train, X, y, series)
             uncalibrated(self._fit_inner, *part)
-            scores.append(detector.score_samples(safe_indexing(X, test)))
+            judged = take_rows(test, X, series)
+            scores.append(call_with_series(detector, "score_samples", *judged))
         if self.refit:
-            part = context, "refit", clone(self.estimator), X, y
+            part = context, "refit", clone(self.estimator), X, y, series
             detector = uncalibrated(self._fit_inner, *part)
         context.call_on_fit_task_end(estimator=self)
         self._keep(detector)
-        if labels is not None:
-            labels = np.concatenate([labels[test] for _, test in splits])
-        self._apply(rule, np.concatenate(scores), labels)
+        held_out = np.concatenate([test for _, test in splits])
+        labels = None if labels is None else labels[held_out]
+        places = None if places is None else places[held_out]
+        self._apply(rule, np.concatenate(scores), labels, places)
 
-    def _make_splits(self, rule, X, labels, groups):
+    def _make_splits(self, rule, X, labels, groups, places):
         splitter = self._make_splitter(num_samples(X), labels, rule)
         splits = list(splitter.split(X, labels, groups))
         if not splits:
@@ -280,34 +299,38 @@ class TunedThresholdDetector(ThresholdMixin, MetaDetector):
                 f"refit=False needs a single split, but cv={self.cv!r} makes "
                 f"{len(splits)}; use a float for cv, or refit=True."
             )
-        _check_order(self.estimator, rule, splits, self.cv)
+        check_order(self.estimator, rule, splits, self.cv, places)
         if labels is not None:
             which = f"that cv={self.cv!r} holds out, of {len(labels)} given to fit,"
             held_out = np.concatenate([labels[test] for _, test in splits])
-            _check_held_out(rule, held_out, which, f"{_EACH_ONCE} {_ELSE}")
+            check_held_out(rule, held_out, which, f"{EACH_ONCE} {ELSE}")
         return splits
 
     def _make_splitter(self, n_rows, y, rule):
-        in_order = _scores_in_order(self.estimator)
+        in_order = scores_in_order(self.estimator)
         if isinstance(self.cv, Real) and not isinstance(self.cv, Integral):
             if in_order:
                 n_test = min(max(1, round(self.cv * n_rows)), n_rows - 1)
                 return PredefinedSplit(np.repeat([-1, 0], [n_rows - n_test, n_test]))
-            stratifies = _can_be_stratified(y, rule, self.cv)
+            stratifies = can_be_stratified(y, rule, self.cv)
             shuffle_split = StratifiedShuffleSplit if stratifies else ShuffleSplit
             return shuffle_split(
                 1, test_size=self.cv, random_state=check_random_state(self.random_state)
             )
         return check_cv(self.cv, y, classifier=y is not None and not in_order)
 
-    def _fit_all(self, X, y):
+    def _fit_all(self, X, y, series=None):
         if self.cv == "prefit":
             check_is_fitted(self.estimator, msg=_NOT_FITTED)
             self._keep(self.estimator)
         else:
-            self._fit_clone(X, y)
+            self._fit_clone(X, y, series)
 
-    def _apply(self, rule, scores, y):
+    def _apply(self, rule, scores, y, places):
+        """Let the rule find a threshold; it sees interleaved series one by one."""
+        if places is not None:
+            order = np.argsort(places)
+            scores, y = scores[order], None if y is None else y[order]
         self.rule_ = rule.fit(scores, y)
         self.offset_ = float(self.rule_.threshold_)
 
@@ -323,7 +346,11 @@ class TunedThresholdDetector(ThresholdMixin, MetaDetector):
     @available_if(_rule_has_p_values)
     @after_fit
     def p_values(
-        self, X: ArrayLike, *, adjust: Literal["bh", "by"] | None = None
+        self,
+        X: ArrayLike,
+        *,
+        adjust: Literal["bh", "by"] | None = None,
+        series: ArrayLike | None = None,
     ) -> NDArray[np.float64]:
         """Compute how unusual rows are among normal rows, if the rule can.
 
@@ -333,6 +360,8 @@ class TunedThresholdDetector(ThresholdMixin, MetaDetector):
             Rows, as the detector takes them.
         adjust : {None, "bh", "by"}, default=None
             How to account for judging many rows at once; see `ConformalThreshold`.
+        series : array-like of shape (n_samples,), default=None
+            Series of each row, as for `score_samples`.
 
         Returns
         -------
@@ -340,94 +369,5 @@ class TunedThresholdDetector(ThresholdMixin, MetaDetector):
             Lower = more anomalous.
         """
         check_is_fitted(self)
-        return self.rule_.p_values(self.score_samples(X), adjust=adjust)
-
-
-def _read_labels(y, rule):
-    """Read y as booleans (None if it cannot be); say what is wrong, and what to do."""
-    name = type(rule).__name__
-    if y is None:
-        problem = f"y is None, but {name} needs the labels of the rows given to fit"
-        return None, problem, f"Pass y, or use {NO_LABELS}."
-    try:
-        is_anomaly = check_outlier_labels(y)
-    except ValueError as error:
-        return None, str(error), ""
-    if is_anomaly.any():
-        return is_anomaly, "", ""
-    problem = (
-        f"0 of {len(is_anomaly)} rows given to fit are anomalies; {name} needs some"
-    )
-    return is_anomaly, problem, _ELSE
-
-
-def _check_held_out(rule, is_anomaly, which, remedy):
-    """Refuse rows of one class before anything is trained, if the rule needs both."""
-    if not needs_labels(rule):
-        return
-    n = int(is_anomaly.sum())
-    if not 0 < n < len(is_anomaly):
-        raise ValueError(
-            f"{n} of {len(is_anomaly)} rows {which} are anomalies; "
-            f"{type(rule).__name__} needs anomalies and normal rows. {remedy}"
-        )
-
-
-def _can_be_stratified(is_anomaly, rule, cv):
-    """Whether each part of a split can hold rows of each class there is."""
-    if is_anomaly is None:
-        return False
-    n_anomalies = int(is_anomaly.sum())
-    alone = 1 in (n_anomalies, len(is_anomaly) - n_anomalies)
-    if alone and needs_labels(rule):
-        raise ValueError(
-            f"{n_anomalies} of {len(is_anomaly)} rows given to fit are anomalies; "
-            f"cv={cv!r} needs two anomalies and two normal rows at least, one of each "
-            f"for either part. {_EACH_ONCE} {_ELSE}"
-        )
-    return not alone
-
-
-def _scores_in_order(estimator):
-    """Whether a row is scored with its neighbours, somewhere inside."""
-    return any(getattr(part, "needs_order", False) for part in parts(estimator))
-
-
-def _check_order(estimator, rule, splits, cv):
-    """Refuse splits that separate neighbouring rows, where these are needed."""
-    # Of rows drawn at random, the smaller part is consecutive at most half of the time;
-    # stretches of rows and whole series, even of three rows, are so more often.
-    if _scores_in_order(estimator) and any(
-        (np.diff(rows) != 1).sum() > 0.4 * len(rows) for part in splits for rows in part
-    ):
-        raise ValueError(
-            f"{type(estimator).__name__} scores rows with their neighbours, but cv="
-            f"{cv!r} draws rows at random. Use X_val, a float, cv='prefit', KFold() or "
-            "TimeSeriesSplit()."
-        )
-    if not getattr(rule, "needs_order", False):
-        return
-    rows = np.concatenate([test for _, test in splits])
-    if (np.diff(rows) != 1).any():
-        raise ValueError(
-            f"{rule!r} needs the scores of consecutive rows, but the test folds of cv="
-            f"{cv!r} do not follow each other. Use X_val, cv='prefit' or cv=KFold()."
-        )
-
-
-def _check_validation_labels(rule, X_val, y_val):
-    """Whether the validation rows are anomalies; None if there are no labels."""
-    if y_val is None:
-        if needs_labels(rule):
-            raise ValueError(
-                f"{type(rule).__name__} needs labels: pass y_val with X_val, or "
-                f"{NO_LABELS}."
-            )
-        return None
-    check_consistent_length(X_val, y_val)
-    return check_outlier_labels(
-        y_val,
-        both_classes=needs_labels(rule),
-        name="y_val",
-        remedy=f"Pass other validation rows, or use {NO_LABELS}.",
-    )
+        scores = self.score_samples(X, series=series)
+        return self.rule_.p_values(scores, adjust=adjust)

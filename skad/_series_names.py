@@ -1,5 +1,7 @@
 """What names the series of rows: the index, an argument, or nothing."""
 
+import inspect
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -65,6 +67,80 @@ def check_named(in_fit, now, time) -> None:
         "rows are taken for those of one series. To say so, keep its name in the "
         "index, as in X.loc[['a']] instead of X.loc['a']."
     )
+
+
+def rows_by_series(index, series, n_rows) -> dict[Any, NDArray[np.int64]]:
+    """Positions of the rows of each series, by its name, in the order of their firsts.
+
+    A name is that of the index, a tuple where several levels name it, or of `series`;
+    of both, the latter comes last. {None: all rows} if nothing names series.
+    """
+    levels = []
+    if isinstance(index, pd.MultiIndex) and index.nlevels > 1:
+        levels += _levels_of(index.droplevel(-1))
+    if series is not None:
+        levels.append(pd.Index(column_or_1d(series)))
+    if not levels or n_rows == 0:
+        return {None: np.arange(n_rows)}
+    names = levels[0] if len(levels) == 1 else pd.MultiIndex.from_arrays(levels)
+    is_missing = np.any([level.isna() for level in levels], axis=0)
+    if is_missing.any():
+        raise ValueError(
+            f"The name of the series is missing in row {np.argmax(is_missing)}, and in "
+            f"{is_missing.sum()} rows in all; name it, or drop them."
+        )
+    codes, uniques = pd.factorize(names)
+    order = np.argsort(codes, kind="stable")
+    counts = np.bincount(codes, minlength=len(uniques))
+    parts = np.split(order, np.cumsum(counts)[:-1])
+    return dict(zip(uniques.tolist(), parts, strict=True))
+
+
+def order_of_series(codes) -> NDArray[np.int64] | None:
+    """Order in which the rows of each series stand together; None if they do.
+
+    `codes` are those of `number_series`. Rows of one series keep their order.
+    """
+    n_runs = np.count_nonzero(np.diff(codes)) + 1
+    if n_runs == 1 or n_runs == codes.max() + 1:
+        return None
+    return np.argsort(codes, kind="stable")
+
+
+# Handing them on ----------------------------------------------------------------------
+
+
+def takes_series(method: Callable) -> bool:
+    """Whether a method has an argument `series`."""
+    return "series" in inspect.signature(method).parameters
+
+
+def call_with_series(estimator, name, X, series) -> Any:
+    """Call a method with rows and their series, or with rows alone if that is None."""
+    method = getattr(estimator, name)
+    if series is None:
+        return method(X)
+    if not takes_series(method):
+        refuse_series(estimator, name)
+    return method(X, series=series)
+
+
+def check_takes_series(estimator, series) -> None:
+    """Refuse series for a detector that could not be told of them at scoring."""
+    if series is not None and not takes_series(estimator.score_samples):
+        refuse_series(estimator, "score_samples")
+
+
+def refuse_series(estimator, name) -> None:
+    """Say that a method takes no series, and how else they get there."""
+    raise TypeError(
+        f"series was given, but {type(estimator).__name__}.{name} takes none. Name the "
+        "series in the index of X (a MultiIndex of series and time): pipelines, "
+        "searches and wrappers hand it on."
+    )
+
+
+# Numbers ------------------------------------------------------------------------------
 
 
 def _levels_of(names) -> list[Any]:
