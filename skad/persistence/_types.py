@@ -152,15 +152,26 @@ def check_random_state(state: dict[str, Any]) -> None:
 
 
 def check_tail(values: Any, ages: Any, time: Any) -> None:
-    """Check how a series of an imputer ends: values, their ages, and a time."""
+    """Check how series of an imputer end: values, their ages, and times.
+
+    Files of 0.1.0 have one for each series, later ones one for all, in rows.
+    """
     arrays = [a for a in (values, ages) if isinstance(a, np.ndarray)]
     if (
         len(arrays) < 2
-        or any(a.dtype.kind not in "iuf" or a.ndim != 1 for a in arrays)
-        or len(values) != len(ages)
-        or not (time is None or isinstance(time, _TIMES))
+        or any(a.dtype.kind not in "iuf" or a.ndim not in (1, 2) for a in arrays)
+        or values.shape != ages.shape
+        or not (time is None or _are_times(time, values))
     ):
         raise ValueError("the end of a series is no values, ages and time")
+
+
+def _are_times(time, values) -> bool:
+    """Whether there is a time for each row of values, or one for the only row."""
+    if values.ndim == 1:
+        return isinstance(time, _TIMES)
+    is_array = isinstance(time, np.ndarray) and time.dtype.kind in "iufmM"
+    return is_array and time.shape == values.shape[:1]
 
 
 def _check_reference(state):

@@ -365,8 +365,9 @@ class TimeSeriesImputer(ReadsRows, VersionedMixin, TransformerMixin, BaseEstimat
         names, tails = self._tails
         if series not in names:
             return None
-        at = names.index(series)
-        return _Tail(*(None if one is None else one[at] for one in tails))
+        at, times = names.index(series), tails.time
+        time = None if times is None else times[at]
+        return _Tail(tails.values[at], tails.ages[at], time)
 
     def _follows(self, tail, time, row):
         """Whether a row continues the training table without a gap."""
@@ -391,8 +392,10 @@ class _Tail(NamedTuple):
 
 
 def _as_numpy(time) -> Any:
-    """Return a time as numpy has it, in UTC if it has a zone."""
-    return time.to_numpy() if isinstance(time, pd.Timestamp | pd.Timedelta) else time
+    """Return times as numpy has them, in UTC if they have a zone."""
+    if getattr(time, "tz", None) is not None:
+        time = time.tz_convert(None)
+    return time.to_numpy() if hasattr(time, "to_numpy") else time
 
 
 def _find_tails(values, rows) -> tuple[list[Any], _Tail]:
@@ -405,8 +408,8 @@ def _find_tails(values, rows) -> tuple[list[Any], _Tail]:
         rows_before = len(block) - 1 - ages[at].astype(int)
         last[at] = block[rows_before, np.arange(block.shape[1])]
     ends = np.array([stop - 1 for _, stop in found.values()])
-    time = None if rows.time is None else rows.time[ends].to_numpy()
-    return list(found), _Tail(last, ages, time)
+    times = None if rows.time is None else _as_numpy(rows.time[ends])
+    return list(found), _Tail(last, ages, times)
 
 
 def _by_series(rows, bounds):
