@@ -19,6 +19,7 @@ from skad import (
     LinearAutoencoder,
     MahalanobisErrors,
     SlidingWindow,
+    TableReader,
     TimeSeriesImputer,
     TunedThresholdDetector,
     WindowedDetector,
@@ -1156,3 +1157,35 @@ def test_one_series_of_several__of_many_detectors_and_with_events():
     own = events[events["series"] == "c"]
     assert display.events["start_row"].tolist() == (own["start_row"] - 60).tolist()
     assert (display.sensors["s1"] == X["s1"][60:]).all()
+
+
+@pytest.mark.parametrize("interleaved", [False, True])
+@pytest.mark.parametrize("display", [AnomalyScoreDisplay, ContributionDisplay])
+def test_one_series_of_a_table_as_it_is__is_all_that_is_scored(
+    display, interleaved, monkeypatch
+):
+    X, _ = make_sensors(900, n_faults=0, missing_fraction=0, dead_sensors=False)
+    machines = np.resize(["b", "a", "c"], 900)
+    raw = X.iloc[:, :3].reset_index(names="t").assign(machine=machines)
+    if not interleaved:
+        raw = raw.sort_values(["machine", "t"], kind="stable")
+    pipeline = make_pipeline(
+        TableReader("t", series="machine"),
+        WindowedDetector(LinearAutoencoder(2), 10, contamination=0.05),
+    ).fit(raw)
+    n_scored = []
+    method = "explain" if display is ContributionDisplay else "score_samples"
+    plain = getattr(WindowedDetector, method)
+
+    def counting(self, X, **kwargs):
+        n_scored.append(len(X))
+        return plain(self, X, **kwargs)
+
+    monkeypatch.setattr(WindowedDetector, method, counting)
+    shown = display.from_estimator(pipeline, raw, series="a")
+    assert sum(n_scored) <= 300 + (display is ContributionDisplay)
+    monkeypatch.undo()
+    own = machines[raw.index] == "a"
+    whole = pipeline.score_samples(raw)[own]
+    np.testing.assert_allclose(shown.scores, whole)
+    assert list(shown.index) == list(raw["t"][own])
