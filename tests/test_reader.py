@@ -861,3 +861,10 @@ def test_expected_values__have_the_columns_that_were_dropped(raw):
         pipeline, table, series="A", columns=[place], expected=True
     )
     assert list(display.expected.columns) == ["sensor_20"]
+
+
+def test_renamed_time__is_named_as_missing():
+    table = pd.DataFrame({"when": range(20), "a": np.arange(20.0)})
+    reader = TableReader("when").fit(table)
+    with pytest.raises(ValueError, match=r"now missing:\n- when\nPass .*'when', 'a'"):
+        reader.transform(table.rename(columns={"when": "time"}))

@@ -304,9 +304,11 @@ class TableReader(VersionedMixin, TransformerMixin, BaseEstimator):
         sensors = self._learnt["sensors"] if self.long is None else long[1:]
         there = [name for name in frame.columns if name not in named]
         new = [n for n in there if n not in {*sensors, *self.dropped_}]
-        gone = [n for n in sensors if n not in set(there)]
+        named = [name for name in named if name not in frame.index.names]
+        gone = [n for n in named if n not in frame.columns]
+        gone += [n for n in sensors if n not in set(there)]
         kept = [name for name in there if name in set(sensors)]
-        if not new and not gone and kept == list(sensors):
+        if not new and set(gone) <= set(named) and kept == list(sensors):
             return frame
         # in the words of scikit-learn
         said = "The feature names should match those that were passed during fit.\n"
@@ -316,7 +318,7 @@ class TableReader(VersionedMixin, TransformerMixin, BaseEstimator):
             said += "Feature names seen at fit time, yet now missing:\n" + _listed(gone)
         if not new and not gone:
             said += "Feature names must be in the same order as they were in fit.\n"
-        columns = [n for n in named if n in frame.columns] + list(sensors)
+        columns = [n for n in named if n in self._columns] + list(sensors)
         raise ValueError(f"{said}Pass the columns {columns}, in this order.")
 
     def __sklearn_tags__(self):

@@ -74,7 +74,11 @@ def _kind(X) -> str:
 
 def has_columns(X: Any) -> bool:
     """Whether the columns of a table have names, not only numbers as in an array."""
-    is_counted = isinstance(getattr(X, "columns", None), pd.RangeIndex)
+    columns = getattr(X, "columns", None)
+    # Other names that are numbers may be such an index, too, in pandas.
+    is_counted = isinstance(columns, pd.RangeIndex) and (
+        columns.equals(pd.RangeIndex(len(columns)))
+    )
     is_named = hasattr(X, "columns") or _library(X) == "xarray"
     return is_named and not is_counted
 
