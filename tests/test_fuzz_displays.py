@@ -616,6 +616,12 @@ def test_found__errors_next_to_0__are_drawn(plt):
     plt.close("all")
 
 
+def test_found__losses_next_to_0__are_drawn(plt):
+    history = pd.DataFrame({"epoch": [1], "train_loss": [3e-323]})
+    TrainingHistoryDisplay.from_history(history)
+    plt.gcf().canvas.draw()
+
+
 def test_found__log_without_positive_values__is_refused():
     with pytest.raises(ValueError, match="yscale='log' needs errors above 0"):
         draw_scores(np.zeros(3), threshold=-1.0, yscale="log")

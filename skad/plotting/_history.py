@@ -215,7 +215,8 @@ class TrainingHistoryDisplay:
         losses = np.append(
             self.train_loss, [] if self.valid_loss is None else self.valid_loss
         )
-        losses = losses[np.isfinite(drawable(losses))]
+        losses = drawable(losses)
+        losses = losses[np.isfinite(losses)]
         if len(losses) == 0:
             raise ValueError("No loss is finite; at least one is needed.")
         if yscale == "log" and losses.min() <= 0:

@@ -199,7 +199,7 @@ class TimePanels(Panels):
         self, ax, scores, threshold, yscale, kwargs=None, threshold_kwargs=None
     ) -> tuple[Any, Any]:
         """Draw errors, which are minus scores, and threshold; return the lines."""
-        errors = np.where(np.abs(scores) < _scales.SMALLEST, 0.0, -scores)
+        errors = _scales.drawable(-scores)
         style = _style.with_defaults(
             kwargs,
             color=_style.palette().normal,

@@ -18,8 +18,9 @@ _LABELS_APART = 0.2
 
 
 def drawable(values) -> np.ndarray:
-    """Replace numbers that do not fit on an axis by gaps (NaN)."""
-    return np.where(np.abs(values) <= LARGEST, values, np.nan)
+    """Replace numbers too large for an axis by gaps (NaN), too small ones by 0."""
+    sizes = np.abs(values)
+    return np.where(sizes < SMALLEST, 0.0, np.where(sizes <= LARGEST, values, np.nan))
 
 
 def drawable_threshold(threshold) -> float | None:
