@@ -27,6 +27,7 @@ from skad import (
     explain,
 )
 from skad.calibration._blocks import random_blocks
+from skad.series._members import all_rows, unit_of
 
 PLANE, NEAR = LinearAutoencoder(2), LocallyLinearAutoencoder(3)
 PAIR = [("plane", PLANE), ("near", NEAR)]
@@ -129,6 +130,14 @@ def test_gain__silences_a_member_that_tells_nothing():
     alone = DetectorUnion(TABLES, weights={"short": 0.0}).fit(X)
     np.testing.assert_allclose(union.score_samples(X), alone.score_samples(X))
     assert np.isfinite(explain(union, X).to_numpy()).all()
+
+
+def test_gain__of_what_is_mostly_told_exactly_is_large_not_infinite():
+    X = rows()
+    fitted = clone(PLANE).fit(X)
+    errors = np.zeros(len(X))
+    errors[:5] = 1.0
+    assert 0 < unit_of(fitted, all_rows(X, [fitted]), errors, "gain") < 1e-3
 
 
 def test_gain__is_of_what_the_detector_sees():

@@ -67,7 +67,11 @@ class BaseErrorModel(KeepsParams, BaseEstimator):
         shares : ndarray of shape (n_windows, window_length, n_channels)
             Added up over channels, they give `timestep_errors`.
         """
-        raise NotImplementedError(f"{type(self).__name__} lacks contributions.")
+        # Not abstract: a model that writes timestep_errors need not have any.
+        raise NotImplementedError(
+            f"{type(self).__name__} does not divide its errors among channels; use an "
+            "error model that writes `contributions`, such as StandardizedErrors."
+        )
 
     def _with_codes_of(self, other: Self) -> Self:
         """Return a model with the units of this one, for codes of another's detector.

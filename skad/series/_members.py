@@ -26,6 +26,8 @@ from skad.series._windows import window_starts, windows_view
 
 # What the errors of a member may be divided by.
 UNITS = ("std", "rms", "gain")
+# Median errors below this share of their size are as good as none.
+_LEAST_TYPICAL = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
@@ -280,7 +282,9 @@ def unit_of(detector, rows: Rows, errors, kind) -> float:
     unit = _or_one(np.sqrt(np.square(errors).mean()), errors)
     if kind == "rms":
         return unit
-    gain = error_of_mean(detector, rows) / _or_one(np.median(errors), errors) - 1
+    # Where most of it repeats exactly, the gain is large, not infinite.
+    typical = max(np.median(errors), _LEAST_TYPICAL * unit)
+    gain = error_of_mean(detector, rows) / typical - 1
     return unit / gain**2 if gain > 0 else np.inf
 
 
@@ -291,11 +295,13 @@ def _or_one(unit, errors) -> float:
 
 def error_of_mean(detector, rows: Rows) -> float:
     """Median error of windows if each were rebuilt as their mean."""
-    core, inner, windows = core_of(detector), detector, np.asarray(rows.gather())
-    for cutter in _cutters(detector):
-        table = input_of(cutter, detector, rows.X)
-        inner = cutter.estimator_
-        windows = np.concatenate([*readings(replace(rows, X=table), [cutter])])
+    core, inner = core_of(detector), detector
+    if cutters := _cutters(detector):
+        table = input_of(cutters[0], detector, rows.X)
+        inner = cutters[0].estimator_
+        windows = np.concatenate([*readings(replace(rows, X=table), cutters)])
+    else:
+        windows = np.asarray(rows.gather())
     seen = np.asarray(input_of(core, inner, windows.reshape(len(windows), -1)))
     residuals = (seen - seen.mean(axis=0)).reshape(len(seen), *_shape_of(seen, [core]))
     return float(np.median(core.error_model_.window_errors(residuals)))
