@@ -104,6 +104,15 @@ def _calibrating(is_wanted, call, *args):
 
 # Detectors --------------------------------------------------------------------------
 
+_ROWS_OF_SERIES = """
+    X : array-like
+        Rows, as for `fit`.
+    y : array-like of shape (n_samples,), default=None
+        Passed to `fit`.
+    series : array-like of shape (n_samples,), default=None
+        Series that each row belongs to, in addition to those of the index.
+"""
+
 
 class ThresholdMixin(VersionedMixin, OutlierMixin):
     """`decision_function` and `predict` from ``score_samples`` and ``offset_``."""
@@ -157,6 +166,63 @@ class ThresholdMixin(VersionedMixin, OutlierMixin):
             +1 for normal rows, -1 for anomalies.
         """
         return self.fit(X, y, **params).predict(X)
+
+
+class SeriesThresholdMixin(ThresholdMixin):
+    """The same for detectors that can be told of the series of rows."""
+
+    @after_fit
+    @add_parameters(_ROWS_OF_SERIES)
+    def decision_function(
+        self, X: ArrayLike, *, series: ArrayLike | None = None
+    ) -> NDArray[np.float64]:
+        """Score rows, shifted so that anomalies are below zero.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples,), dtype float64
+            ``score_samples(X, series=series) - offset_``; higher = more normal.
+        """
+        return self.score_samples(X, series=series) - self.offset_
+
+    @after_fit
+    @add_parameters(_ROWS_OF_SERIES)
+    def predict(
+        self, X: ArrayLike, *, series: ArrayLike | None = None
+    ) -> NDArray[np.int64]:
+        """Label rows.
+
+        Returns
+        -------
+        labels : ndarray of shape (n_samples,), dtype int
+            -1 for anomalies, where `decision_function` is below zero; else +1.
+        """
+        labels = np.where(self.decision_function(X, series=series) < 0, -1, 1)
+        self._judge(labels)
+        return labels
+
+    @add_parameters(_ROWS_OF_SERIES)
+    def fit_predict(
+        self,
+        X: ArrayLike,
+        y: ArrayLike | None = None,
+        *,
+        series: ArrayLike | None = None,
+        **params: Any,
+    ) -> NDArray[np.int64]:
+        """Fit, then label the same rows.
+
+        Parameters
+        ----------
+        **params : dict
+            Passed to `fit`.
+
+        Returns
+        -------
+        labels : ndarray of shape (n_samples,), dtype int
+            +1 for normal rows, -1 for anomalies.
+        """
+        return self.fit(X, y, series=series, **params).predict(X, series=series)
 
 
 def inner_explains(detector) -> bool:

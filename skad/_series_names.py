@@ -80,7 +80,9 @@ def rows_by_series(index, series, n_rows) -> dict[Any, NDArray[np.int64]]:
         levels += _levels_of(index.droplevel(-1))
     if series is not None:
         levels.append(pd.Index(column_or_1d(series)))
-    if not levels or n_rows == 0:
+    if n_rows == 0:
+        raise ValueError("X holds no rows; at least one is needed.")
+    if not levels:
         return {None: np.arange(n_rows)}
     names = levels[0] if len(levels) == 1 else pd.MultiIndex.from_arrays(levels)
     is_missing = np.any([level.isna() for level in levels], axis=0)

@@ -1,13 +1,9 @@
 """Warnings: once for each call of the user, at the line of that call."""
 
-import os
 import sys
 import warnings
 from collections.abc import Callable
 from contextvars import ContextVar, copy_context
-from functools import cache
-from importlib.util import find_spec
-from pathlib import Path
 from types import FrameType
 from typing import Any, NamedTuple, TypeVar
 
@@ -104,22 +100,16 @@ def _running_call() -> _Call:
     called, and so is gone with it. Where no line is the user's, as in the threads and
     processes of others, it is the outermost.
     """
-    called, frame = None, sys._getframe(1)
-    while frame.f_code.co_filename.startswith(_folders()):
+    called = frame = sys._getframe(1)
+    while _is_of_library(frame):
         if frame.f_back is None:
             given = _call.get()
             return _Call(frame, set()) if given is None else given
         called, frame = frame, frame.f_back
-    told = set() if called is None else called.f_locals.setdefault(_TOLD, set())
-    return _Call(frame, told)
+    return _Call(frame, called.f_locals.setdefault(_TOLD, set()))
 
 
-@cache
-def _folders() -> tuple[str, ...]:
-    """Beginnings of the names of all files of the libraries."""
-    found = [spec.origin for name in _LIBRARIES if (spec := find_spec(name))]
-    files = [Path(origin) for origin in found if origin]
-    return tuple(
-        f"{file.parent}{os.sep}" if file.name == "__init__.py" else str(file)
-        for file in files
-    )
+def _is_of_library(frame) -> bool:
+    """Whether a line is of skad, or of what calls it for the user."""
+    name = frame.f_globals.get("__name__") or ""
+    return name.partition(".")[0] in _LIBRARIES

@@ -554,7 +554,7 @@ def test__base__without_timestep_errors__says_so():
     class Empty(BaseErrorModel):
         pass
 
-    with pytest.raises(NotImplementedError, match="Empty does not divide its errors among channels"):
+    with pytest.raises(NotImplementedError, match="Empty does not divide its errors"):
         Empty().fit(noise()).window_errors(noise())
 
 

@@ -41,6 +41,7 @@ from skad import (
     recalibrate,
     save,
 )
+from skad.series._of_series import warn_together
 
 NAMES = ["pump", "fan", "mill"]
 LENGTHS = [150, 130, 170]
@@ -230,7 +231,7 @@ def test_rows_that_name_no_series__are_for_no_detector(later, new_series):
 
 def test_series_after_a_fit_without_any__are_new():
     detector = PerSeriesDetector(LinearAutoencoder(2)).fit(X.to_numpy())
-    with pytest.raises(ValueError, match="3 series that were not there in fit: 'pump'"):
+    with pytest.raises(ValueError, match=r"X names series, 'pump', .* named none"):
         detector.score_samples(X.to_numpy(), series=SERIES)
 
 
@@ -285,6 +286,47 @@ def test_missing_name__is_refused():
     names[3] = None
     with pytest.raises(ValueError, match="missing in row 3, and in 1 rows"):
         PerSeriesDetector(WINDOWED).fit(X.to_numpy(), series=names)
+
+
+def test_warnings__of_other_kinds_or_names_are_all_given():
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        warn_together(
+            ["pump", "fan", "mill"],
+            [
+                [("3 of 9 rows", DriftWarning), ("no sensor 's1'", UserWarning)],
+                [("4 of 9 rows", DriftWarning), ("no sensor 's2'", UserWarning)],
+                [("short", UserWarning)],
+            ],
+        )
+    assert [str(one.message) for one in caught] == [
+        "Series 'pump': 3 of 9 rows (Likewise: 'fan'.)",
+        "Series 'pump': no sensor 's1'",
+        "Series 'fan': no sensor 's2'",
+        "Series 'mill': short",
+    ]
+
+
+def test_pool_of_series_told_by_an_array__explains():
+    detector = PerSeriesDetector(WINDOWED, new_series="pool")
+    values, series = X.to_numpy(), np.asarray(SERIES)
+    detector.fit(values, series=series)
+    new = np.array([f"new {name}" for name in series])
+    np.testing.assert_allclose(
+        detector.explain(values, series=new).sum(axis=1),
+        -detector.score_samples(values, series=new),
+    )
+
+
+def test_what_has_no_result_for_each_row__is_refused():
+    with pytest.raises(ValueError, match="X holds no rows"):
+        PerSeriesDetector(WINDOWED).fit(X).score_samples(X[:0])
+    infinite = FixedThresholdDetector(WINDOWED, np.inf)
+    with pytest.raises(ValueError, match="threshold offset_=inf"):
+        PerSeriesDetector(infinite).fit(X)
+    unnamed = PerSeriesDetector(LinearAutoencoder(1)).fit(X.to_numpy())
+    with pytest.raises(ValueError, match="rows given to fit named none"):
+        unnamed.score_samples(X)
 
 
 @pytest.mark.parametrize("n_jobs", [None, 2])

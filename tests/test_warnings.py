@@ -3,6 +3,8 @@
 import functools
 import pickle
 import re
+import sys
+import types
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 
@@ -397,3 +399,9 @@ def test_warning__where_no_frame_is_the_users__is_given_all_the_same():
         with ThreadPoolExecutor(1) as pool:
             pool.submit(COPIES.fit, X).result()
     assert [warning.category for warning in caught] == [UserWarning]
+
+
+def test_libraries_that_are_stubs__hinder_nothing(monkeypatch):
+    monkeypatch.setitem(sys.modules, "mlflow", types.ModuleType("mlflow"))
+    X = np.random.default_rng(0).normal(size=(200, 2))
+    assert skad.WindowedDetector(skad.LinearAutoencoder(1), 10).fit(X).offset_ < 0

@@ -231,7 +231,7 @@ def test_categories_of_texts__are_no_numbers():
         lambda: SlidingWindow(2).fit(table),
         lambda: LinearAutoencoder(1).fit(table),
     ):
-        with pytest.raises(ValueError, match="Column .state. holds .x., which is no number"):
+        with pytest.raises(ValueError, match=r"Column 'state' holds 'x', which is no"):
             use()
 
 

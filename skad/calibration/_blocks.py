@@ -94,9 +94,8 @@ def run_blocks(call, blocks) -> list[Any]:
     In threads, whatever joblib is told, which share the windows: a strided view would
     be copied as a whole, and a net that is being fitted cannot be sent to a process.
     """
-    return Parallel(require="sharedmem")(
-        [delayed(in_threads(call))(*block) for block in blocks]
-    )
+    call = in_threads(call)
+    return Parallel(require="sharedmem")([delayed(call)(*block) for block in blocks])
 
 
 def disagreement(parts, reach) -> float | None:
@@ -120,16 +119,13 @@ def overlap_of_rows(X, n_channels) -> int:
     that of the one k rows before.
     """
     n_values = X.shape[1]
-    some = X[: min(len(X), 64)]
+    some = np.asarray(X[:64])
+    if len(some) <= 2:
+        return 1
     for apart in range(1, max(2, len(some) // 2)):
-        for step in range(n_channels, n_values, n_channels):
-            if len(some) > 2 and _continue(some[apart:], some[:-apart], step):
-                return apart * -(-n_values // step)
+        # where the first value of a later window stands in the first one
+        begins = some[0, n_channels::n_channels] == some[apart, 0]
+        for step in n_channels * (1 + np.flatnonzero(begins)):
+            if np.array_equal(some[apart:, :-step], some[:-apart, step:]):
+                return int(apart * -(-n_values // step))
     return 1
-
-
-def _continue(windows, others, step) -> bool:
-    """Whether windows begin, each, with the end of another; the first is looked at."""
-    if not np.array_equal(windows[:1, :-step], others[:1, step:]):
-        return False
-    return np.array_equal(windows[:, :-step], others[:, step:])

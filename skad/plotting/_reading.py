@@ -155,7 +155,9 @@ def ranges_of(index, flags) -> pd.DataFrame | None:
 
 def find_names(wanted, names, parameter) -> list[int]:
     """Positions of one or more names, each given as a name or a position."""
-    is_one = isinstance(wanted, str | Integral)
+    is_one = isinstance(wanted, str | Integral) or (
+        isinstance(wanted, tuple) and wanted in list(names)  # series and sensor
+    )
     return [
         _find_name(name, list(names), parameter)
         for name in ([wanted] if is_one else wanted)

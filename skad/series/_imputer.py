@@ -299,11 +299,12 @@ class TimeSeriesImputer(ReadsRows, VersionedMixin, TransformerMixin, BaseEstimat
             )
         unexpected = names[drop & ~too_many]
         if len(unexpected):
+            shown = ", ".join(map(repr, unexpected))
             warn(
-                f"Columns without any observed value are dropped: "
-                f"{', '.join(map(repr, unexpected))}. They have no {self.fallback} to "
-                "fill them with; max_missing < 1 drops them without this warning, a "
-                "number as fallback keeps them."
+                f"Columns without any observed value are dropped: {shown}. They have "
+                f"no {self.fallback} to fill them with; max_missing < 1 drops them "
+                "without this warning, a number as fallback keeps them.",
+                about=shown,
             )
         self.dropped_ = names[drop].tolist()
         self._kept = np.flatnonzero(~drop)

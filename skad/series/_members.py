@@ -15,7 +15,7 @@ from sklearn.pipeline import Pipeline
 
 from skad._base import uncalibrated
 from skad._nesting import core_of, explains_channels, input_of, layers
-from skad._series_names import Runs
+from skad._series_names import Runs, takes_series
 from skad._validation import num_samples, safe_indexing
 from skad.calibration._blocks import blocks_of, consecutive_blocks, overlap_of_rows
 from skad.calibration._usual import gather_windows, step_of
@@ -269,7 +269,9 @@ def _name_of_series(detector) -> str | None:
     while isinstance(detector, Pipeline):
         prefix += f"{detector.steps[-1][0]}__"
         detector = detector.steps[-1][1]
-    return f"{prefix}series" if isinstance(detector, WindowedDetector) else None
+    # Those inside PerSeriesDetector each see one series, which runs would cut.
+    is_told = takes_series(detector.fit) and not hasattr(detector, "splits_series")
+    return f"{prefix}series" if is_told else None
 
 
 # Units ------------------------------------------------------------------------------

@@ -39,6 +39,11 @@ def spread_of(detector, X, params) -> float:
     0.0 where the threshold itself is.
     """
     offset = _offset_of(detector)
+    if not np.isfinite(offset):
+        raise ValueError(
+            f"The detector has the threshold offset_={offset}, in whose unit no score "
+            "can be told; expected a finite one."
+        )
     if offset < 0:
         return 0.0
     scores = detector.score_samples(X, **params)
@@ -77,13 +82,15 @@ def warn_together(names, heard) -> None:
     kinds: dict[Any, list] = {}
     for name, told in zip(names, heard, strict=True):
         for message, category in told:
-            kind = category, re.sub(r"[\d.,]+", "0", message)
+            # digits within names count
+            kind = category, re.sub(r"\b\d[\d.,]*", "0", message)
             kinds.setdefault(kind, []).append((name, message))
-    for (category, _), told in kinds.items():
+    for (category, kind), told in kinds.items():
         concerned = list(dict.fromkeys(name for name, _ in told))
         others = concerned[1:]
         also = f" (Likewise: {show_names(others)}.)"
-        warn(f"Series {told[0][0]!r}: {told[0][1]}{also if others else ''}", category)
+        text = f"Series {told[0][0]!r}: {told[0][1]}{also if others else ''}"
+        warn(text, category, about=kind)
 
 
 def judge(detector, labels) -> None:
@@ -102,10 +109,10 @@ def explains_rows(detector) -> bool:
     return any(hasattr(layer, "explain") for layer in layers(detector))
 
 
-def shares_by_column(detector, X, n_columns) -> NDArray[np.float64]:
+def shares_by_column(detector, X, n_columns, params) -> NDArray[np.float64]:
     """Explain rows by the columns of X; those that no step hands on have no share."""
     layer, inner = find_explainer(detector, X)
-    shares = layer.explain(inner)
+    shares = layer.explain(inner, **params)
     names = channel_names(detector, layer, X, inner, shares.shape)
     columns = list(getattr(X, "columns", [f"x{i}" for i in range(n_columns)]))
     if shares.ndim == 3 or names is None or list(names) == columns:

@@ -12,7 +12,7 @@ from sklearn.base import clone
 from sklearn.utils import indexable
 from sklearn.utils.parallel import Parallel, delayed
 
-from skad._base import MetaDetector, ThresholdMixin, calibrated
+from skad._base import MetaDetector, SeriesThresholdMixin, calibrated
 from skad._docs import add_parameters
 from skad._fitting import after_fit, fit_method
 from skad._nesting import parts
@@ -65,6 +65,11 @@ class _Part(NamedTuple):
     X: Any
     series: Any = None
 
+    @property
+    def params(self) -> dict[str, Any]:
+        """What methods of the detector are to be told beside the rows."""
+        return {} if self.series is None else {"series": self.series}
+
 
 def _fit(detector, X, y, params) -> None:
     detector.fit(X, y, **params)
@@ -72,8 +77,7 @@ def _fit(detector, X, y, params) -> None:
 
 def _score(part) -> NDArray[np.float64]:
     """Score rows so that -1 is the threshold of their detector."""
-    params = {} if part.series is None else {"series": part.series}
-    scores = np.asarray(part.detector.score_samples(part.X, **params), np.float64)
+    scores = np.asarray(part.detector.score_samples(part.X, **part.params), np.float64)
     shift, unit = scale_of(part.detector, part.spread)
     return (scores - shift) / unit
 
@@ -83,7 +87,7 @@ def _explains(detector) -> bool:
 
 
 @dataclass(eq=False, repr=False)
-class PerSeriesDetector(ThresholdMixin, MetaDetector):
+class PerSeriesDetector(SeriesThresholdMixin, MetaDetector):
     """One detector for each series, such as each machine of a plant.
 
     Each learns from the rows of its series alone and judges those, by its own
@@ -274,6 +278,11 @@ class PerSeriesDetector(ThresholdMixin, MetaDetector):
                 "of series and time, as in X.loc[['a']] instead of X.loc['a']), or "
                 "pass series."
             )
+        if self.pooled_ is None and None in self.estimators_:
+            raise ValueError(
+                f"X names series, {show_names(unknown)}, but the rows given to fit "
+                "named none; name them there, too, or nowhere."
+            )
         if self.pooled_ is None:
             raise ValueError(
                 f"X holds {len(unknown)} series that were not there in fit: "
@@ -302,9 +311,15 @@ class PerSeriesDetector(ThresholdMixin, MetaDetector):
         """Call for the rows of each series; put results in the order of the rows."""
         found = self._parts(X, series)
         results = self._run(call, [(part,) for part in found])
-        if len({result.shape[1:] for result in results}) > 1:
-            shapes = [result.shape[1:] for result in results]
-            raise ValueError(f"The detectors of the series give other shapes: {shapes}")
+        for part, result in zip(found, results, strict=True):
+            expected = len(part.rows), *results[0].shape[1:]
+            if result.shape != expected:
+                raise ValueError(
+                    f"Series {part.name!r}: the detector gives results of shape "
+                    f"{result.shape}, where {expected} is expected. Steps that add or "
+                    "drop rows or columns, as TableReader(every=...) does, belong "
+                    "before PerSeriesDetector."
+                )
         whole = np.empty((num_samples(X), *results[0].shape[1:]))
         for part, result in zip(found, results, strict=True):
             whole[part.rows] = result
@@ -334,20 +349,6 @@ class PerSeriesDetector(ThresholdMixin, MetaDetector):
 
     @after_fit
     @add_parameters(_ROWS)
-    def decision_function(
-        self, X: ArrayLike, *, series: ArrayLike | None = None
-    ) -> NDArray[np.float64]:
-        """Score rows, shifted so that anomalies are below zero.
-
-        Returns
-        -------
-        scores : ndarray of shape (n_samples,), dtype float64
-            ``score_samples(X, series=series) - offset_``; higher = more normal.
-        """
-        return self.score_samples(X, series=series) - self.offset_
-
-    @after_fit
-    @add_parameters(_ROWS)
     def predict(
         self, X: ArrayLike, *, series: ArrayLike | None = None
     ) -> NDArray[np.int64]:
@@ -360,29 +361,13 @@ class PerSeriesDetector(ThresholdMixin, MetaDetector):
         """
         labels = np.where(self.decision_function(X, series=series) < 0, -1, 1)
         heard, names = [], []
-        for part in self._parts(X, series):
-            _, told = overhear(judge, part.detector, labels[part.rows])
+        for name, rows in self._split(X, series).items():
+            detector = self.estimators_.get(name, self.pooled_)
+            _, told = overhear(judge, detector, labels[rows])
             heard.append(told)
-            names.append(part.name)
+            names.append(name)
         warn_together(names, heard)
         return labels
-
-    @add_parameters(_ROWS)
-    def fit_predict(  # type: ignore[override]
-        self,
-        X: ArrayLike,
-        y: ArrayLike | None = None,
-        *,
-        series: ArrayLike | None = None,
-    ) -> NDArray[np.int64]:
-        """Fit, then label the same rows.
-
-        Returns
-        -------
-        labels : ndarray of shape (n_samples,), dtype int
-            +1 for normal rows, -1 for anomalies.
-        """
-        return self.fit(X, y, series=series).predict(X, series=series)
 
     @available_if(_explains)
     @after_fit
@@ -403,7 +388,8 @@ class PerSeriesDetector(ThresholdMixin, MetaDetector):
         return self._gather(self._explain_part, X, series)
 
     def _explain_part(self, part) -> NDArray[np.float64]:
-        shares = shares_by_column(part.detector, part.X, self.n_features_in_)
+        n_columns = self.n_features_in_
+        shares = shares_by_column(part.detector, part.X, n_columns, part.params)
         shift, unit = scale_of(part.detector, part.spread)
         return (shares + shift / shares[0].size) / unit
 

@@ -226,8 +226,9 @@ class DetectorUnion(CalibratedThreshold, ThresholdMixin, BaseComposition):
 
     def _run(self, calls) -> list[Any]:
         """Call functions with arguments, at once."""
+        run = delayed(in_threads(lambda call, *args: call(*args)))
         parallel = Parallel(n_jobs=self.n_jobs, require="sharedmem")
-        return parallel([delayed(in_threads(call))(*args) for call, *args in calls])
+        return parallel([run(*call) for call in calls])
 
     # fit ------------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from sklearn import config_context
 from sklearn.base import clone
 from sklearn.utils import InputTags
 
-from skad._base import MetaDetector, ThresholdMixin, inner_explains, uncalibrated
+from skad._base import MetaDetector, SeriesThresholdMixin, inner_explains, uncalibrated
 from skad._docs import add_parameters
 from skad._fitting import after_fit, fit_method
 from skad._nesting import tell_n_channels
@@ -58,7 +58,7 @@ _TABLE = """
 
 
 @dataclass(eq=False, repr=False)
-class WindowedDetector(CutsWindows, LeavesOutRows, ThresholdMixin, MetaDetector):
+class WindowedDetector(CutsWindows, LeavesOutRows, SeriesThresholdMixin, MetaDetector):
     """Detector of windows, applied to a table: one score for each row.
 
     Parameters
@@ -327,53 +327,6 @@ class WindowedDetector(CutsWindows, LeavesOutRows, ThresholdMixin, MetaDetector)
             rows.bounds, self.window_length_, "padded: their scores tell little"
         )
         return rows.restore(self._score_table(table, rows.bounds))
-
-    @after_fit
-    @add_parameters(_TABLE)
-    def decision_function(
-        self, X: ArrayLike, *, series: ArrayLike | None = None
-    ) -> NDArray[np.float64]:
-        """Score the rows of a table, shifted so that anomalies are below zero.
-
-        Returns
-        -------
-        scores : ndarray of shape (n_timestamps,), dtype float64
-            ``score_samples(X, series=series) - offset_``; higher = more normal.
-        """
-        return self.score_samples(X, series=series) - self.offset_
-
-    @after_fit
-    @add_parameters(_TABLE)
-    def predict(
-        self, X: ArrayLike, *, series: ArrayLike | None = None
-    ) -> NDArray[np.int64]:
-        """Label the rows of a table.
-
-        Returns
-        -------
-        labels : ndarray of shape (n_timestamps,), dtype int
-            -1 for anomalies, where `decision_function` is below zero; else +1.
-        """
-        labels = np.where(self.decision_function(X, series=series) < 0, -1, 1)
-        self._judge(labels)
-        return labels
-
-    @add_parameters(_TABLE)
-    def fit_predict(  # type: ignore[override]
-        self,
-        X: ArrayLike,
-        y: ArrayLike | None = None,
-        *,
-        series: ArrayLike | None = None,
-    ) -> NDArray[np.int64]:
-        """Fit, then label the same rows.
-
-        Returns
-        -------
-        labels : ndarray of shape (n_timestamps,), dtype int
-            +1 for normal rows, -1 for anomalies.
-        """
-        return self.fit(X, y, series=series).predict(X, series=series)
 
     @available_if(inner_explains)
     @after_fit

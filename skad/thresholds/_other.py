@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from skad._base import MetaDetector, ThresholdMixin, inner_explains
+from skad._base import MetaDetector, SeriesThresholdMixin, inner_explains
 from skad._docs import add_parameters
 from skad._fitting import after_fit
 from skad._nesting import explain_inside
@@ -23,7 +23,7 @@ _ROWS = """
 """
 
 
-class OtherThreshold(ThresholdMixin, MetaDetector):
+class OtherThreshold(SeriesThresholdMixin, MetaDetector):
     """Base of detectors that put another threshold on a detector: `series` passes."""
 
     @after_fit
@@ -40,57 +40,6 @@ class OtherThreshold(ThresholdMixin, MetaDetector):
         """
         check_is_fitted(self)
         return call_with_series(self.estimator_, "score_samples", X, series)
-
-    @after_fit
-    @add_parameters(_ROWS)
-    def decision_function(
-        self, X: ArrayLike, *, series: ArrayLike | None = None
-    ) -> NDArray[np.float64]:
-        """Score rows, shifted so that anomalies are below zero.
-
-        Returns
-        -------
-        scores : ndarray of shape (n_samples,), dtype float64
-            ``score_samples(X, series=series) - offset_``; higher = more normal.
-        """
-        return self.score_samples(X, series=series) - self.offset_
-
-    @after_fit
-    @add_parameters(_ROWS)
-    def predict(
-        self, X: ArrayLike, *, series: ArrayLike | None = None
-    ) -> NDArray[np.int64]:
-        """Label rows.
-
-        Returns
-        -------
-        labels : ndarray of shape (n_samples,), dtype int
-            -1 for anomalies, where `decision_function` is below zero; else +1.
-        """
-        return np.where(self.decision_function(X, series=series) < 0, -1, 1)
-
-    @add_parameters(_ROWS)
-    def fit_predict(
-        self,
-        X: ArrayLike,
-        y: ArrayLike | None = None,
-        *,
-        series: ArrayLike | None = None,
-        **params,
-    ) -> NDArray[np.int64]:
-        """Fit, then label the same rows.
-
-        Parameters
-        ----------
-        **params : dict
-            Passed to `fit`.
-
-        Returns
-        -------
-        labels : ndarray of shape (n_samples,), dtype int
-            +1 for normal rows, -1 for anomalies.
-        """
-        return self.fit(X, y, series=series, **params).predict(X, series=series)
 
     @available_if(inner_explains)
     @after_fit
