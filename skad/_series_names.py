@@ -29,8 +29,12 @@ def number_series(names, series, X) -> NDArray[np.int64]:
         levels.append(series)
     if not levels:
         return np.zeros(num_samples(X), dtype=int)
-    codes = np.column_stack([_number_names(level) for level in levels])
-    return np.unique(codes, axis=0, return_inverse=True)[1].ravel()
+    numbers = np.zeros(num_samples(X), dtype=np.int64)
+    for level in levels:  # a missing name comes first
+        codes = _number_names(level) + 1
+        joined = numbers * (codes.max(initial=0) + 1) + codes
+        numbers = pd.factorize(joined, sort=True)[0]
+    return numbers
 
 
 def named_by(names, series) -> str:

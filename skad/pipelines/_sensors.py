@@ -198,13 +198,13 @@ def _members(window) -> list[tuple[str, WindowedDetector]]:
         ("error", WindowedDetector(LinearAutoencoder(error_model="std"), window)),
         ("level", WindowedDetector(level, window)),
         ("nearest", WindowedDetector(LocallyLinearAutoencoder(1), window)),
-        ("half_shape", WindowedDetector(shape, _times(window, 0.5))),
+        ("half_shape", WindowedDetector(shape, _scaled(window, 0.5))),
         ("shape", WindowedDetector(shape, window)),
-        ("double_shape", WindowedDetector(shape, _times(window, 2))),
+        ("double_shape", WindowedDetector(shape, _scaled(window, 2))),
     ]
 
 
-def _times(window, factor) -> WindowLength:
+def _scaled(window, factor) -> WindowLength:
     """Multiply a window length, as it may be given."""
     if isinstance(window, str) and window == "auto":
         return float(factor)

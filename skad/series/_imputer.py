@@ -348,9 +348,10 @@ class TimeSeriesImputer(ReadsRows, VersionedMixin, TransformerMixin, BaseEstimat
     def _carry_tails(self, filled, missing, rows):
         """Fill the start of each series that continues one of the training table."""
         limit = np.inf if self.limit is None else self.limit
+        tails = self._tails_by_series()
         # reversed, so that the first segment of each series stays in the dict
         for series, (start, stop) in _by_series(rows, rows.bounds[::-1]).items():
-            tail = self._tail_of(series)
+            tail = tails.get(series)
             if tail is None or not self._follows(tail, rows.time, start):
                 continue
             block = filled[start:stop]
@@ -359,16 +360,13 @@ class TimeSeriesImputer(ReadsRows, VersionedMixin, TransformerMixin, BaseEstimat
             carried = leading & np.isnan(block) & (ages <= limit)
             filled[start:stop] = np.where(carried, tail.values, block)
 
-    def _tail_of(self, series) -> _Tail | None:
-        """How a series ends; None if it was not in the training table."""
+    def _tails_by_series(self) -> dict[Any, _Tail]:
+        """How each series of the training table ends, by its name."""
         if isinstance(self._tails, dict):  # of skad 0.1.0
-            return self._tails.get(series)
-        names, tails = self._tails
-        if series not in names:
-            return None
-        at, times = names.index(series), tails.time
-        time = None if times is None else times[at]
-        return _Tail(tails.values[at], tails.ages[at], time)
+            return self._tails
+        names, (values, ages, time) = self._tails
+        times = [None] * len(names) if time is None else time
+        return dict(zip(names, map(_Tail, values, ages, times), strict=True))
 
     def _follows(self, tail, time, row):
         """Whether a row continues the training table without a gap."""

@@ -57,6 +57,8 @@ def _as_frame(X, name) -> pd.DataFrame:
 
 def _from_array(X) -> pd.DataFrame:
     values = native(check_array(X, dtype=None, ensure_all_finite=False))
+    if values.dtype.kind == "S":  # texts as bytes, as of HDF5, which pandas lacks
+        values = np.char.decode(values, "utf-8", "replace")
     return pd.DataFrame(values, columns=_numbered(values))
 
 
@@ -85,13 +87,21 @@ def has_columns(X: Any) -> bool:
 
 def _to_pandas(column: nw.Series) -> Any:
     """One column of polars or Arrow; needs no pyarrow where polars has none."""
+    arrow = column.to_native()
+    if hasattr(getattr(arrow, "type", None), "value_type") and column.dtype in (
+        nw.Categorical,
+        nw.Enum,
+    ):  # a dictionary, of which to_numpy would give nulls another row's value
+        arrow = arrow.cast(arrow.type.value_type)
+        column = nw.from_native(arrow, series_only=True)
     values = native(column.to_numpy())
     zone = getattr(column.dtype, "time_zone", None)
     if values.dtype.kind == "M":
         values = values if values.dtype != "M8[D]" else values.astype("M8[s]")
         if zone is not None:  # the values are in UTC
             return pd.DatetimeIndex(values).tz_localize("UTC").tz_convert(zone)
-    return pd.Series(values, dtype=object) if values.dtype.kind in "OUT" else values
+    is_object = values.dtype.kind in "OUT" or values.ndim > 1  # structs and arrays
+    return pd.Series([*values], dtype=object) if is_object else values
 
 
 # xarray -----------------------------------------------------------------------------
