@@ -154,10 +154,8 @@ def clean_table(
     n_unreadable = {n: sum(flags.values()) for n, flags in report.unreadable.items()}
     counts = {"n_unreadable": n_unreadable, "n_doubled": report.n_doubled}
     cleaned.attrs = getattr(table, "attrs", {}) | counts
-    levels = [
-        name if name is not None else "time" if last else f"series_{i}"
-        for i, name in enumerate(cleaned.index.names)
-        for last in [i == cleaned.index.nlevels - 1]
-    ]
+    unnamed = [f"series_{i}" for i in range(cleaned.index.nlevels - 1)] + ["time"]
+    given = zip(cleaned.index.names, unnamed, strict=True)
+    levels = [other if name is None else name for name, other in given]
     cleaned = like(cleaned, table, levels)
     return (cleaned, report) if return_report else cleaned

@@ -14,10 +14,10 @@ import pandas as pd
 from numpy.typing import NDArray
 from pandas.api import types
 
-from skad.series._times import is_like_date
+from skad.series._time_kinds import is_like_date
 
 # Texts that say that a value is missing.
-_MISSING = {"", "nan", "na", "n/a", "#n/a", "null", "none", "nat", "<na>"}
+MISSING_TEXTS = {"", "nan", "na", "n/a", "#n/a", "null", "none", "nat", "<na>"}
 _BOOLEANS = {"true": 1.0, "false": 0.0}
 
 _EXPONENT = r"(?:[eE][+-]?\d+)?"
@@ -43,8 +43,8 @@ class Column:
 
     `kind` is "numbers", "empty", "texts" or "dates", the last two without any number;
     `flags` counts the texts among the numbers, `n_missing` what was said to stand for
-    missing values; `decimal` is "," or "." where texts tell, "?" where they could be
-    read either way.
+    missing values; `decimal` is "," or "." where texts tell, "?" where commas could be
+    read either way, "?." where points could.
     """
 
     values: NDArray[np.float64]
@@ -134,7 +134,7 @@ def _read_texts(raw, missing, decimal) -> Column:
     counts = np.bincount(codes, minlength=len(texts))
     plain = [_SPACES.sub("", text) for text in texts]
     column.decimal = _decimal_of(plain)
-    if column.decimal in (None, "?"):
+    if column.decimal not in (",", "."):
         column.decimal = decimal or column.decimal
     read = _read_distinct(plain, column.decimal)
     told = {str(value).strip() for value in missing if isinstance(value, str)}
@@ -144,29 +144,28 @@ def _read_texts(raw, missing, decimal) -> Column:
     values[is_text] = read[codes]
     lost = np.flatnonzero(np.isnan(read) & ~is_told)
     column.flags = {
-        texts[i]: int(counts[i]) for i in lost if texts[i].lower() not in _MISSING
+        texts[i]: int(counts[i]) for i in lost if texts[i].lower() not in MISSING_TEXTS
     }
     return column
 
 
 def _decimal_of(texts) -> str | None:
-    """Whether texts have decimal commas or points: "?" if they may have either."""
+    """Whether texts have decimal commas or points; see `Column`."""
     commas = [text for text in texts if "," in text]
-    if not commas:
-        return None
     as_decimal = [bool(_DECIMAL_COMMA.fullmatch(text)) for text in commas]
     as_groups = [bool(_COMMA_GROUPS.fullmatch(text)) for text in commas]
     pairs = list(zip(as_decimal, as_groups, strict=True))
     has_points = any(
         _DECIMAL_POINT.fullmatch(text) and not _POINT_GROUPS.fullmatch(text)
         for text in texts
-        if "," not in text and any(c.isdigit() for c in text)
+        if "." in text and "," not in text and any(c.isdigit() for c in text)
     )
+    groups = [text.count(".") for text in texts if _POINT_GROUPS.fullmatch(text)]
     if has_points or (False, True) in pairs:
         return "."
-    if (True, False) in pairs:
+    if (True, False) in pairs or max(groups, default=0) > 1:  # 1.234.567
         return ","
-    return "?" if (True, True) in pairs else None
+    return "?" if (True, True) in pairs else "?." if groups else None
 
 
 def _read_distinct(texts, decimal) -> NDArray[np.float64]:
@@ -196,7 +195,7 @@ def check_decimals(columns: dict[Hashable, Column], raw: pd.DataFrame) -> str | 
     Raises ValueError if there is a column that could be read either way, and no other
     one tells.
     """
-    told = {c.decimal for c in columns.values()} - {None, "?"}
+    told = {c.decimal for c in columns.values()} & {",", "."}
     if not told and any(_is_fraction(column) for _, column in raw.items()):
         told = {"."}  # pandas has read them
     unsure = [name for name, column in columns.items() if column.decimal == "?"]
@@ -208,6 +207,14 @@ def check_decimals(columns: dict[Hashable, Column], raw: pd.DataFrame) -> str | 
             f"{text.replace(',', '.')} with decimal commas and {text.replace(',', '')} "
             "with commas between thousands. Read the file so that one is told, e.g. "
             "with pd.read_csv(..., decimal=',') or thousands=','."
+        )
+    unsure = [name for name, column in columns.items() if column.decimal == "?."]
+    if unsure and len(told) == 2:
+        raise ValueError(
+            f"Column {unsure[0]!r} can be read in two ways, as its points may stand "
+            "before decimals or between thousands, and other columns have decimal "
+            "commas as well as points. Make it numbers first, e.g. with "
+            "X[...].astype(float)."
         )
     return next(iter(told)) if len(told) == 1 else None
 

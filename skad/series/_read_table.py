@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass, field
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -12,19 +13,18 @@ from numpy.typing import NDArray
 
 from skad._warnings import warn
 from skad.series._numbers import Column, check_decimals, find_sentinels, read_column
-from skad.series._resample import pivot, resample
+from skad.series._resample import find_repeats, pivot, resample
 from skad.series._table_parts import (
+    Parts,
     as_names,
+    check_long,
     drop_empty_end,
     find_units,
     split_table,
 )
 from skad.series._table_report import TableReport, counted
-from skad.series._times import TimeStyle, goes_back, kind_of, learn_times, read_times
-
-_NOT_DRAWN = (
-    "If a splitter has drawn the rows at random, take KFold or TimeSeriesSplit instead."
-)
+from skad.series._time_kinds import NOT_DRAWN, goes_back, kind_of, shown
+from skad.series._times import TimeStyle, format_of_numbers, learn_times, read_times
 
 
 @dataclass
@@ -56,38 +56,57 @@ def read_table(
     report = TableReport(n_rows=len(frame))
     long = as_names(how.long, frame.columns)
     time_name = how.time if how.long is None else long[0]
-    parts = split_table(frame, time_name, how.series)
-    _check_series(parts)
-    n_rows = len(parts.time)
-    parts = drop_empty_end(parts)
-    report.n_empty = n_rows - len(parts.time)
-    parts, units = find_units(parts)
-    _check_units(units, learnt, is_fit)
-    n_columns = parts.sensors.shape[1]
-    if not len(parts.time) or not n_columns:
-        raise ValueError(f"The table is empty: {len(frame)} rows, {n_columns} columns.")
-    time = _read_time(parts, long, learnt, is_fit)
-    if long:
-        parts, time = pivot(parts, time, long, None if is_fit else learnt.sensors)
-    values = _read_numbers(parts.sensors, how, learnt, report, is_fit)
+    check_long(long, as_names(how.series, frame.columns), frame.columns)
+    missing = _missing(how)
+    parts = _take_apart(frame, time_name, how, learnt, report, is_fit)
     groups = parts.groups()
-    kept = ~_find_doubled(values, time, groups)
-    report.n_doubled = int((~kept).sum())
+    time = _read_time(parts, groups, long, learnt, is_fit)
+    if long:
+        is_kept = ~find_repeats(parts, time, groups, long)
+        parts, time, groups = parts.take(is_kept), time[is_kept], groups[is_kept]
+        report.n_doubled = int((~is_kept).sum())
+        known = None if is_fit else (learnt.sensors, learnt.dropped)
+        parts, time, groups = pivot(parts, time, groups, how, known)
+    values = _read_numbers(parts, missing, learnt, report, is_fit)
+    is_again, is_doubled = _find_doubled(values, time, groups)
+    if is_doubled.any():
+        is_kept = ~is_doubled
+        parts, time, groups = parts.take(is_kept), time[is_kept], groups[is_kept]
+        values, is_again = values[is_kept], is_again[is_kept]
+        report.n_doubled += int(is_doubled.sum())
     if report.n_doubled:
-        parts, time = parts.take(kept), time[kept]
-        values, groups = values[kept], groups[kept]
         warn(
             f"{report.n_doubled} rows repeat an earlier row of their series, with the "
             "same time and values, and were dropped."
         )
-    _check_order(parts, time, groups, how)
+    _check_order(parts, time, groups, is_again, how, learnt.style)
     levels = parts.series
     if how.every is not None:
         values, time, first = resample(values, time, groups, how.every)
         levels = [level[first] for level in levels]
     table = _assemble(values, time, levels, learnt.sensors)
-    _describe(report, table, parts, learnt, how)
+    report.series = [str(level.name) for level in levels]
+    report.n_series = int(groups.max()) + 1
+    _describe(report, table, parts.what, learnt, how)
     return table, report, learnt
+
+
+def _take_apart(frame, time_name, how, learnt, report, is_fit) -> Parts:
+    """Take a table apart, without rows that hold no readings."""
+    parts = split_table(frame, time_name, how.series)
+    n_rows = len(parts.time)
+    parts = drop_empty_end(parts)
+    report.n_empty = n_rows - len(parts.time)
+    _check_series(parts)
+    if is_fit:
+        parts, learnt.units = find_units(parts, _missing(how))
+    elif learnt.units:
+        parts, units = find_units(parts, _missing(how))
+        _check_units(units, learnt.units)
+    n_columns = parts.sensors.shape[1]
+    if not len(parts.time) or not n_columns:
+        raise ValueError(f"The table is empty: {len(frame)} rows, {n_columns} columns.")
+    return parts
 
 
 # Time and series --------------------------------------------------------------------
@@ -97,39 +116,42 @@ def _check_series(parts) -> None:
     for level in parts.series:
         if level.hasnans:
             row = int(np.argmax(level.isna()))
-            if not level[row:].isna().all():  # else rows at the end may be empty
-                raise ValueError(
-                    f"The series {level.name!r} is missing in row {parts.rows[row]} "
-                    f"({int(level.isna().sum())} such rows); drop or correct them."
-                )
+            raise ValueError(
+                f"The series {level.name!r} is missing in row {parts.rows[row]} "
+                f"({int(level.isna().sum())} such rows); drop or correct them."
+            )
 
 
-def _read_time(parts, long, learnt, is_fit) -> pd.Index:
+def _read_time(parts, groups, long, learnt, is_fit) -> pd.Index:
     if not is_fit:
-        return read_times(parts.time, learnt.style, parts.what)
-    groups = parts.groups()
+        return read_times(parts.time, learnt.style, parts.where)
     if long:
         sensors = pd.factorize(parts.sensors[long[1]])[0]
         groups = groups * (sensors.max() + 1) + sensors
-    time, learnt.style = learn_times(parts.time, groups, learnt.style, parts.what)
+    time, learnt.style = learn_times(parts.time, groups, learnt.style, parts.where)
     return time
 
 
-def _find_doubled(values, time, groups) -> NDArray[np.bool_]:
-    """Mark rows that repeat an earlier one of their series, with time and values."""
+def _find_doubled(values, time, groups) -> tuple[NDArray, NDArray]:
+    """Mark rows with a time that their series has had before, and those that repeat it.
+
+    The latter have the values of an earlier one, too.
+    """
     keys = pd.DataFrame({"group": groups, "time": time})
-    doubled = keys.duplicated(keep=False).to_numpy().copy()
-    if doubled.any():
-        rows = pd.DataFrame(values[doubled])
-        rows = pd.concat([keys[doubled].reset_index(drop=True), rows], axis=1)
-        doubled[doubled] = rows.duplicated().to_numpy()
-    return doubled
+    is_again = keys.duplicated().to_numpy()
+    is_doubled = np.zeros(len(keys), dtype=bool)
+    if is_again.any():
+        at = np.flatnonzero(keys.duplicated(keep=False))
+        rows = pd.concat(
+            [keys.iloc[at].reset_index(drop=True), pd.DataFrame(values[at])], axis=1
+        )
+        is_doubled[at] = rows.duplicated()
+    return is_again, is_doubled
 
 
-def _check_order(parts, time, groups, how) -> None:
+def _check_order(parts, time, groups, is_again, how, style) -> None:
     """Refuse time that goes backwards, or stands still, within a series."""
-    keys = pd.DataFrame({"group": groups, "time": time})
-    again = np.flatnonzero(keys.duplicated())
+    again = np.flatnonzero(is_again)
     if len(again) and how.every is None:
         row = again[0]
         first = np.flatnonzero((groups == groups[row]) & (time == time[row]))[0]
@@ -146,7 +168,7 @@ def _check_order(parts, time, groups, how) -> None:
         raise ValueError(
             f"Row {parts.rows[row]}{parts.name_of(row)} is out of order: {time[row]} "
             f"comes after {time[above]} of row {parts.rows[above]} ({n_back} such "
-            f"rows). {_how_to_sort(parts, how)} {_NOT_DRAWN}"
+            f"rows). {_how_to_sort(parts, how)} {NOT_DRAWN}{_years_hint(style)}"
         )
 
 
@@ -166,6 +188,11 @@ def _how_to_sort(parts, how) -> str:
     return f"Sort the rows: {line}{series}.{_number_hint(parts, how)}"
 
 
+def _years_hint(style) -> str:
+    years = style.say_years()
+    return f" Dates were read with their {years}." if years else ""
+
+
 def _number_hint(parts, how) -> str:
     if how.time is not None or not pd.api.types.is_numeric_dtype(parts.time.dtype):
         return ""
@@ -179,23 +206,34 @@ def _number_hint(parts, how) -> str:
 
 
 def _missing(how) -> list[Any]:
+    """Values that stand for missing ones: numbers and texts, of numbers both."""
     given = how.missing
     if given is None:
         return []
-    return [given] if np.ndim(given) == 0 else list(given)
+    is_one = np.ndim(given) == 0 and not isinstance(given, set | frozenset)
+    values = [given] if is_one else list(given)
+    for value in values:
+        is_known = isinstance(value, str | Real) and not isinstance(value, bool)
+        if not is_known and (np.ndim(value) or not pd.isna(value)):
+            raise ValueError(
+                f"missing holds {shown(value)}; expected numbers and texts that stand "
+                'for missing values in any column, such as missing=[-200, "Bad"].'
+            )
+    texts = [value for value in values if isinstance(value, str)]
+    numbers = pd.to_numeric(pd.Series(texts, dtype=object), errors="coerce").dropna()
+    return [*values, *numbers]
 
 
-def _read_numbers(raw, how, learnt, report, is_fit) -> NDArray[np.float64]:
+def _read_numbers(parts, missing, learnt, report, is_fit) -> NDArray[np.float64]:
     """Read the sensors, and learn in fit which they are."""
-    if not is_fit:
-        raw = raw[learnt.sensors]
-    missing, known = _missing(how), learnt.decimals
+    raw = parts.sensors if is_fit else parts.sensors[learnt.sensors]
+    known = learnt.decimals
     columns = {n: read_column(raw[n], missing, known.get(n)) for n in raw.columns}
     decimal = check_decimals(columns, raw)
     for name, column in columns.items():
-        if column.decimal == "?":
-            columns[name] = read_column(raw[name], missing, decimal)
-            columns[name].decimal = decimal
+        if column.decimal in ("?", "?."):  # points alone are decimal
+            columns[name] = read_column(raw[name], missing, decimal or ".")
+            columns[name].decimal = decimal or "."
     if is_fit:
         learnt.sensors = [n for n, c in columns.items() if c.kind == "numbers"]
         _drop_columns(columns, learnt, report)
@@ -213,16 +251,16 @@ def _read_numbers(raw, how, learnt, report, is_fit) -> NDArray[np.float64]:
         report.sentinels = {n: values for n, values in found.items() if values}
     _warn(report, len(raw))
     values = np.column_stack([column.values for column in kept.values()])
-    _check_finite(values, learnt.sensors)
+    _check_finite(values, learnt.sensors, parts.rows)
     return values
 
 
-def _check_finite(values, names) -> None:
+def _check_finite(values, names, rows) -> None:
     if not np.isinf(values).any():
         return
     row, column = np.argwhere(np.isinf(values))[0]
     raise ValueError(
-        f"Column {names[column]!r} contains infinity in row {row} "
+        f"Column {names[column]!r} contains infinity in row {rows[row]} "
         f"({int(np.isinf(values).sum())} such values in all). If they stand for "
         'missing ones, say missing=[float("inf")], with a minus where they have one.'
     )
@@ -286,12 +324,9 @@ def _warn(report, n_rows) -> None:
 # Units, and what comes out ----------------------------------------------------------
 
 
-def _check_units(units, learnt, is_fit) -> None:
-    if is_fit:
-        learnt.units = units
-        return
+def _check_units(units, in_fit) -> None:
     for name, unit in units.items():
-        known = learnt.units.get(name)
+        known = in_fit.get(name)
         if known is not None and known != unit:
             raise ValueError(
                 f"Column {name!r} is in {unit!r}, but was in {known!r} in the table "
@@ -311,18 +346,17 @@ def _assemble(values, time, levels, sensors) -> pd.DataFrame:
     return pd.DataFrame(values, index=index, columns=names)
 
 
-def _describe(report, table, parts, learnt, how) -> None:
+def _describe(report, table, what, learnt, how) -> None:
     report.n_rows_out = len(table)
-    report.series = [str(level.name) for level in parts.series]
-    report.n_series = int(parts.groups().max()) + 1
     time = table.index.get_level_values(-1)
     style = learnt.style
-    how_read = {True: ", day first", False: ", month first", None: ""}[style.dayfirst]
     if style.kind == "numbers" and how.time is None and isinstance(time, pd.RangeIndex):
         report.time = "none, rows are numbered"
     else:
-        kind = kind_of(time)
-        shown = "" if style.format is None else f", format {style.format!r}"
-        report.time = (
-            f"{parts.what}, {kind}{how_read}{shown}, {time.min()} to {time.max()}"
-        )
+        order = {True: "day first", False: "month first", None: ""}[style.order]
+        shown_format = "" if style.format is None else f"format {style.format!r}"
+        said = [what, kind_of(time), order, style.say_years(), shown_format]
+        if style.kind == "numbers" and (format := format_of_numbers(time)):
+            said.append(f"which seem to be dates (if so, say format={format!r})")
+        said.append(f"{time.min()} to {time.max()}")
+        report.time = ", ".join(filter(None, said))

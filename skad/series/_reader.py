@@ -25,7 +25,7 @@ from skad._validation import (
 from skad.series._read_table import Learnt, read_table
 from skad.series._table_parts import as_names
 from skad.series._tables import as_frame, has_columns
-from skad.series._times import TimeStyle
+from skad.series._times import TimeStyle, check_format
 
 _TABLE = """
     X : table of shape (n_rows, n_columns)
@@ -66,7 +66,9 @@ class TableReader(VersionedMixin, TransformerMixin, BaseEstimator):
     every : str, timedelta or number, default=None
         Length of bins, such as "1min", of which each becomes one row, the mean of what
         it holds, labelled by its start. Up to 4 empty bins in a row become rows of
-        missing values, more of them stay a gap. A number if times are numbers.
+        missing values, more of them stay a gap. A number if times are numbers. Where
+        times have a zone, bins start at midnight there; days have 24 hours, even if
+        clocks change.
 
     Attributes
     ----------
@@ -112,15 +114,16 @@ class TableReader(VersionedMixin, TransformerMixin, BaseEstimator):
     "-", "/" and ".", two or four digits for the year, and any time of day. Both orders
     of day and month are tried on the whole column. If only one reads all rows, or only
     one never goes backwards within a series, it is taken; if both do, `dayfirst` must
-    say it. Years of two digits come last if they can. Several offsets from UTC become
-    UTC; tables to be scored come in the zone of `fit`.
+    say it. Years of two digits are taken to come last, unless they are no dates then:
+    in 24-01-31 the year is 2031, if ``format="%y-%m-%d"`` does not say otherwise.
+    Several offsets from UTC become UTC; tables to be scored come in the zone of `fit`.
 
     **Numbers** may be texts, with decimal commas or with thousands apart. "1,234" is
     read as its column, or else other columns, tell, and refused if nothing does. Other
     texts become missing, and are counted in `report_`.
 
-    **Columns** are found by name. Sensors that are new or have disappeared, and those
-    in another order, are errors that name them.
+    **Columns** are checked by name and order. Sensors that are new or have disappeared,
+    and those in another order, are errors that name them.
 
     **polars**: ``set_output(transform="polars")`` loses the index, and with it time and
     series. In a pipeline use ``set_output(transform="pandas")``.
@@ -164,7 +167,10 @@ class TableReader(VersionedMixin, TransformerMixin, BaseEstimator):
         "series": [None, str, Real, list, tuple],
         "dayfirst": [None, "boolean"],
         "format": [None, str],
-        "missing": [None, str, Real, "array-like"],
+        "missing": [
+            *(None, str, Real, list, tuple, set, frozenset),
+            *(np.ndarray, pd.Series, pd.Index),
+        ],
         "long": [None, list, tuple],
         "every": [None, str, timedelta, np.timedelta64, Real],
     }
@@ -252,6 +258,7 @@ class TableReader(VersionedMixin, TransformerMixin, BaseEstimator):
 
     def _learn(self, X, y) -> pd.DataFrame:
         self._check_long()
+        check_format(self.format, self.dayfirst)
         frame = as_frame(X)
         seen = frame if has_columns(X) else X
         if seen is frame and not all(isinstance(name, str) for name in frame.columns):
@@ -266,7 +273,7 @@ class TableReader(VersionedMixin, TransformerMixin, BaseEstimator):
             )
         self.sensors_ = list(table.columns)
         self.dropped_ = learnt.dropped
-        self.dayfirst_ = learnt.style.dayfirst
+        self.dayfirst_ = learnt.style.order
         self.format_ = learnt.style.format
         self.units_ = report.units
         self.report_ = report
@@ -284,7 +291,8 @@ class TableReader(VersionedMixin, TransformerMixin, BaseEstimator):
     def _check_long(self) -> None:
         if self.long is None:
             return
-        if len(self.long) != 3 or self.time not in (None, self.long[0]):
+        is_named = all(isinstance(name, Hashable) for name in self.long)
+        if len(self.long) != 3 or not is_named or self.time not in (None, self.long[0]):
             raise ValueError(
                 f"long={self.long!r} with time={self.time!r}; expected the names of "
                 "three columns, time, sensor and value, and time=None."

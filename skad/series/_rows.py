@@ -20,17 +20,13 @@ from skad._series_names import (
 from skad._validation import native, num_samples
 from skad._warnings import warn
 from skad.series._table_parts import check_levels
-from skad.series._times import as_time, is_like_date
+from skad.series._time_kinds import NOT_DRAWN, as_time, check_numbers, is_like_date
 
 # A step in time longer than this many usual ones is a gap; jitter is not.
 _GAP_IN_STEPS = 5
 
 # What `max_gap` may be.
 MaxGap: TypeAlias = float | str | timedelta | np.timedelta64 | None
-
-_NOT_DRAWN = (
-    "If a splitter has drawn the rows at random, take KFold or TimeSeriesSplit instead."
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,7 +164,7 @@ class Rows:
                 f"after {before} ({int(wrong.sum())} such rows). Sort the rows and "
                 "drop doubled timestamps, e.g. with skad.clean_table. Several series "
                 "in one table need a MultiIndex (series, time), or series= where "
-                f"there is one. {_NOT_DRAWN}"
+                f"there is one. {NOT_DRAWN}"
             )
 
 
@@ -304,13 +300,7 @@ def _read_time(labels) -> pd.Index | None:
         return labels
     if isinstance(labels, pd.TimedeltaIndex):
         return labels
-    if not pd.api.types.is_float_dtype(labels.dtype) and not labels.hasnans:
-        return pd.Index(labels.to_numpy(dtype=np.int64))
-    numbers = labels.to_numpy(dtype=float, na_value=np.nan)
-    if not np.isfinite(numbers).all():
-        row = np.argmin(np.isfinite(numbers))
-        raise ValueError(f"The index of X is {numbers[row]} in row {row}.")
-    return pd.Index(numbers)
+    return check_numbers(labels, "The index of X")
 
 
 def _check_no_dates(labels) -> None:

@@ -13,7 +13,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from pandas.api import types
 
-from skad.series._times import as_time, is_like_date, join_columns, kind_of
+from skad.series._numbers import MISSING_TEXTS
+from skad.series._time_kinds import as_time, is_like_date, kind_of, shown
+from skad.series._times import Where, join_columns
 
 _MOST_UNIT_ROWS = 3
 
@@ -31,6 +33,11 @@ class Parts:
     sensors: pd.DataFrame
     rows: NDArray[np.int64]
     what: str  # the name of the time, in messages
+
+    @property
+    def where(self) -> Where:
+        """What messages say of the times."""
+        return Where(self.what, self.rows)
 
     def take(self, kept: Any) -> Parts:
         """Keep some rows."""
@@ -53,10 +60,8 @@ class Parts:
 
     def name_of(self, row: int) -> str:
         """Say in which series a row is, for messages."""
-        names = [level[row] for level in self.series]
-        if not names:
-            return ""
-        return f" of series {names[0]!r}" if len(names) == 1 else f" of series {names}"
+        names = ", ".join(shown(level[row]) for level in self.series)
+        return f" of series {names}" if names else ""
 
 
 def as_names(given: Any, columns: Iterable[Hashable] = ()) -> list[Hashable]:
@@ -106,6 +111,21 @@ def split_table(frame: pd.DataFrame, time: Any, series: Any) -> Parts:
     if not times:
         _check_index(raw, sensors)
     return Parts(raw, found, sensors, np.arange(len(frame)), what)
+
+
+def check_long(long: list[Hashable], series: Any, columns: pd.Index) -> None:
+    """Refuse names of a long table that are not there, or name one column twice."""
+    lacking = [name for name in long[1:] if name not in columns]
+    if lacking:
+        raise ValueError(
+            f"long={tuple(long)}, but {lacking[0]!r} is not a column of the table; its "
+            f"columns are {list(columns)}."
+        )
+    if doubled := [n for n in long if [*long, *series].count(n) > 1]:
+        raise ValueError(
+            f"Column {doubled[0]!r} is named twice: long={tuple(long)}, series="
+            f"{series}. Time, sensor, value and series are columns of their own."
+        )
 
 
 def _as_index(column) -> pd.Index:
@@ -185,8 +205,8 @@ def _check_left_over(index) -> None:
         return
     name = repr(index.name) if index.name is not None else "of the table"
     raise ValueError(
-        f"The index {name} is neither time nor series: it holds {index[0]!r}, ... Name "
-        f"the series with series={index.name!r}, or leave it out with "
+        f"The index {name} is neither time nor series: it holds {shown(index[0])}, "
+        f"... Name the series with series={index.name!r}, or leave it out with "
         "reset_index(drop=True)."
     )
 
@@ -204,9 +224,9 @@ def _check_index(raw, sensors) -> None:
         )
     if time is None and len(raw) and not _is_text_time(raw):
         raise ValueError(
-            f"The index holds {raw[0]!r}, ..., of dtype {raw.dtype}, which is no time. "
-            "Name the column that holds the time with time=, or leave the index out "
-            "with reset_index(drop=True)."
+            f"The index holds {shown(raw[0])}, ..., of dtype {raw.dtype}, which is no "
+            "time. Name the column that holds the time with time=, or leave the index "
+            "out with reset_index(drop=True)."
         )
 
 
@@ -227,27 +247,40 @@ def drop_empty_end(parts: Parts) -> Parts:
     n_rows = len(parts.time)
     if not n_rows or not _is_blank(parts.time[-1]):
         return parts
-    is_full = ~parts.time.isna() & (parts.time.astype(object) != "")
+    is_full = ~_are_blank(parts.time)
     for _, column in parts.sensors.items():
-        is_full = is_full | (column.notna() & (column.astype(object) != "")).to_numpy()
+        is_full |= ~_are_blank(column)
     last = int(np.flatnonzero(is_full)[-1]) + 1 if is_full.any() else 0
     return parts.take(np.arange(last))
+
+
+def _are_blank(values) -> NDArray[np.bool_]:
+    """Mark what is missing, and texts without a letter."""
+    blank = np.array(values.isna(), dtype=bool)
+    if not (types.is_numeric_dtype(values.dtype) or values.dtype.kind in "mM"):
+        filled = values[~blank].astype(object)
+        blank[~blank] = [isinstance(v, str) and not v.strip() for v in filled]
+    return blank
 
 
 def _is_blank(value) -> bool:
     return bool(pd.isna(value)) or (isinstance(value, str) and not value.strip())
 
 
-def find_units(parts: Parts) -> tuple[Parts, dict[Hashable, str]]:
+def find_units(
+    parts: Parts, missing: Iterable[Any]
+) -> tuple[Parts, dict[Hashable, str]]:
     """Drop rows under the header that hold units, and return what they say.
 
     Such a row has no number in any sensor, some text in one, and, where times are
-    texts, no digit in its time; its texts are not those of the next rows.
+    texts, no digit in its time; its texts are not those of the next rows, nor among
+    those that say that a value is missing.
     """
+    told = {text.strip() for text in missing if isinstance(text, str)}
     units: dict[Hashable, str] = {}
     n = 0
     while n < min(_MOST_UNIT_ROWS, len(parts.time) - 1):
-        texts = _unit_row(parts, n)
+        texts = _unit_row(parts, n, told)
         if texts is None:
             break
         units = {**texts, **units}
@@ -255,7 +288,7 @@ def find_units(parts: Parts) -> tuple[Parts, dict[Hashable, str]]:
     return (parts.take(np.arange(n, len(parts.time))), units) if n else (parts, units)
 
 
-def _unit_row(parts, row) -> dict[Hashable, str] | None:
+def _unit_row(parts, row, told) -> dict[Hashable, str] | None:
     stamp = parts.time[row]
     is_counted = isinstance(parts.time, pd.RangeIndex)
     is_time = not isinstance(stamp, str) or any(c.isdigit() for c in stamp)
@@ -264,11 +297,12 @@ def _unit_row(parts, row) -> dict[Hashable, str] | None:
     texts = {}
     for name, column in parts.sensors.items():
         value = column.iloc[row]
-        if isinstance(value, str) and value.strip():
+        is_text = isinstance(value, str) and value.strip() not in told
+        if is_text and value.strip().lower() not in MISSING_TEXTS:
             if not _is_unit(value) or (column.iloc[row + 1 :] == value).any():
                 return None
             texts[name] = value.strip()
-        elif is_counted or not _is_blank(value):
+        elif is_counted or not (isinstance(value, str) or _is_blank(value)):
             return None
     return texts or None
 
