@@ -289,7 +289,6 @@ def test_points__stay_what_they_were_in_fit():
     "missing",
     [
         {-200, "Bad"},
-        frozenset([-200, "Bad"]),
         ["-200", "Bad"],
         np.array([-200, "Bad"]),
         pd.Series([-200, "Bad", None]),

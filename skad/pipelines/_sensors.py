@@ -61,7 +61,7 @@ def sensor_pipeline(
     series : str or list of str, default=None
         Column that tells the machine, or run, of each row. None: one series, or those
         of a MultiIndex.
-    missing : number, str or list of these, default=()
+    missing : number, str, or list or set of these, default=()
         Values that stand for missing ones, such as ``[-200, 9999]``.
     dayfirst : bool, default=None
         Whether 04/05/2018 is in May. None: as the whole column tells.

@@ -77,7 +77,7 @@ def clean_table(
         Whether 04/05/2018 is in May. None: the order that fits all rows.
     format : str, default=None
         Format of times, or unit of numbers since 1970, such as "s".
-    missing : number, str or list of these, default=()
+    missing : number, str, or list or set of these, default=()
         Values that stand for missing ones, such as ``[-200, 9999, "Bad"]``.
     long : (str, str, str), default=None
         Columns of time, sensor and value of a table that has a row for each value.

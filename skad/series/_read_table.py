@@ -210,7 +210,7 @@ def _missing(how) -> list[Any]:
     given = how.missing
     if given is None:
         return []
-    is_one = np.ndim(given) == 0 and not isinstance(given, set | frozenset)
+    is_one = np.ndim(given) == 0 and not isinstance(given, set)
     values = [given] if is_one else list(given)
     for value in values:
         is_known = isinstance(value, str | Real) and not isinstance(value, bool)

@@ -57,9 +57,10 @@ class TableReader(VersionedMixin, TransformerMixin, BaseEstimator):
     format : str, default=None
         Format of times, as for `pandas.to_datetime`; for numbers their unit since 1970:
         "D", "h", "m", "s", "ms", "us" or "ns". None: any usual way; numbers stay
-        numbers.
-    missing : number, str or list of these, default=()
-        Values that stand for missing ones, such as ``[-200, 9999, "Bad"]``.
+        numbers. It tells the order of dates, so that `dayfirst` must be None.
+    missing : number, str, or list or set of these, default=()
+        Values that stand for missing ones in any sensor, such as
+        ``[-200, 9999, "Bad"]``; texts of numbers count as numbers, too.
     long : (str, str, str), default=None
         Columns of time, sensor and value of a table that has a row for each value. It
         is made wide: series by series, each in the order of time.
@@ -116,6 +117,7 @@ class TableReader(VersionedMixin, TransformerMixin, BaseEstimator):
     one never goes backwards within a series, it is taken; if both do, `dayfirst` must
     say it. Years of two digits are taken to come last, unless they are no dates then:
     in 24-01-31 the year is 2031, if ``format="%y-%m-%d"`` does not say otherwise.
+    Tables to be scored have the order of `fit`; where that told none, they are refused.
     Several offsets from UTC become UTC; tables to be scored come in the zone of `fit`.
 
     **Numbers** may be texts, with decimal commas or with thousands apart. "1,234" is
@@ -168,7 +170,7 @@ class TableReader(VersionedMixin, TransformerMixin, BaseEstimator):
         "dayfirst": [None, "boolean"],
         "format": [None, str],
         "missing": [
-            *(None, str, Real, list, tuple, set, frozenset),
+            *(None, str, Real, list, tuple, set),
             *(np.ndarray, pd.Series, pd.Index),
         ],
         "long": [None, list, tuple],
