@@ -20,6 +20,12 @@ class Runs(np.ndarray):
     """
 
 
+def names_in(index) -> pd.Index | None:
+    """Names of the series of rows: the levels before the last; None without any."""
+    is_told = isinstance(index, pd.MultiIndex) and index.nlevels > 1
+    return index.droplevel(-1) if is_told else None
+
+
 def number_series(names, series, X) -> NDArray[np.int64]:
     """Give each row the number of its series, by the index and by `series`."""
     levels = [] if names is None else _levels_of(names)
@@ -79,9 +85,8 @@ def rows_by_series(index, series, n_rows) -> dict[Any, NDArray[np.int64]]:
     A name is that of the index, a tuple where several levels name it, or of `series`;
     of both, the latter comes last. {None: all rows} if nothing names series.
     """
-    levels = []
-    if isinstance(index, pd.MultiIndex) and index.nlevels > 1:
-        levels += _levels_of(index.droplevel(-1))
+    names = names_in(index)
+    levels = [] if names is None else _levels_of(names)
     if series is not None:
         levels.append(pd.Index(column_or_1d(series)))
     if n_rows == 0:

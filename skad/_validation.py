@@ -53,10 +53,12 @@ __all__ = [
     "fit_context",
     "floor_of_share",
     "is_3d",
+    "list_some",
     "native",
     "num_samples",
     "rows_with_label",
     "safe_indexing",
+    "take",
     "validate_data",
     "validate_parameter_constraints",
 ]
@@ -74,6 +76,24 @@ _NO_NUMBERS = (
     "takes it as time= or series=."
 )
 _CODINGS = "{-1 = anomaly, +1 = normal} or {0 = normal, 1 = anomaly}"
+
+
+def take(rows, *tables) -> list[Any]:
+    """Take some rows of each table, without a copy where these are all.
+
+    None stays None.
+    """
+
+    def take_from(table):
+        is_whole = table is None or len(rows) == num_samples(table)
+        return table if is_whole else safe_indexing(table, rows)
+
+    return [*map(take_from, tables)]
+
+
+def list_some(names) -> str:
+    """List the first of some names."""
+    return ", ".join(map(repr, names[:6])) + ", ..." * (len(names) > 6)
 
 
 def native(data) -> Any:

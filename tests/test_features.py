@@ -93,7 +93,7 @@ def test_still_channel__becomes_zeros_and_small_moves_stay_small():
 def test_normalizer__in_blocks__is_the_same(monkeypatch):
     X = random_windows(50, 7, 3)
     expected = WindowNormalizer().fit_transform(X)
-    monkeypatch.setattr("skad.features._normalizer.VALUES_AT_ONCE", 50)
+    monkeypatch.setattr("skad.features._base.VALUES_AT_ONCE", 50)
     np.testing.assert_array_equal(WindowNormalizer().fit_transform(X), expected)
 
 

@@ -116,3 +116,16 @@ def test_imblearn__what_looks_inside_finds_the_detector():
     parts = skad.explain(pipeline, X)
     np.testing.assert_allclose(parts.sum(axis=1), -pipeline.score_samples(X))
     assert list(parts) == list(X)
+
+
+def test_imblearn__once_imported_leaves_searches_to_be_saved(tmp_path):
+    # It adds a method to what scikit-learn's scorers may request.
+    pytest.importorskip("imblearn")
+    from sklearn.model_selection import GridSearchCV
+
+    y = np.where(np.arange(len(WINDOWS)) % 9, 1, -1)
+    scoring = skad.make_outlier_scorer("roc_auc")
+    grid = {"latent_dim": [1, 2]}
+    search = GridSearchCV(skad.LinearAutoencoder(), grid, scoring=scoring, cv=2)
+    loaded = skad.load(skad.save(search.fit(WINDOWS, y), tmp_path / "a.skad"))
+    assert loaded.score(WINDOWS, y) == search.score(WINDOWS, y)

@@ -440,6 +440,9 @@ def test_drift_report__tells_sensors_of_each_series():
     own = drift_report(detector.estimators_["pump"], moved.loc[["pump"]])
     assert alone.sensors.loc["pump"].equals(own.sensors)
     assert (alone.flagged, alone.allowed) == (own.flagged, own.allowed)
+    one = report.sensors.index[0]
+    display = DriftDisplay.from_estimator(detector, moved, channels=one)
+    assert len(display.channels_) == 1
     plt.close("all")
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 from itertools import pairwise
 from numbers import Integral
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import nn
@@ -94,6 +94,18 @@ def conv_with_linear_path(window_length, n_channels, latent_dim, **params):
     return LinearPath(branch, window_length, n_channels, latent_dim)
 
 
+def conv_params(detector, latent_dim) -> dict[str, Any]:
+    """Check what modules of convolutions are made with."""
+    hidden_channels = check_dims(
+        detector.hidden_channels, "hidden_channels", at_least=1
+    )
+    return {
+        "hidden_channels": hidden_channels,
+        "kernel_size": int(detector.kernel_size),
+        "latent_dim": latent_dim,
+    }
+
+
 @dataclass(eq=False, repr=False)
 class ConvAutoencoder(BaseNeuralAutoencoder):
     """Autoencoder of convolutions, by default beside a linear path that starts as PCA.
@@ -155,11 +167,5 @@ class ConvAutoencoder(BaseNeuralAutoencoder):
 
     def _architecture(self, windows):
         pca, latent_dim = self._pca_and_latent_dim(windows)
-        params = {
-            "hidden_channels": check_dims(
-                self.hidden_channels, "hidden_channels", at_least=1
-            ),
-            "kernel_size": int(self.kernel_size),
-            "latent_dim": latent_dim,
-        }
+        params = conv_params(self, latent_dim)
         return conv_with_linear_path if self.linear_path else ConvModule, params, pca

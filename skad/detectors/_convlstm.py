@@ -10,16 +10,22 @@ from typing import ClassVar, Literal
 import torch
 from torch import nn
 
-from skad._validation import Interval, StrOptions
+from skad._validation import Interval
 from skad.detectors._base import ErrorModel
-from skad.detectors._conv import channels_first, channels_last, mirrored_convolutions
+from skad.detectors._conv import (
+    ConvAutoencoder,
+    channels_first,
+    channels_last,
+    conv_params,
+    mirrored_convolutions,
+)
 from skad.detectors._modules import (
     CodeModule,
     LinearPath,
     PaddedLinear,
     keep_freed_memory,
 )
-from skad.detectors._neural import LATENT_DIM, BaseNeuralAutoencoder, check_dims
+from skad.detectors._neural import BaseNeuralAutoencoder
 
 
 class ConvLSTMModule(CodeModule):
@@ -143,23 +149,12 @@ class ConvLSTMAutoencoder(BaseNeuralAutoencoder):
     max_epochs: int = 30
 
     _parameter_constraints: ClassVar[dict] = {
-        **BaseNeuralAutoencoder._parameter_constraints,
-        "hidden_channels": ["array-like"],
-        "kernel_size": [Interval(Integral, 1, None, closed="left")],
+        **ConvAutoencoder._parameter_constraints,
         "hidden_dim": [Interval(Integral, 1, None, closed="left")],
-        "latent_dim": LATENT_DIM,
-        "linear_path": [StrOptions({"pca"}), None],
     }
 
     def _architecture(self, windows):
         pca, latent_dim = self._pca_and_latent_dim(windows)
-        params = {
-            "hidden_channels": check_dims(
-                self.hidden_channels, "hidden_channels", at_least=1
-            ),
-            "kernel_size": int(self.kernel_size),
-            "hidden_dim": int(self.hidden_dim),
-            "latent_dim": latent_dim,
-        }
+        params = conv_params(self, latent_dim) | {"hidden_dim": int(self.hidden_dim)}
         module = conv_lstm_with_linear_path if self.linear_path else ConvLSTMModule
         return module, params, pca

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Self
 
-from numpy.typing import ArrayLike
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils import gen_batches
 
 from skad._base import VersionedMixin
 from skad._docs import add_parameters
@@ -48,6 +51,20 @@ class WindowTransformer(VersionedMixin, TransformerMixin, BaseEstimator):
         """
         check_windows(self, X, reset=True, min_windows=1)
         return self
+
+    def _moments(self, rows) -> Iterator[tuple[slice, NDArray, NDArray, NDArray]]:
+        """Yield slices of rows, with the deviations from the means of their windows.
+
+        Then these means, and spreads: (n, window_length or 1, n_channels).
+        """
+        for at in gen_batches(len(rows), max(1, VALUES_AT_ONCE // rows.shape[1])):
+            # Cast first: numpy's sums over mixed types depend on where a buffer ends.
+            windows = rows[at].astype(np.float64)
+            windows = windows.reshape(-1, self.window_length_, self.n_channels_)
+            means = windows.mean(axis=1, keepdims=True)
+            deviations = windows - means
+            spreads = np.sqrt(np.square(deviations).mean(axis=1, keepdims=True))
+            yield at, deviations, means, spreads
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -8,12 +8,11 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import OneToOneFeatureMixin
-from sklearn.utils import gen_batches
 
 from skad._docs import add_parameters
 from skad._fitting import after_fit
 from skad._validation import Interval, check_is_fitted, check_windows, is_3d
-from skad.features._base import VALUES_AT_ONCE, WINDOWS, WindowTransformer
+from skad.features._base import WINDOWS, WindowTransformer
 
 
 class WindowNormalizer(OneToOneFeatureMixin, WindowTransformer):
@@ -94,20 +93,12 @@ class WindowNormalizer(OneToOneFeatureMixin, WindowTransformer):
         windows = check_windows(self, X, reset=False)
         is_single = windows.dtype.newbyteorder("=") == np.float32
         out = np.empty(windows.shape, np.float32 if is_single else np.float64)
-        n_at_once = max(1, VALUES_AT_ONCE // windows.shape[1])
-        for at in gen_batches(len(windows), n_at_once):
-            out[at] = self._normalize(windows[at])
+        for at, deviations, _, spreads in self._moments(windows):
+            normalized = deviations / np.hypot(spreads, self.floor)
+            out[at] = normalized.reshape(len(normalized), -1)
         if is_3d(X):
             return out.reshape(len(out), self.window_length_, self.n_channels_)
         return out
-
-    def _normalize(self, rows):
-        shape = len(rows), self.window_length_, self.n_channels_
-        # Cast first: numpy's sums over mixed types depend on where a buffer ends.
-        windows = rows.astype(np.float64).reshape(shape)
-        deviations = windows - windows.mean(axis=1, keepdims=True)
-        spread = np.sqrt(np.square(deviations).mean(axis=1, keepdims=True))
-        return (deviations / np.hypot(spread, self.floor)).reshape(rows.shape)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

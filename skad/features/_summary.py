@@ -7,7 +7,6 @@ from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils import gen_batches
 
 from skad._docs import add_parameters
 from skad._fitting import after_fit
@@ -17,7 +16,7 @@ from skad._validation import (
     check_windows,
     feature_names_in,
 )
-from skad.features._base import VALUES_AT_ONCE, WINDOWS, WindowTransformer
+from skad.features._base import WINDOWS, WindowTransformer
 
 
 class WindowSummary(WindowTransformer):
@@ -89,14 +88,9 @@ class WindowSummary(WindowTransformer):
         check_is_fitted(self)
         rows = check_windows(self, X, reset=False)
         summaries = np.empty((len(rows), 2 * self.n_channels_))
-        for at in gen_batches(len(rows), max(1, VALUES_AT_ONCE // rows.shape[1])):
-            # Cast first: numpy's sums over mixed types depend on where a buffer ends.
-            windows = rows[at].astype(np.float64)
-            windows = windows.reshape(len(windows), -1, self.n_channels_)
-            means = windows.mean(axis=1)
-            deviations = windows - means[:, None]
-            spreads = np.sqrt(np.square(deviations).mean(axis=1))
-            summaries[at] = np.hstack([means, np.log(spreads + self.floor)])
+        for at, _, means, spreads in self._moments(rows):
+            summary = means[:, 0], np.log(spreads[:, 0] + self.floor)
+            summaries[at] = np.hstack(summary)
         return summaries
 
     @after_fit
@@ -120,7 +114,3 @@ class WindowSummary(WindowTransformer):
         channels = range(self.n_channels_)
         names = [f"{what}{c}" for what in ("mean", "log_std") for c in channels]
         return np.array(names, dtype=object)
-
-    @property
-    def _n_features_out(self):
-        return 2 * self.n_channels_

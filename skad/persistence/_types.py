@@ -308,6 +308,7 @@ _METHODS: dict[str, Callable[[Any], bool]] = {
     for method in (
         *("fit", "partial_fit", "predict", "predict_proba", "predict_log_proba"),
         *("decision_function", "score", "split", "transform", "inverse_transform"),
+        "fit_resample",  # added by imbalanced-learn, once it is imported
     )
 }
 _FIELDS: dict[str, dict[str, Callable[[Any], bool]]] = {

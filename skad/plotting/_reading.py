@@ -11,8 +11,9 @@ from skad._nesting import as_read, reader_of
 from skad._validation import (
     check_consistent_length,
     check_outlier_labels,
+    list_some,
     num_samples,
-    safe_indexing,
+    take,
 )
 from skad.plotting._scales import check_numbers
 from skad.plotting._style import as_text
@@ -77,9 +78,7 @@ def rows_of_series(estimator, X, series) -> tuple[Any, Any]:
 
 def take_rows(rows, *tables) -> list[Any]:
     """Rows of tables, by what `rows_of_series` has found."""
-    if isinstance(rows, slice):
-        return list(tables)
-    return [None if table is None else safe_indexing(table, rows) for table in tables]
+    return list(tables) if isinstance(rows, slice) else take(rows, *tables)
 
 
 def _find_series(names, series) -> tuple[np.ndarray, Any]:
@@ -90,7 +89,7 @@ def _find_series(names, series) -> tuple[np.ndarray, Any]:
     if series not in known:
         raise ValueError(
             f"series={series!r}; choose one of the {len(known)} series of the index: "
-            f"{_list_some(known)}."
+            f"{list_some(known)}."
         )
     return np.flatnonzero(codes == known.index(series)), series
 
@@ -182,7 +181,7 @@ def _find_name(wanted, names, parameter) -> int:
     if isinstance(wanted, Integral) and int(wanted) in range(len(names)):
         return int(wanted)
     raise ValueError(
-        f"{parameter} holds {wanted!r}; expected one of {_list_some(names)}, or a "
+        f"{parameter} holds {wanted!r}; expected one of {list_some(names)}, or a "
         f"position from 0 to {len(names) - 1}."
     )
 
@@ -212,10 +211,6 @@ def read_tables(scores) -> dict[str, Any]:
     if not tables:
         raise ValueError("scores is empty; expected those of at least one detector.")
     return tables
-
-
-def _list_some(names) -> str:
-    return ", ".join(map(repr, names[:6])) + ", ..." * (len(names) > 6)
 
 
 def pick_columns(X, columns) -> pd.DataFrame:

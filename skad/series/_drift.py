@@ -157,10 +157,14 @@ def _join(names, tables) -> pd.DataFrame:
     if names == [None]:
         return tables[0]
     joined = pd.concat(
-        {str(n): table for n, table in zip(names, tables, strict=True)},
-        names=["series"],
+        dict(zip(map(_as_label, names), tables, strict=True)), names=["series"]
     )
     return joined.sort_values("certain", ascending=False, kind="stable")
+
+
+def _as_label(name) -> Any:
+    """One label for a series, whose names in several levels would become several."""
+    return str(name) if isinstance(name, tuple) else name
 
 
 def _calibrated_layer(estimator) -> Any:

@@ -10,20 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skad._nesting import find_layer, layers
-from skad._validation import num_samples, safe_indexing
+from skad._validation import list_some
 from skad._warnings import warn
 from skad.series._explain import channel_names, find_explainer
 
-_N_SHOWN = 6
 _INDICATOR = "missingindicator_"  # as imputers name their columns
 _LEAST_UNIT = 1e-200  # scores in a smaller one would be infinite
-
-
-def take(X, rows) -> Any:
-    """Take rows, without a copy where these are all; None stays None."""
-    if X is None or len(rows) == num_samples(X):
-        return X
-    return safe_indexing(X, rows)
 
 
 # Units --------------------------------------------------------------------------------
@@ -61,17 +53,15 @@ def scale_of(detector, spread) -> tuple[float, float]:
 # Words --------------------------------------------------------------------------------
 
 
-def show_names(names) -> str:
-    """List some names."""
-    return ", ".join(map(repr, names[:_N_SHOWN])) + ", ..." * (len(names) > _N_SHOWN)
-
-
 def say_of(name, call: Callable, *args: Any) -> Any:
     """Call, and say of what series an error is."""
     try:
         return call(*args)
-    except ValueError as error:
-        raise ValueError(f"Series {name!r}: {error}") from error
+    except Exception as error:
+        if type(error) is ValueError:
+            raise ValueError(f"Series {name!r}: {error}") from error
+        error.add_note(f"(Series {name!r})")
+        raise
 
 
 def warn_together(names, heard) -> None:
@@ -88,7 +78,7 @@ def warn_together(names, heard) -> None:
     for (category, kind), told in kinds.items():
         concerned = list(dict.fromkeys(name for name, _ in told))
         others = concerned[1:]
-        also = f" (Likewise: {show_names(others)}.)"
+        also = f" (Likewise: {list_some(others)}.)"
         text = f"Series {told[0][0]!r}: {told[0][1]}{also if others else ''}"
         warn(text, category, about=kind)
 

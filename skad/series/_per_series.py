@@ -22,7 +22,9 @@ from skad._validation import (
     StrOptions,
     available_if,
     check_is_fitted,
+    list_some,
     num_samples,
+    take,
 )
 from skad._warnings import overhear
 from skad.calibration._recalibrate import recalibrate
@@ -33,9 +35,7 @@ from skad.series._of_series import (
     say_of,
     scale_of,
     shares_by_column,
-    show_names,
     spread_of,
-    take,
     warn_together,
 )
 from skad.series._rows import index_of
@@ -201,7 +201,7 @@ class PerSeriesDetector(SeriesThresholdMixin, MetaDetector):
         """
         X, y, series = indexable(X, y, series)
         tasks = [
-            (name, take(X, rows), take(y, rows), None)
+            (name, *take(rows, X, y), None)
             for name, rows in self._split(X, series).items()
         ]
         names = [name for name, *_ in tasks]
@@ -257,7 +257,7 @@ class PerSeriesDetector(SeriesThresholdMixin, MetaDetector):
         by_name = self._split(X, series)
         spreads = dict(zip(self.estimators_, self._spreads, strict=False))
         found = [
-            _Part(n, self.estimators_[n], spreads[n], rows, take(X, rows))
+            _Part(n, self.estimators_[n], spreads[n], rows, *take(rows, X))
             for n, rows in by_name.items()
             if n in self.estimators_
         ]
@@ -265,7 +265,7 @@ class PerSeriesDetector(SeriesThresholdMixin, MetaDetector):
             self._refuse(unknown)
             rows = np.sort(np.concatenate([by_name[name] for name in unknown]))
             told = self._for_pool(series)
-            given = rows, take(X, rows), take(told, rows)
+            given = rows, *take(rows, X, told)
             found.append(_Part(_POOL, self.pooled_, self._spreads[-1], *given))
         return found
 
@@ -280,13 +280,13 @@ class PerSeriesDetector(SeriesThresholdMixin, MetaDetector):
             )
         if self.pooled_ is None and None in self.estimators_:
             raise ValueError(
-                f"X names series, {show_names(unknown)}, but the rows given to fit "
+                f"X names series, {list_some(unknown)}, but the rows given to fit "
                 "named none; name them there, too, or nowhere."
             )
         if self.pooled_ is None:
             raise ValueError(
                 f"X holds {len(unknown)} series that were not there in fit: "
-                f"{show_names(unknown)}; known are {show_names(list(self.estimators_))}"
+                f"{list_some(unknown)}; known are {list_some(list(self.estimators_))}"
                 ". Fit on them, too, or set new_series='pool' for a detector of all "
                 "series that judges new ones."
             )

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from skad._series_names import (
     check_named,
     named_by,
+    names_in,
     number_series,
     order_of_series,
 )
@@ -270,10 +271,7 @@ def _split_levels(index, n_rows) -> tuple[pd.Index, pd.Index | None]:
     """Labels of the rows, and names of their series if the index has any."""
     if index is None:
         return pd.RangeIndex(n_rows), None
-    if not isinstance(index, pd.MultiIndex):
-        return index, None
-    names = index.droplevel(-1) if index.nlevels > 1 else None
-    return index.get_level_values(-1), names
+    return index.get_level_values(-1), names_in(index)
 
 
 def _group_series(rows: Rows) -> Rows:

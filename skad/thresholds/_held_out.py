@@ -1,15 +1,13 @@
 """Rows held out to find a threshold: whether they can tell it, and in which order."""
 
 import numpy as np
-import pandas as pd
 
 from skad._nesting import parts
-from skad._series_names import number_series, order_of_series
+from skad._series_names import names_in, number_series, order_of_series
 from skad._validation import (
     MIXED_FOLDS,
     check_consistent_length,
     check_outlier_labels,
-    safe_indexing,
 )
 from skad.thresholds._rule import NO_LABELS, needs_labels
 
@@ -72,20 +70,12 @@ def scores_in_order(estimator):
     return any(getattr(part, "needs_order", False) for part in parts(estimator))
 
 
-def take_rows(rows, *tables):
-    """Take some rows of each table; None stays None."""
-    return [one if one is None else safe_indexing(one, rows) for one in tables]
-
-
 def places_of(X, series):
     """Places of the rows of interleaved series, each in one stretch; None for others.
 
     (n_rows,)
     """
-    index = getattr(X, "index", None)
-    names = None
-    if isinstance(index, pd.MultiIndex) and index.nlevels > 1:
-        names = index.droplevel(-1)
+    names = names_in(getattr(X, "index", None))
     order = order_of_series(number_series(names, series, X))
     return None if order is None else np.argsort(order)
 

@@ -29,6 +29,7 @@ from skad._validation import (
     check_is_fitted,
     check_random_state,
     num_samples,
+    take,
 )
 from skad._warnings import warn
 from skad.thresholds._held_out import (
@@ -41,7 +42,6 @@ from skad.thresholds._held_out import (
     places_of,
     read_labels,
     scores_in_order,
-    take_rows,
 )
 from skad.thresholds._labelled import FBetaThreshold
 from skad.thresholds._other import OtherThreshold
@@ -275,9 +275,9 @@ class TunedThresholdDetector(OtherThreshold):
         scores = []
         for train, test in splits:
             detector = clone(self.estimator)
-            part = context, "fit-split", detector, *take_rows(train, X, y, series)
+            part = context, "fit-split", detector, *take(train, X, y, series)
             uncalibrated(self._fit_inner, *part)
-            judged = take_rows(test, X, series)
+            judged = take(test, X, series)
             scores.append(call_with_series(detector, "score_samples", *judged))
         if self.refit:
             part = context, "refit", clone(self.estimator), X, y, series
