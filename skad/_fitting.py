@@ -14,6 +14,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Any, TypeVar, cast
 
 import numpy as np
+from sklearn import get_config, set_config
 
 from skad._validation import fit_context
 
@@ -64,13 +65,14 @@ def fit_method(fit: F) -> F:
 
     If it raises, the estimator is as it was before. Ctrl-C counts, so that a fitted
     detector never ends up half of one fit and half of another. Whatever `fit` keeps
-    from an earlier fit it must replace, not change.
+    from an earlier fit it must replace, not change. scikit-learn's settings, which its
+    own `fit` changes for a while, are put back, too.
     """
     checked = fit_context(fit)
 
     @functools.wraps(fit)
     def wrapped(self, *args, **kwargs):
-        before = vars(self).copy()
+        before, settings = vars(self).copy(), get_config()
         try:
             vars(self).pop(_PARAMS, None)
             params = self.get_params(deep=False)
@@ -81,6 +83,7 @@ def fit_method(fit: F) -> F:
         except BaseException:
             vars(self).clear()
             vars(self).update(before)
+            set_config(**settings)
             raise
 
     return cast(F, wrapped)

@@ -3,6 +3,7 @@
 import operator
 from collections.abc import Callable
 from contextlib import contextmanager
+from contextvars import ContextVar, copy_context
 from typing import Any, TypeVar
 
 import numpy as np
@@ -53,6 +54,7 @@ __all__ = [
     "fit_context",
     "floor_of_share",
     "is_3d",
+    "knowing_finite",
     "list_some",
     "native",
     "num_samples",
@@ -64,7 +66,9 @@ __all__ = [
 ]
 
 F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
 
+_knows_finite: ContextVar[bool] = ContextVar("knows_finite", default=False)
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
 # what to do where folds lack anomalies, or normal rows
 MIXED_FOLDS = (
@@ -241,13 +245,25 @@ def ceil_of_share(share, n) -> int:
     return nearest if n == 0 or nearest / n >= share else nearest + 1
 
 
+def knowing_finite(call: Callable[..., T], *args: Any) -> T:
+    """Call what would look once more whether values are finite.
+
+    In a context of its own: scikit-learn's setting, `assume_finite`, could stay behind
+    after a Ctrl-C.
+    """
+    context = copy_context()
+    context.run(_knows_finite.set, True)
+    return context.run(call, *args)
+
+
 def check_finite(X, feature_names=None, name="X") -> None:
     """Refuse values that are missing, infinite or too large for float32.
 
     The extremes show whether there are any, in two passes and without a mask of the
     size of `X` (windows over a series share their memory; a mask of them would not).
     """
-    if X.dtype.kind in "biu" or get_config()["assume_finite"]:
+    is_known = _knows_finite.get() or get_config()["assume_finite"]
+    if X.dtype.kind in "biu" or is_known:
         return
     if -_FLOAT32_MAX <= float(X.min()) <= float(X.max()) <= _FLOAT32_MAX:
         return

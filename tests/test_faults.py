@@ -8,12 +8,14 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from itertools import starmap
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import sklearn
 import torch
 from faults_tally import case
 from instances import ESTIMATORS
@@ -43,6 +45,7 @@ from skad.training import _private, _torch_state
 pytestmark = [pytest.mark.faults, pytest.mark.filterwarnings("ignore::UserWarning")]
 
 HOME = str(Path(skad.__file__).parent)
+SETTINGS = sklearn.get_config()
 SHORT = {"max_epochs": 1, "random_state": 0}
 
 
@@ -140,6 +143,7 @@ def assert_as_before(estimator, before, threads):
     assert not _get_current_dispatch_mode_stack()
     assert not _torch_state._inside
     assert not _torch_state._lock.locked()
+    assert sklearn.get_config() == SETTINGS
 
 
 @pytest.mark.usefixtures("ctrl_c")
@@ -201,6 +205,35 @@ def seconds_of(call, *args):
 needs_alarm = pytest.mark.skipif(
     not hasattr(signal, "setitimer"), reason="no timer of signals here"
 )
+
+
+@pytest.mark.parametrize("name", INTERRUPTED)
+def test_ctrl_c_as_settings_of_scikit_learn_change__they_are_as_before(
+    name, X, monkeypatch
+):
+    """Between the change and the `try` that takes it back no line of ours is run."""
+    before, change = sklearn.get_config(), sklearn._config.set_config
+    y = np.repeat([1, -1, 1, -1], 15)
+    fitted = clone(INTERRUPTED[name]).fit(X, y)
+
+    def interrupted(**settings):
+        change(**settings)
+        if sklearn.get_config() != before:
+            raise KeyboardInterrupt
+
+    def checks_values(**settings):
+        change(**settings)
+        assert sklearn.get_config()["assume_finite"] == before["assume_finite"]
+
+    monkeypatch.setattr(sklearn._config, "set_config", interrupted)
+    with suppress(KeyboardInterrupt):
+        fitted.fit(X, y)
+    assert sklearn.get_config() == before
+    # Functions of scikit-learn change settings of checks of parameters; nobody those of
+    # checks of values, without which missing ones would be scored.
+    monkeypatch.setattr(sklearn._config, "set_config", checks_values)
+    clone(fitted).fit(X, y)
+    outcome(fitted, X)
 
 
 @pytest.mark.usefixtures("ctrl_c")

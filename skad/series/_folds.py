@@ -4,13 +4,13 @@ from abc import abstractmethod
 from typing import Any
 
 import numpy as np
-from sklearn import config_context
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 
 from skad._base import uncalibrated
 from skad._nesting import core_of
+from skad._validation import knowing_finite
 from skad.calibration._blocks import LeftOut, consecutive_blocks, run_blocks
 from skad.calibration._fit import N_BLOCKS
 from skad.calibration._odd import stretches_of
@@ -87,7 +87,6 @@ def folds_of(inner: Any, windows: TableWindows) -> list[tuple[int, Any]]:
 
 
 def _fold_of(inner, view, starts):
-    with config_context(assume_finite=True):
-        if learns_positions(inner):
-            return inner._fold_at(view, starts)
-        return uncalibrated(clone(inner).fit, view[starts])
+    if learns_positions(inner):
+        return knowing_finite(inner._fold_at, view, starts)
+    return knowing_finite(uncalibrated, clone(inner).fit, view[starts])

@@ -4,9 +4,9 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from sklearn import config_context
 
 from skad._nesting import input_of, layers
+from skad._validation import knowing_finite
 from skad.calibration._fit import CalibratedThreshold
 from skad.calibration._usual import gather_windows, step_of
 from skad.series._rows import ReadsRows
@@ -73,8 +73,8 @@ def _errors_of(detector, windows) -> np.ndarray | None:
     if teller is detector and hasattr(detector, "_errors_at"):
         return detector._errors_at(windows.view, windows.starts)
     errors = [np.empty((0, shape[1]))]
-    with config_context(assume_finite=True):
-        for block in gather_windows(windows.view, windows.starts, shape[0]):
-            inner = input_of(teller, detector, block.reshape(len(block), -1))
-            errors.append(teller.reconstruction_errors(inner).mean(axis=1))
+    for block in gather_windows(windows.view, windows.starts, shape[0]):
+        inner = input_of(teller, detector, block.reshape(len(block), -1))
+        found = knowing_finite(teller.reconstruction_errors, inner)
+        errors.append(found.mean(axis=1))
     return np.concatenate(errors)

@@ -9,7 +9,6 @@ from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn import config_context
 from sklearn.base import clone
 from sklearn.utils import InputTags
 
@@ -26,6 +25,7 @@ from skad._validation import (
     check_finite,
     check_is_fitted,
     column_or_1d,
+    knowing_finite,
     validate_data,
 )
 from skad.series._cover import expect_segment, explain_segment, score_segment
@@ -297,11 +297,8 @@ class WindowedDetector(CutsWindows, LeavesOutRows, SeriesThresholdMixin, MetaDet
     def _call_inner(self, method, X, *others) -> None:
         """Have the detector inside learn from windows."""
         inner, context = self.estimator_, self._callback_fit_ctx
-        with (
-            config_context(assume_finite=True),
-            self._fit_task(context, "fit-estimator", inner, X),
-        ):
-            uncalibrated(getattr(inner, method), X, *others)
+        with self._fit_task(context, "fit-estimator", inner, X):
+            knowing_finite(uncalibrated, getattr(inner, method), X, *others)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -344,8 +341,8 @@ class WindowedDetector(CutsWindows, LeavesOutRows, SeriesThresholdMixin, MetaDet
         """
         table, rows = self._fitted_table(X, series)
         segments = (table[first:stop] for first, stop in rows.bounds)
-        with config_context(assume_finite=True):
-            parts = [explain_segment(segment, *self._how) for segment in segments]
+        how = self._how
+        parts = [knowing_finite(explain_segment, one, *how) for one in segments]
         return rows.restore(np.concatenate(parts))
 
     @after_fit
@@ -354,9 +351,9 @@ class WindowedDetector(CutsWindows, LeavesOutRows, SeriesThresholdMixin, MetaDet
         table, rows = self._fitted_table(X, None)
         expected = np.empty(table.shape)
         how = partial(expect, self.estimator_), self.window_length_
-        with config_context(assume_finite=True):
-            for first, stop in rows.bounds:
-                expected[first:stop] = expect_segment(table[first:stop], *how)
+        for first, stop in rows.bounds:
+            segment = table[first:stop]
+            expected[first:stop] = knowing_finite(expect_segment, segment, *how)
         return rows.restore(expected)
 
     def _fitted_table(self, X, series) -> tuple[np.ndarray, Rows]:
@@ -370,11 +367,11 @@ class WindowedDetector(CutsWindows, LeavesOutRows, SeriesThresholdMixin, MetaDet
         """Score rows by `estimator_`, or by folds: (first row, detector) of each."""
         scores = np.empty(len(table))
         detector, *how = self._how
-        with config_context(assume_finite=True):
-            for first, stop in bounds:
-                if folds is not None:
-                    detector = [(row - first, fold) for row, fold in folds]
-                scores[first:stop] = score_segment(table[first:stop], detector, *how)
+        for first, stop in bounds:
+            if folds is not None:
+                detector = [(row - first, fold) for row, fold in folds]
+            what = table[first:stop], detector, *how
+            scores[first:stop] = knowing_finite(score_segment, *what)
         return scores
 
     @property
