@@ -134,6 +134,14 @@ def test_few_windows__need_no_proof(monkeypatch):
     MLPAutoencoder((3,), 1, **ONE_EPOCH).fit(X).predict(X)
 
 
+def test_wide_windows__are_fewer_at_once():
+    for width, most in {256: 512, 257: 256, 1000: 128, 3000: BLOCK}.items():
+        X = np.random.default_rng(0).normal(size=(MANY, width))
+        detector = MLPAutoencoder((3,), 1, linear_path=None, **ONE_EPOCH).fit(X[:20])
+        assert detector._n_at_once(most - 1) == BLOCK
+        assert detector._n_at_once(MANY) in (BLOCK, most)
+
+
 def test_recurrent_and_closed_form_models__stay_at_small_blocks():
     X = np.random.default_rng(0).normal(size=(600, 6))
     for detector in (LinearAutoencoder(2), LSTMAutoencoder(3, **ONE_EPOCH)):

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 # With fewer windows than this, none are held out.
 _MIN_TO_HOLD_OUT = 10
 
+# Values (512 KB as float32) that are reconstructed at once, in more than a block.
+_VALUES_AT_ONCE = 2**17
+
 LATENT_DIM = [
     Interval(Integral, 1, None, closed="left"),
     Interval(Real, 0, 1, closed="neither"),
@@ -189,8 +192,8 @@ class BaseNeuralAutoencoder(CallbackSupportMixin, Encoder, BaseAutoencoder):
     # Whether the module draws random numbers in training, see `ReconstructionNet`.
     _random_module: ClassVar[bool] = False
 
-    # Windows that the module reconstructs fastest: more than BLOCK only for modules of
-    # our own, whose arguments can be hashed.
+    # Windows that the module reconstructs fastest, BLOCK times a power of two: more than
+    # BLOCK only for modules of our own, whose arguments can be hashed.
     _most_at_once: ClassVar[int] = BLOCK
 
     @abstractmethod
@@ -342,6 +345,8 @@ class BaseNeuralAutoencoder(CallbackSupportMixin, Encoder, BaseAutoencoder):
 
     def _n_at_once(self, n_windows):
         most = self._most_at_once
+        while most > BLOCK and most * self.n_features_in_ > _VALUES_AT_ONCE:
+            most //= 2
         if most == BLOCK or n_windows < most:
             return BLOCK
         return windows_at_once(self.net_, most, BLOCK)

@@ -21,8 +21,8 @@ def windows_at_once(net, most: int, fewest: int) -> int:
     if net.device != "cpu":
         return fewest
     prefix = "module__"
-    params = sorted((n, v) for n, v in vars(net).items() if n.startswith(prefix))
-    params = tuple((name.removeprefix(prefix), value) for name, value in params)
+    given = sorted((n, v) for n, v in vars(net).items() if n.startswith(prefix))
+    params = tuple((name.removeprefix(prefix), value) for name, value in given)
     settings = (torch.get_num_threads(), torch.get_float32_matmul_precision())
     return first_proven(
         (most, fewest), _same_bits, fewest, net.module, params, settings
