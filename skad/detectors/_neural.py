@@ -192,7 +192,7 @@ class BaseNeuralAutoencoder(CallbackSupportMixin, Encoder, BaseAutoencoder):
     # Whether the module draws random numbers in training, see `ReconstructionNet`.
     _random_module: ClassVar[bool] = False
 
-    # Windows that the module reconstructs fastest, BLOCK times a power of two: more than
+    # Windows that the module reconstructs fastest: BLOCK, doubled or not. More than
     # BLOCK only for modules of our own, whose arguments can be hashed.
     _most_at_once: ClassVar[int] = BLOCK
 
