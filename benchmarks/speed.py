@@ -284,6 +284,25 @@ def long_table(settings):
     yield Row(f"{name}: of bare net", list(share), 0.85, (), note, at_least=True)
 
 
+FIRST_FIT = """
+import sys, time
+from skad import MLPAutoencoder, make_heartbeats
+X, _ = make_heartbeats(400, 0, random_state=0)
+start = time.process_time()
+MLPAutoencoder(max_epochs=1, random_state=0).fit(X)
+print(time.process_time() - start, len(sys.modules))
+"""
+
+
+def first_fit(settings):
+    """Fit once in a new process: seconds without imports, modules that it then has."""
+    command = [sys.executable, "-W", "ignore", "-c", FIRST_FIT]
+    rounds = [run(command)[0].split() for _ in range(settings.n_rounds)]
+    seconds, n_modules = np.array(rounds, dtype=float).T
+    yield Row("first fit of a process, s", list(seconds), 0.5)
+    yield Row("first fit of a process, modules", list(n_modules), 2500)
+
+
 def study_job(settings):
     """Train and judge the six nets of the study, against its own loops.
 
@@ -360,6 +379,7 @@ SECTIONS = {
     "peers": peers,
     "aggregation": aggregation,
     "table": long_table,
+    "first": first_fit,
     "job": study_job,
 }
 

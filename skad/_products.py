@@ -6,10 +6,10 @@ comes, with the same row in all places, and the first form of the product is tak
 gives the same bits in all of them. The last one cannot fail.
 """
 
-from functools import lru_cache
-
 import numpy as np
 from numpy.typing import NDArray
+
+from skad._proven import first_proven
 
 
 def multiply_rows(rows: NDArray, matrix: NDArray) -> NDArray:
@@ -18,8 +18,9 @@ def multiply_rows(rows: NDArray, matrix: NDArray) -> NDArray:
     That holds for products of as many rows: detectors pass blocks of one size.
     """
     rows = np.ascontiguousarray(rows)
-    is_by_rows = matrix.flags.c_contiguous
-    return _form_for(len(rows), *matrix.shape, is_by_rows)(rows, matrix)
+    forms = _as_it_stands, _turned, _one_by_one
+    shape = len(rows), *matrix.shape, matrix.flags.c_contiguous
+    return first_proven(forms, _is_even, *shape)(rows, matrix)
 
 
 def _as_it_stands(rows, matrix):
@@ -39,17 +40,8 @@ def _one_by_one(rows, matrix):
     return product
 
 
-@lru_cache(maxsize=1024)
-def _form_for(n_rows, n, m, is_by_rows):
-    """Find a form that rounds equal rows alike in all places, in this process."""
-    return next(
-        form
-        for form in (_as_it_stands, _turned, _one_by_one)
-        if form is _one_by_one or _is_even(form, n_rows, n, m, is_by_rows)
-    )
-
-
 def _is_even(form, n_rows, n, m, is_by_rows):
+    """Whether a form rounds equal rows alike in all places."""
     rng = np.random.default_rng(0)
     matrix = rng.normal(size=(n, m) if is_by_rows else (m, n))
     matrix = matrix if is_by_rows else matrix.T

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skad import _products
+from skad._proven import first_proven
 
 # Kernels of OpenBLAS, and what a processor needs for them.
 KERNELS = {"SkylakeX": "avx512vl", "Haswell": "avx2", "Nehalem": "sse4_2"}
@@ -58,11 +59,25 @@ def test_form_that_is_uneven__is_not_taken(monkeypatch):
     def uneven(rows, matrix):
         return rows @ matrix + np.arange(len(rows))[:, None]
 
-    monkeypatch.setattr(_products, "_as_it_stands", uneven)
-    _products._form_for.cache_clear()
-    assert _products._form_for(64, 5, 3, True) is _products._turned
-    monkeypatch.setattr(_products, "_turned", uneven)
-    _products._form_for.cache_clear()
-    assert _products._form_for(64, 5, 3, True) is _products._one_by_one
-    monkeypatch.undo()
-    _products._form_for.cache_clear()
+    def also_uneven(rows, matrix):
+        return uneven(rows, matrix)
+
+    rows, matrix = np.ones((64, 5)), np.ones((5, 3))
+    for name, form in {"_as_it_stands": uneven, "_turned": also_uneven}.items():
+        monkeypatch.setattr(_products, name, form)
+        assert (_products.multiply_rows(rows, matrix) == 5).all()
+    forms = (uneven, also_uneven, _products._one_by_one)
+    assert first_proven(forms, _products._is_even, 64, 5, 3, True) is forms[-1]
+
+
+def test_form_that_is_proven__is_remembered_for_its_shape():
+    asked = []
+
+    def is_exact(form, n):
+        asked.append((form, n))
+        return form == "second"
+
+    forms = ("first", "second", "third")
+    assert [first_proven(forms, is_exact, n) for n in (1, 1, 2)] == ["second"] * 3
+    assert asked == [("first", 1), ("second", 1), ("first", 2), ("second", 2)]
+    assert first_proven(("first", "third"), is_exact, 1) == "third"  # untried

@@ -30,7 +30,8 @@ from skad.error_models._models import ERROR_MODELS, BaseErrorModel
 
 # Windows that a model scores at once: always exactly this many, the last block padded
 # with zeros. How a matrix product is rounded depends on its shape, so only then does
-# the score of a window not depend on the windows beside it.
+# the score of a window not depend on the windows beside it. Nets reconstruct more at
+# once, where it is proven that no bit changes.
 BLOCK = 64
 
 WINDOWS = """
@@ -115,7 +116,17 @@ class BaseAutoencoder(LeavesOut, ThresholdMixin, BaseEstimator):
 
     @abstractmethod
     def _reconstruct_block(self, block) -> tuple[np.ndarray, np.ndarray | None]:
-        """Reconstruct (BLOCK, window_length, n_channels); return it and the codes."""
+        """Reconstruct (BLOCK, window_length, n_channels); return it and the codes.
+
+        Or as many windows as `_n_at_once` tells.
+        """
+
+    def _n_at_once(self, n_windows) -> int:
+        """Choose how many of n windows are reconstructed at once: a multiple of BLOCK.
+
+        No bit may depend on it.
+        """
+        return BLOCK
 
     # fit ------------------------------------------------------------------------------
 
@@ -230,22 +241,19 @@ class BaseAutoencoder(LeavesOut, ThresholdMixin, BaseEstimator):
     # Blocks ---------------------------------------------------------------------------
 
     def _blocks(self, windows):
-        """Yield (slice, residuals, codes); the last block has BLOCK rows as well."""
-        shape = (BLOCK, self.window_length_, self.n_channels_)
-        for start in range(0, len(windows), BLOCK):
-            at = slice(start, min(start + BLOCK, len(windows)))
-            block = windows.gather(at)
-            if block.dtype.kind != "f":
-                block = block.astype(np.float64)
-            if len(block) < BLOCK:
-                padding = np.zeros((BLOCK - len(block), block.shape[1]), block.dtype)
-                block = np.concatenate([block, padding])
-            block = block.reshape(shape)
+        """Yield (slice, residuals, codes) of BLOCK rows; the last ones are padded."""
+        for at in _cuts(len(windows), self._n_at_once(len(windows))):
+            block = _padded(windows.gather(at))
+            block = block.reshape(-1, self.window_length_, self.n_channels_)
             reconstruction, codes = self._reconstruct_block(block)
-            # Cast after the subtraction: casting inside it takes twice as long.
-            residuals = np.subtract(block, reconstruction)
-            check_outputs(residuals, codes, at)
-            yield at, residuals.astype(np.float64, copy=False), codes
+            for start in range(0, len(block), BLOCK):
+                part = slice(start, start + BLOCK)
+                here = slice(at.start + start, min(at.start + part.stop, at.stop))
+                # Cast after the subtraction: casting inside it takes twice as long.
+                residuals = np.subtract(block[part], reconstruction[part])
+                own = None if codes is None else codes[part]
+                check_outputs(residuals, own, here)
+                yield here, residuals.astype(np.float64, copy=False), own
 
     def _measure(self, windows, measure, shape=()) -> NDArray[np.float64]:
         """Apply ``measure(residuals, codes)`` to all blocks: (n_windows, *shape)."""
@@ -370,3 +378,22 @@ class BaseAutoencoder(LeavesOut, ThresholdMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         return tags
+
+
+def _cuts(n_windows, n_at_once):
+    """Cut windows into parts: of n while as many remain, then of BLOCK at most."""
+    start = 0
+    while start < n_windows:
+        n = n_at_once if n_windows - start >= n_at_once else BLOCK
+        yield slice(start, min(start + n, n_windows))
+        start += n
+
+
+def _padded(block):
+    """Put zeros behind windows that are fewer than BLOCK; returns floats."""
+    if block.dtype.kind != "f":
+        block = block.astype(np.float64)
+    if len(block) >= BLOCK:
+        return block
+    padding = np.zeros((BLOCK - len(block), block.shape[1]), block.dtype)
+    return np.concatenate([block, padding])

@@ -165,6 +165,8 @@ class ConvAutoencoder(BaseNeuralAutoencoder):
         "linear_path": [StrOptions({"pca"}), None],
     }
 
+    _most_at_once = 512
+
     def _architecture(self, windows):
         pca, latent_dim = self._pca_and_latent_dim(windows)
         params = conv_params(self, latent_dim)

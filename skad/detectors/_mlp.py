@@ -179,6 +179,8 @@ class MLPAutoencoder(BaseNeuralAutoencoder):
         "output_activation": [StrOptions(set(ACTIVATIONS))],
     }
 
+    _most_at_once = 512
+
     def _architecture(self, windows):
         pca, latent_dim = self._pca_and_latent_dim(windows)
         if self.linear_path and {self.latent_activation, self.output_activation} != {

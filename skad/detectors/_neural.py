@@ -15,11 +15,12 @@ from sklearn.callback import CallbackSupportMixin
 
 from skad._validation import Interval, StrOptions
 from skad._warnings import warn
-from skad.detectors._base import BaseAutoencoder
+from skad.detectors._base import BLOCK, BaseAutoencoder
 from skad.detectors._checks import warn_if_not_narrower
 from skad.detectors._encoding import Encoder
 from skad.detectors._modules import OUTPUT_RANGES
 from skad.detectors._windows import Windows, principal_components
+from skad.training._at_once import windows_at_once
 from skad.training._fit import OPTIMIZERS, build_net, continue_net, train
 from skad.training._net import ReconstructionNet
 from skad.training._random import draw_seed, make_generator
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 
 # With fewer windows than this, none are held out.
 _MIN_TO_HOLD_OUT = 10
+
+# Values (512 KB as float32) that are reconstructed at once, in more than a block.
+_VALUES_AT_ONCE = 2**17
 
 LATENT_DIM = [
     Interval(Integral, 1, None, closed="left"),
@@ -188,6 +192,10 @@ class BaseNeuralAutoencoder(CallbackSupportMixin, Encoder, BaseAutoencoder):
     # Whether the module draws random numbers in training, see `ReconstructionNet`.
     _random_module: ClassVar[bool] = False
 
+    # Windows that the module reconstructs fastest: BLOCK, doubled or not. More than
+    # BLOCK only for modules of our own, whose arguments can be hashed.
+    _most_at_once: ClassVar[int] = BLOCK
+
     @abstractmethod
     def _architecture(self, windows) -> tuple[Any, dict[str, Any], Any]:
         """Choose module class, its arguments, and a PCA to start from (or None).
@@ -334,6 +342,14 @@ class BaseNeuralAutoencoder(CallbackSupportMixin, Encoder, BaseAutoencoder):
 
     def _reconstruct_block(self, block) -> tuple[np.ndarray, np.ndarray | None]:
         return self.net_.reconstruct(block)
+
+    def _n_at_once(self, n_windows):
+        most = self._most_at_once
+        while most > BLOCK and most * self.n_features_in_ > _VALUES_AT_ONCE:
+            most //= 2
+        if most == BLOCK or n_windows < most:
+            return BLOCK
+        return windows_at_once(self.net_, most, BLOCK)
 
     # After fit ------------------------------------------------------------------------
 

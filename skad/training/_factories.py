@@ -10,7 +10,7 @@ from contextlib import ExitStack
 import torch
 from torch.overrides import TorchFunctionMode
 
-from skad.training._private import TorchDispatchMode, tensor_makers
+from skad.training._private import DispatchMode, tensor_makers
 
 _TAKE_DATA = {torch.tensor, torch.as_tensor, torch.asarray}
 _TAKE_NUMBERS = {torch.arange, torch.full}
@@ -94,7 +94,7 @@ class StandardFactories(TorchFunctionMode):
         return result.dtype is self.default and bool(tensors) and not floats
 
 
-class _LegacyConstructors(TorchDispatchMode):
+class _LegacyConstructors(DispatchMode):
     """Make float32 of ``torch.Tensor(...)``, which no function mode sees."""
 
     def __init__(self, factories):

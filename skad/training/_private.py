@@ -11,7 +11,7 @@ from torch.utils._python_dispatch import (
 )
 
 __all__ = [
-    "TorchDispatchMode",
+    "DispatchMode",
     "count_function_modes",
     "count_modes",
     "initialize",
@@ -19,6 +19,17 @@ __all__ = [
     "tensor_makers",
     "without_function_modes",
 ]
+
+
+class DispatchMode(TorchDispatchMode):
+    """A dispatch mode of torch's that does not import its compiler, to keep out of it.
+
+    Torch imports that (torch._dynamo, sympy) at the first operation in a mode.
+    """
+
+    @classmethod
+    def _should_skip_dynamo(cls):
+        return False
 
 
 def count_modes() -> tuple[int, int]:

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from skad._validation import check_random_state
-from skad.training._private import TorchDispatchMode
+from skad.training._private import DispatchMode
 
 
 def make_generator(random_state) -> torch.Generator:
@@ -25,7 +25,7 @@ def draw_seed(generator: torch.Generator) -> int:
     return int(torch.randint(2**31 - 1, (), generator=generator))
 
 
-class torch_generator(TorchDispatchMode):
+class torch_generator(DispatchMode):
     """Hand a generator to every random torch operation of this thread.
 
     Modules of others draw from torch's global generator (parameter initialisation,
