@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 _GROUP = 16
 # Candidates beside the rows that are looked for: own rows, and near ties.
 _N_SPARE = 4
-# So few rows are found fastest one after the other, with one candidate beside them.
-_FEW = 3
+# So few are found fastest one after the other.
+_FEW = 4
 # Rows that are compared in float64 where the product leaves so many open.
 _MOST_OPEN = 256
 # Numbers (16 MB) in the largest array while one row is compared with all.
@@ -102,7 +102,8 @@ class NearestRows:
         extended = np.empty((len(block), len(sieve)), sieve.dtype)
         extended[:, :-1], extended[:, -1] = centred, 1
         near = extended @ sieve
-        candidates, others = _smallest(near, n)
+        n_candidates = n + 1 if n < _FEW else n + _N_SPARE
+        candidates, others = _smallest(near, n_candidates)
         found = self._closest(block, candidates, n, own)
         last = found.squares[:, n - 1]
         if own is not None:
@@ -160,15 +161,13 @@ def distinct(rows: NDArray) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
 
 
 def _smallest(values, n):
-    """Positions of the smallest values of each row, and the smallest one beside them.
+    """Positions of the n smallest values of each row, and the smallest one beside them.
 
-    A few more than n.
+    Many are in n + 1 groups of columns, those with the smallest minima, and minima of
+    groups are found much faster than the order of all columns.
     """
     if n <= _FEW:
-        return _by_turns(values, n + 1)
-    n += _N_SPARE
-    # They are in n + 1 groups of columns, those with the smallest minima, and minima of
-    # groups are found much faster than the order of all columns.
+        return _by_turns(values, n)
     positions = None
     n_groups = -(-values.shape[1] // _GROUP)
     if 4 * (n + 1) < n_groups:
