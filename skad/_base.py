@@ -127,7 +127,7 @@ class ThresholdMixin(VersionedMixin, OutlierMixin):
         scores : ndarray of shape (n_samples,), dtype float64
             ``score_samples(X) - offset_``; higher = more normal.
         """
-        return self.score_samples(X) - self.offset_
+        return self._above_offset(self.score_samples(X))
 
     @after_fit
     @add_parameters(_ROWS)
@@ -142,6 +142,15 @@ class ThresholdMixin(VersionedMixin, OutlierMixin):
         labels = np.where(self.decision_function(X) < 0, -1, 1)
         self._judge(labels)
         return labels
+
+    def _above_offset(self, scores):
+        if not hasattr(self, "offset_"):
+            raise AttributeError(
+                f"This {type(self).__name__} has no threshold of its own: a detector "
+                "around it scores rows, and has one for these. Ask that one, or use "
+                "score_samples."
+            )
+        return scores - self.offset_
 
     def _judge(self, labels) -> None:
         """Say where labels may not be trusted."""
@@ -183,7 +192,7 @@ class SeriesThresholdMixin(ThresholdMixin):
         scores : ndarray of shape (n_samples,), dtype float64
             ``score_samples(X, series=series) - offset_``; higher = more normal.
         """
-        return self.score_samples(X, series=series) - self.offset_
+        return self._above_offset(self.score_samples(X, series=series))
 
     @after_fit
     @add_parameters(_ROWS_OF_SERIES)

@@ -41,3 +41,11 @@ def without_rare(rows, share):
     n_rare = int(share * len(rows) + 1e-9)
     order = sorted(range(len(rows)), key=lambda i: distances[i])
     return rows[sorted(order[: len(rows) - n_rare])]
+
+
+def nearest_and_own(row, rows, n):
+    """Positions of the nearest rows, at any distance, and squared distances."""
+    with np.errstate(over="ignore"):
+        squares = [float(np.vecdot(r - row, r - row)) for r in rows]
+    found = sorted(zip(squares, range(len(rows)), strict=True))[:n]
+    return [i for _, i in found], [square for square, _ in found]

@@ -1,5 +1,7 @@
 """Slow, obvious windows and aggregation, to compare with."""
 
+import math
+
 import numpy as np
 
 
@@ -91,3 +93,16 @@ def tails_by_loops(lengths, window_length, fraction):
     if len(train) < n_all / 2 or len(train) < 2:
         return None
     return train, tails
+
+
+def covariance(windows):
+    """Mean and covariance of windows, pair by pair of values."""
+    n_windows, n_values = windows.shape
+    mean = [math.fsum(windows[:, i]) / n_windows for i in range(n_values)]
+    deviations = windows - mean
+    result = np.zeros((n_values, n_values))
+    for i in range(n_values):
+        for j in range(n_values):
+            products = deviations[:, i] * deviations[:, j]
+            result[i, j] = math.fsum(products) / (n_windows - 1)
+    return np.array(mean), result

@@ -34,6 +34,7 @@ from skad import (
     split_roles,
 )
 from skad._nesting import find_layer
+from skad.detectors._base import BaseAutoencoder
 from skad.series import _aggregate
 from skad.series._aggregate import aggregate_timesteps, aggregate_windows
 from skad.series._rows import read_rows
@@ -599,3 +600,46 @@ def test_frozen_net__is_not_trained(refit):
     detector = WindowedDetector(FrozenEstimator(net), 10).fit(cycle(150) + 1)
     np.testing.assert_array_equal(net.score_samples(windows), before)
     assert detector.estimator_.estimator is net
+
+
+def scorings(detector, X, monkeypatch):
+    """How often fit scores a window: by what has learnt it, and by what has not."""
+    counts = {True: 0, False: 0}
+    blocks = BaseAutoencoder._blocks
+
+    def counted(self, windows):
+        counts[self is detector.estimator_] += len(windows)
+        return blocks(self, windows)
+
+    monkeypatch.setattr(BaseAutoencoder, "_blocks", counted)
+    detector.fit(X)
+    n_windows = len(X) - detector.window_length_ + 1
+    return counts[True] / n_windows, counts[False] / n_windows
+
+
+@pytest.mark.parametrize("level", ["window", "timestep"])
+def test_fit__scores_each_window_once_by_each_side(level, monkeypatch):
+    X = np.random.default_rng(0).normal(size=(600, 2))
+    detector = WindowedDetector(LinearAutoencoder(3), 30, level=level)
+    learnt, left_out = scorings(detector, X, monkeypatch)
+    assert learnt == 1.0  # for the report, and a threshold within reach
+    # a twentieth of the windows again, for the errors of sensors
+    assert 1.0 <= left_out < 1.1
+
+
+def test_fit__of_windows_held_out_to_stop_scores_the_table_once(monkeypatch):
+    X = np.random.default_rng(0).normal(size=(600, 2))
+    net = MLPAutoencoder((8,), 3, refit=False, error_model="mse", **FAST)
+    learnt, left_out = scorings(WindowedDetector(net, 30), X, monkeypatch)
+    assert left_out == 0
+    assert 1.0 <= learnt < 1.1
+
+
+def test_detector_inside__has_no_threshold_and_says_whose_to_use():
+    X = np.random.default_rng(0).normal(size=(100, 2))
+    inner = WindowedDetector(LinearAutoencoder(3), 10).fit(X).estimator_
+    windows = sliding_windows(X, window_length=10)
+    assert inner.score_samples(windows).shape == (91,)
+    for ask in (inner.decision_function, inner.predict):
+        with pytest.raises(AttributeError, match="no threshold of its own"):
+            ask(windows)

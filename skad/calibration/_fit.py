@@ -51,6 +51,10 @@ class CalibratedThreshold(ABC):
     def _scores_of(self, windows) -> np.ndarray:
         """Scores that place the threshold."""
 
+    def _scores_of_each(self, *parts) -> list[np.ndarray]:
+        """Scores of several parts of the windows of fit."""
+        return [self._scores_of(part) for part in parts]
+
     @abstractmethod
     def _left_out_scores(self, windows, learnt) -> LeftOut:
         """Scores of windows by models like this one that have not learnt them.
@@ -155,14 +159,14 @@ class CalibratedThreshold(ABC):
         """Put the threshold where it keeps its promise to windows not learnt."""
         source, learnt, odd = "held-out windows", windows, []
         if held_out is not None:
-            left_out = LeftOut.at_once(
-                self._scores_of(held_out), self._errors_of(held_out)
-            )
+            of_learnt, scores = self._scores_of_each(windows, held_out)
+            left_out = LeftOut.at_once(scores, self._errors_of(held_out))
         else:
             source = "left-out blocks"
             learnt, left_out, odd = self._leave_out(windows)
+            (of_learnt,) = self._scores_of_each(learnt)
         scores, parts = left_out.scores, left_out.by_block()
-        of_learnt = self._finite(self._scores_of(learnt))
+        of_learnt = self._finite(of_learnt)
         if not len(scores):
             source, scores = "learnt windows", of_learnt
         reach = self._reach_of(windows)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, clone
 
-from skad._base import ThresholdMixin, uncalibrated
+from skad._base import ThresholdMixin
 from skad._docs import add_parameters, inherit_sections
 from skad._fitting import after_fit, fit_method
 from skad._validation import (
@@ -189,23 +189,18 @@ class BaseAutoencoder(LeavesOut, ThresholdMixin, BaseEstimator):
         """Fit on the windows at some positions of X, without learning those held out.
 
         For a detector around this one, which calls `_refit_positions` afterwards if
-        `_refits`, and finds a threshold of its own.
+        `_refits`, and has the only threshold: none is placed here.
         """
         X = check_windows(self, X, reset=True)
         held_out = None if held_out is None else Windows(X, held_out)
-        windows = Windows(X, positions)
         with self._learning():
-            held_out = self._learn(windows, held_out)
-            uncalibrated(self._place_threshold, windows, held_out)
+            self._learn(Windows(X, positions), held_out)
 
     @fit_method
     def _refit_positions(self, X, positions) -> None:
         """Learn again, from all windows at some positions of X."""
-        windows = Windows(X, positions)
         with self._learning():
-            self._learn_again(windows)
-            if self.contamination != "auto":  # else that of what was held out stays
-                self._place_threshold(windows, None)
+            self._learn_again(Windows(X, positions))
 
     def _normal_rows(self, X, y):
         """Positions of the windows that fit may learn from."""

@@ -12,8 +12,8 @@ from skad._products import multiply_rows
 from skad._validation import Interval
 from skad.detectors._base import BaseAutoencoder
 from skad.detectors._checks import warn_if_not_narrower
+from skad.detectors._components import principal_components
 from skad.detectors._encoding import Encoder
-from skad.detectors._windows import principal_components
 
 
 @dataclass(eq=False, repr=False)
@@ -22,7 +22,9 @@ class LinearAutoencoder(Encoder, BaseAutoencoder):
 
     The best linear autoencoder under squared error spans the principal components, so
     that no training is needed. Its error is the residual of PCA. Given more than 2**22
-    values, it learns from evenly spaced windows. It holds out no windows but `X_val`.
+    values, it learns from evenly spaced windows; but from all, if they overlap in
+    memory, as those of `WindowedDetector` do, and hold up to 2048 values each. It holds
+    out no windows but `X_val`.
 
     Parameters
     ----------

@@ -17,9 +17,10 @@ from skad._validation import Interval, StrOptions
 from skad._warnings import warn
 from skad.detectors._base import BLOCK, BaseAutoencoder
 from skad.detectors._checks import warn_if_not_narrower
+from skad.detectors._components import principal_components
 from skad.detectors._encoding import Encoder
 from skad.detectors._modules import OUTPUT_RANGES
-from skad.detectors._windows import Windows, principal_components
+from skad.detectors._windows import Windows
 from skad.training._at_once import windows_at_once
 from skad.training._fit import OPTIMIZERS, build_net, continue_net, train
 from skad.training._net import ReconstructionNet

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sklearn.utils import gen_batches
 
 from skad._fitting import after_fit, fit_method
-from skad._products import multiply_rows
+from skad._neighbors import NearestRows, distinct
 from skad._sampling import evenly_spaced
 from skad._validation import Interval
 from skad.error_models._base import BaseErrorModel, Codes, Errors
@@ -45,8 +45,10 @@ class HybridErrors(BaseErrorModel):
         The first part.
     codes_ : ndarray of shape (n_codes, latent_dim)
         The training codes, scaled to zero mean and unit variance.
-    bank_ : ndarray of shape (latent_dim + 1, n_codes)
-        Minus twice the training codes, with their squared lengths in the last row.
+    nearest_ : object
+        What finds the nearest of them, exactly; equal ones are in it once.
+    code_counts_ : ndarray of shape (n_distinct,)
+        How many training codes are equal to each of these.
     code_means_, code_units_ : ndarray of shape (latent_dim,)
         Means and standard deviations of the training codes before scaling.
     own_distance_ : float
@@ -112,8 +114,7 @@ class HybridErrors(BaseErrorModel):
         self.code_means_ = bank.mean(axis=0)
         self.code_units_ = np.array([_unit(values) for values in bank.T])
         scaled = (bank - self.code_means_) / self.code_units_
-        # (codes, 1) times this, in one product, orders the training codes by distance.
-        self.bank_ = np.vstack([-2 * scaled.T, np.vecdot(scaled, scaled)])
+        self._remember(scaled)
         # A net computes codes in float32, and rounds differently on every device.
         rounding = 2.0**-18 * np.abs(bank).max(axis=0) / self.code_units_
         self.own_distance_ = max(1e-6, float(np.linalg.norm(rounding)))
@@ -127,14 +128,29 @@ class HybridErrors(BaseErrorModel):
     def _with_codes_of(self, other: Self) -> Self:
         """Return a model of these units and those codes; see `BaseErrorModel`."""
         model = copy.copy(self)
-        for name in ("code_means_", "code_units_", "bank_", "own_distance_"):
+        for name in (
+            *("code_means_", "code_units_", "nearest_", "code_counts_"),
+            "own_distance_",
+        ):
             setattr(model, name, getattr(other, name))
         return model
+
+    def _remember(self, codes):
+        """Keep scaled training codes."""
+        rows, self.code_counts_ = distinct(codes)
+        self.nearest_ = NearestRows(rows)
 
     @property
     def codes_(self) -> NDArray[np.float64]:
         """Training codes, scaled to zero mean and unit variance."""
-        return self.bank_[:-1].T / -2
+        return np.repeat(self.nearest_.rows, self.code_counts_, axis=0)
+
+    def __setstate__(self, state):
+        state = dict(state)
+        bank = state.pop("bank_", None)  # skad 0.1.0: -2 times codes, and their squares
+        super().__setstate__(state)
+        if bank is not None:
+            self._remember(bank[:-1].T / -2)
 
     @after_fit
     def contributions(self, residuals: NDArray, codes: Codes = None) -> Errors:
@@ -172,25 +188,18 @@ class HybridErrors(BaseErrorModel):
         return self._distances(codes) / self.distance_unit_
 
     def _distances(self, codes):
-        """Mean distance to the nearest training codes, its own left out.
-
-        One matrix product takes a third of the time of NearestNeighbors. Detectors pass
-        64 rows, so that the rounding of a row does not depend on the others.
-        """
+        """Mean distance to the nearest training codes, its own left out."""
         codes = (codes - self.code_means_) / self.code_units_
-        lengths = np.vecdot(codes, codes)
-        ones = np.ones(len(codes))
-        squares = multiply_rows(np.column_stack([codes, ones]), self.bank_)
-        least = squares.min(axis=1) + lengths
-        is_own = least <= self.own_distance_**2 * (1 + lengths)
-        if is_own.any():
-            squares[is_own, squares[is_own].argmin(axis=1)] = np.inf
-        n = min(self.n_neighbors, squares.shape[1] - 1)
-        if n == 1:
-            nearest = squares.min(axis=1, keepdims=True)
-        else:
-            nearest = np.partition(squares, n - 1, axis=1)[:, :n]
-        return np.sqrt(np.maximum(nearest + lengths[:, None], 0.0)).mean(axis=1)
+        n = min(self.n_neighbors, self.code_counts_.sum() - 1)
+        own = self.own_distance_**2 * (1 + np.vecdot(codes, codes))
+        positions, squares = self.nearest_.nearest(codes, n, own)
+        # Each code as often as there are equal ones: (n_codes, n + 1).
+        until = np.cumsum(self.code_counts_[positions], axis=1)
+        places = (until[:, :, None] <= np.arange(n + 1)).sum(axis=1)
+        squares = np.take_along_axis(squares, places, axis=1)
+        is_own = squares[:, :1] <= own[:, None]
+        kept = np.where(is_own, squares[:, 1:], squares[:, :-1])
+        return np.sqrt(kept).mean(axis=1)
 
 
 def _unit(values, least=0.0):

@@ -156,6 +156,12 @@ class StandardizedErrors(BaseErrorModel):
         """Scaled squares over the number of channels; see `BaseErrorModel`."""
         return np.square(residuals) / (self.scale_ * residuals.shape[2])
 
+    @after_fit
+    def window_errors(self, residuals: NDArray, codes: Codes = None) -> Errors:
+        """Mean of the scaled squares, in one pass; see `BaseErrorModel`."""
+        flat = residuals.reshape(len(residuals), -1)
+        return np.vecdot(flat * (1 / self.scale_.ravel()), flat) / flat.shape[1]
+
 
 @dataclass(eq=False, repr=False)
 class MahalanobisErrors(BaseErrorModel):

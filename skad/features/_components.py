@@ -28,9 +28,7 @@ def principal_components(
     products = products @ products.T
     if isinstance(n_components, Integral):
         most = n_components
-    n = len(products)
-    powers, vectors = eigh(products, subset_by_index=[max(0, n - most), n - 1])
-    powers, vectors = powers[::-1], vectors[:, ::-1]
+    powers, vectors = leading(products, most)
     rounding = max(
         max(rows.shape) * _EPSILON * powers[0], (_EPSILON * np.linalg.norm(rows)) ** 2
     )
@@ -43,10 +41,20 @@ def principal_components(
     powers, axes = powers[:kept], vectors[:, :kept].T
     if is_wide:
         axes = axes @ deviations / np.sqrt(powers)[:, None]
-    return mean, _turned_up(axes), powers / (len(rows) - 1)
+    return mean, turned_up(axes), powers / (len(rows) - 1)
 
 
-def _turned_up(axes) -> NDArray[np.float64]:
+def leading(products, n_most) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Largest eigenvalues, in descending order, and their vectors as columns.
+
+    Of a symmetric matrix, of which the lower triangle is read.
+    """
+    n = len(products)
+    powers, vectors = eigh(products, subset_by_index=[max(0, n - n_most), n - 1])
+    return powers[::-1], vectors[:, ::-1]
+
+
+def turned_up(axes) -> NDArray[np.float64]:
     """Turn axes, which have no sign of their own, so that the largest value is > 0."""
     largest = np.take_along_axis(axes, np.abs(axes).argmax(axis=1)[:, None], axis=1)
     return np.ascontiguousarray(axes * np.sign(largest))

@@ -291,8 +291,12 @@ class WindowedDetector(CutsWindows, LeavesOutRows, SeriesThresholdMixin, MetaDet
         self._call_inner("_refit_positions", windows.view, windows.starts)
 
     def _scores_of(self, windows) -> NDArray[np.float64]:
-        # A window sees the rows around: the whole table is scored, then chosen from.
-        return self._score_table(windows.table, windows.rows.bounds)[windows.judged]
+        return self._scores_of_each(windows)[0]
+
+    def _scores_of_each(self, *parts) -> list[NDArray[np.float64]]:
+        # A row is scored with those around: their table is, once, then chosen from.
+        scores = self._score_table(parts[0].table, parts[0].rows.bounds)
+        return [scores[part.judged] for part in parts]
 
     def _call_inner(self, method, X, *others) -> None:
         """Have the detector inside learn from windows."""
