@@ -16,6 +16,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+# Columns of a group of which the smallest value is found first.
+_GROUP = 16
 # Candidates beside the rows that are looked for: own rows, and near ties.
 _N_SPARE = 4
 # Numbers (16 MB) in the largest array while one row is compared with all.
@@ -38,6 +40,8 @@ class NearestRows:
         The rows, float64. Everything else follows from them.
     center : ndarray of shape (n_values,)
         Their mean.
+    farthest : float
+        Squared distance of the row that is farthest from it.
     sieve : ndarray of shape (n_values + 1, n_rows)
         Minus twice the centred rows, and their squared lengths, float32.
     """
@@ -54,7 +58,9 @@ class NearestRows:
         self.rows: NDArray[np.float64] = state["rows"]
         self.center: NDArray[np.float64] = self.rows.mean(axis=0)
         with np.errstate(over="ignore"):  # to infinity, where nothing is proven
-            self.sieve = self._make_sieve().astype(np.float32)
+            fine = self._make_sieve()
+            self.farthest = float(fine[-1].max())
+            self.sieve = fine.astype(np.float32)
 
     @cached_property
     def fine_sieve(self) -> NDArray[np.float64]:
@@ -96,12 +102,15 @@ class NearestRows:
         lengths = np.vecdot(centred, centred)
         extended = np.column_stack([centred, np.ones(len(block))])
         near = extended.astype(sieve.dtype) @ sieve
-        order = np.argpartition(near, n, axis=1)
-        others = np.take_along_axis(near, order[:, n : n + 1], axis=1)[:, 0]
-        # What the sieve may be wrong by: each term and each sum by half an eps of it.
-        longest = np.sqrt(lengths) + np.sqrt(float(sieve[-1].max()))
-        wrong = (block.shape[1] + 8) * np.finfo(sieve.dtype).eps * longest**2
-        return order[:, :n], others + lengths - wrong
+        candidates, others = _smallest(near, n)
+        longest = (np.sqrt(lengths) + np.sqrt(self.farthest)) ** 2
+        limits = np.finfo(sieve.dtype)
+        # What the sieve may be wrong by: each term and each sum by half an eps of it,
+        # as long as none overflows, nor all of them nearly vanish.
+        wrong = (block.shape[1] + 8) * limits.eps * longest
+        is_safe = longest < limits.max / 2
+        is_safe &= longest > 2 * limits.smallest_normal / limits.eps
+        return candidates, np.where(is_safe, others + lengths - wrong, -np.inf)
 
     def _closest(self, block, candidates, n):
         """Find the n nearest of the candidates of each row."""
@@ -129,3 +138,36 @@ class NearestRows:
         if len(self.rows) == 1:
             return squares
         return np.where(squares == 0, np.inf, squares)
+
+
+def _smallest(values, n):
+    """Positions of the n smallest values of each row, and the smallest one beside them.
+
+    They are in n + 1 groups of columns, those with the smallest minima, and minima of
+    groups are found much faster than the order of all columns.
+    """
+    positions = None
+    n_groups = -(-values.shape[1] // _GROUP)
+    if 4 * (n + 1) < n_groups:
+        groups = np.argpartition(_minima(values, n_groups), n, axis=1)[:, : n + 1]
+        positions = groups[:, :, None] + n_groups * np.arange(_GROUP)
+        positions = positions.reshape(len(values), -1)
+        is_there = positions < values.shape[1]
+        positions = np.where(is_there, positions, 0)
+        values = np.take_along_axis(values, positions, axis=1)
+        values[~is_there] = np.inf
+    order = np.argpartition(values, n, axis=1)[:, : n + 1]
+    beside = np.take_along_axis(values, order[:, n:], axis=1)[:, 0]
+    if positions is not None:
+        order = np.take_along_axis(positions, order, axis=1)
+    return order[:, :n], beside
+
+
+def _minima(values, n_groups):
+    """Minima of groups of columns, each of those that are `n_groups` apart."""
+    minima = values[:, :n_groups].copy()
+    for start in range(n_groups, values.shape[1], n_groups):
+        part = values[:, start : start + n_groups]
+        own = minima[:, : part.shape[1]]
+        np.minimum(own, part, out=own)
+    return minima
