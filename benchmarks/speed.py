@@ -6,8 +6,9 @@ as the other side, skad trains once (``refit=False``), scores by mean squared er
 (``early_stopping=False``). One thread, process CPU time, the two sides in turn after
 one call of each; printed are the median of the paired ratios and their spread, the goal
 of the row, the median CPU seconds of either side, and how good both are: the ROC-AUC on
-beats from records that were not trained on. With --data FOLDER these are real ones
-(normal_train.csv.gz and dev_valid.csv.gz), else synthetic.
+beats from records that were not trained on. Rows of detectors as users call them, with
+thresholds, and of the first fit of a process are in speed_usual.py. With --data FOLDER
+beats are real ones (normal_train.csv.gz and dev_valid.csv.gz), else synthetic.
 
 Peers run in processes of their own virtual environments, which benchmarks/make_peers.sh
 makes in a folder. ``--short`` measures small, without peers: CI shows so that all of it
@@ -22,16 +23,16 @@ import json
 import os
 import sys
 import tempfile
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import lstm
 import numpy as np
+import speed_usual
 import study
 import torch
 from loops import hand_written_fit, naive_skorch_fit
-from sklearn.metrics import roc_auc_score
+from speed_rows import HEADER, Beats, Kept, Row, Settings, areas
 from timing import alternate, cpu_seconds, machine, run, use_one_thread
 
 from skad import (
@@ -49,89 +50,6 @@ PEERS = {
     "dtaianomaly": "dtaianomaly",
     "merlion": "salesforce-merlion",
 }
-
-
-@dataclass
-class Beats:
-    """Windows to learn from, windows to judge, and which of these are anomalies."""
-
-    X_train: np.ndarray
-    X_test: np.ndarray
-    is_anomaly: np.ndarray
-
-    def area(self, anomaly_scores):
-        """ROC-AUC of scores of the judged windows."""
-        return roc_auc_score(self.is_anomaly, anomaly_scores)
-
-
-@dataclass
-class Settings:
-    """How much is measured, and where things are."""
-
-    beats: Beats
-    short: bool
-    n_rounds: int
-    n_epochs: int
-    peers: Path | None
-    folder: Path  # for files passed to other processes
-
-
-@dataclass
-class Row:
-    """A line of the table: figures, of which the median counts, and their goal."""
-
-    name: str
-    figures: list[float]
-    goal: float | None
-    seconds: tuple = ()
-    note: str = ""
-    at_least: bool = False
-
-    @classmethod
-    def of_pairs(cls, name, pairs, goal, note=""):
-        """Make the row of pairs of seconds, ours and theirs."""
-        ratios = [ours / theirs for ours, theirs in pairs]
-        return cls(name, ratios, goal, tuple(np.median(pairs, axis=0)), note)
-
-    def misses(self):
-        """Whether the median misses the goal."""
-        if self.goal is None:
-            return False
-        median = np.median(self.figures)
-        return median < self.goal if self.at_least else median > self.goal
-
-    def __str__(self):
-        figures = self.figures
-        spread = f"[{min(figures):.3g}, {max(figures):.3g}]"
-        goal = "" if self.goal is None else f"{'>=' if self.at_least else '<='} "
-        goal += "" if self.goal is None else f"{self.goal:g}"
-        seconds = " / ".join(f"{s:.2f}" for s in self.seconds)
-        return (
-            f"{self.name:38s} {np.median(figures):7.3g}  {spread:16s} {goal:8s} "
-            f"{'misses' if self.misses() else '':7s} {seconds:14s} {self.note}"
-        ).rstrip()
-
-
-HEADER = (
-    f"{'':38s} {'median':>7s}  {'[least, most]':16s} {'goal':8s} {'':7s} "
-    f"{'CPU s':14s} quality, ours / theirs"
-)
-
-
-def areas(ours, theirs):
-    """Write down how good both sides are."""
-    return f"ROC-AUC {ours:.3f} / {theirs:.3f}"
-
-
-class Kept:
-    """A call that keeps what it returned last."""
-
-    def __init__(self, function, *arguments):
-        self.function = partial(function, *arguments)
-
-    def __call__(self):
-        """Call it."""
-        self.result = self.function()
 
 
 # Rows ---------------------------------------------------------------------------------
@@ -381,6 +299,7 @@ SECTIONS = {
     "table": long_table,
     "first": first_fit,
     "job": study_job,
+    **speed_usual.SECTIONS,
 }
 
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
 from functools import cache
 from importlib.metadata import version
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -75,12 +75,23 @@ class VersionedMixin(KeepsParams):
 # Thresholds -------------------------------------------------------------------------
 
 T = TypeVar("T")
-_is_calibrating: ContextVar[bool] = ContextVar("is_calibrating", default=True)
+Purpose = Literal["labels", "scores", "errors"]
+# What a detector that is fitted now is for: to label rows itself, to be asked for
+# scores by one around it, or to tell errors of what was left out and be forgotten.
+_purpose: ContextVar[Purpose] = ContextVar("purpose", default="labels")
 
 
 def is_calibrating() -> bool:
     """Whether a detector that is fitted now has to look for its threshold."""
-    return _is_calibrating.get()
+    return _purpose.get() == "labels"
+
+
+def is_kept() -> bool:
+    """Whether a detector that is fitted now is more than a fold, soon forgotten.
+
+    A fold needs neither a threshold, however simple, nor what explains errors.
+    """
+    return _purpose.get() != "errors"
 
 
 def uncalibrated(call: Callable[..., T], *args: Any) -> T:
@@ -88,17 +99,22 @@ def uncalibrated(call: Callable[..., T], *args: Any) -> T:
 
     In a context of its own, which no Ctrl-C can leave behind.
     """
-    return _calibrating(False, call, *args)
+    return _for("scores" if is_kept() else "errors", call, *args)
 
 
 def calibrated(call: Callable[..., T], *args: Any) -> T:
     """Call what fits detectors whose thresholds are needed, whatever is around."""
-    return _calibrating(True, call, *args)
+    return _for("labels", call, *args)
 
 
-def _calibrating(is_wanted, call, *args):
+def as_fold(call: Callable[..., T], *args: Any) -> T:
+    """Call what fits detectors that tell errors of what was left out, and are gone."""
+    return _for("errors", call, *args)
+
+
+def _for(purpose: Purpose, call, *args):
     context = copy_context()
-    context.run(_is_calibrating.set, is_wanted)
+    context.run(_purpose.set, purpose)
     return context.run(call, *args)
 
 

@@ -17,7 +17,7 @@ from sklearn.neighbors import NearestNeighbors
 
 import skad
 from skad import HybridErrors, LocallyLinearAutoencoder, WindowedDetector
-from skad._neighbors import NearestRows
+from skad._neighbors import NearestRows, _smallest
 
 SIZES = st.tuples(st.integers(1, 40), st.integers(1, 20))
 NUMBERS = st.floats(-1e3, 1e3, width=32) | st.sampled_from([0.0, 1.0, 1e6, -1e6])
@@ -77,6 +77,32 @@ def test_nearest_rows__beyond_float32__are_found_in_float64():
             assert NearestRows(rows).nearest(block, 3).positions.tolist() == [
                 [49, 48, 47] if rows is close else [0, 1, 2]  # all at infinity
             ]
+
+
+@pytest.mark.parametrize("scales", [(1e-30, 1e-30), (1e-120, 1e-120), (1.0, 1e39)])
+def test_nearest_rows__where_float32_vanishes_or_overflows__are_those_of_a_loop(scales):
+    rng = np.random.default_rng(0)
+    rows = scales[0] * rng.normal(size=(500, 10))
+    block = scales[1] * rng.normal(size=(20, 10))
+    found = NearestRows(rows).nearest(block, 3)
+    for row, positions in zip(block, found.positions, strict=True):
+        assert positions.tolist() == naive.nearest(row, rows, 3)[0]
+
+
+@given(
+    n=st.integers(1, 20),
+    n_columns=st.integers(22, 3000),
+    n_values=st.sampled_from([2, 1000]),
+)
+def test_smallest__are_those_of_a_sort(n, n_columns, n_values):
+    rng = np.random.default_rng(n_columns)
+    values = rng.integers(n_values, size=(3, n_columns)).astype(np.float32)
+    positions, beside = _smallest(values, n)
+    ordered = np.sort(values, axis=1)
+    found = np.take_along_axis(values, positions, axis=1)
+    np.testing.assert_array_equal(np.sort(found, axis=1), ordered[:, :n])
+    np.testing.assert_array_equal(beside, ordered[:, n])
+    assert all(len(set(row)) == n for row in positions.tolist())
 
 
 def test_nearest_rows__row_among_others__has_the_bits_it_has_alone():

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from made_tables import noise, waves, with_fault
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, OutlierMixin, clone
 from sklearn.ensemble import IsolationForest
 from sklearn.model_selection import GridSearchCV, KFold, cross_val_score
 from sklearn.pipeline import make_pipeline
@@ -150,6 +150,39 @@ def test_gain__is_of_what_the_detector_sees():
     first, second = union.fit(X).units_
     assert 0 < first < np.inf
     assert second == pytest.approx(first, rel=1e-3)
+
+
+class Shifted(OutlierMixin, BaseEstimator):
+    """A wrapper that scores by the threshold of the detector inside."""
+
+    def __init__(self, estimator):
+        self.estimator = estimator
+
+    def fit(self, X, y=None):
+        self.estimator_ = clone(self.estimator).fit(X)
+        return self
+
+    def score_samples(self, X):
+        return self.estimator_.decision_function(X)
+
+
+@pytest.mark.filterwarnings("ignore::skad.CalibrationWarning")
+def test_folds__have_thresholds_only_where_a_wrapper_asks(monkeypatch):
+    X = pd.DataFrame(rows(400))
+    placed = []
+    place = WindowedDetector._scores_of
+    monkeypatch.setattr(
+        WindowedDetector,
+        "_scores_of",
+        lambda self, windows: placed.append(1) or place(self, windows),
+    )
+    alone = DetectorUnion(TABLES).fit(X)
+    assert len(placed) == len(TABLES)
+    placed.clear()
+    wrapped = DetectorUnion([(n, Shifted(one)) for n, one in TABLES]).fit(X)
+    assert len(placed) > len(TABLES)
+    assert np.isfinite([one.offset_ for one in alone.estimators_]).all()
+    assert wrapped.predict(X).shape == alone.predict(X).shape
 
 
 def test_few_rows__have_units_all_the_same():

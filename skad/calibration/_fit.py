@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from skad._base import is_calibrating
+from skad._base import is_calibrating, is_kept
 from skad.calibration._blocks import LeftOut, disagreement
 from skad.calibration._odd import find_odd, stretches_of
 from skad.calibration._report import Calibration
@@ -143,7 +143,12 @@ class CalibratedThreshold(ABC):
         return held_out
 
     def _place_threshold(self, windows, held_out) -> None:
-        """Put the threshold where a share of all windows is, or of those held out."""
+        """Put the threshold where a share of all windows is, or of those held out.
+
+        A fold has none.
+        """
+        if not is_kept():
+            return
         is_auto = self.contamination == "auto"
         source, judged = "learnt windows", windows
         if is_auto and held_out is not None:

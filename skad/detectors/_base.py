@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, clone
 
-from skad._base import ThresholdMixin
+from skad._base import ThresholdMixin, is_kept
 from skad._docs import add_parameters, inherit_sections
 from skad._fitting import after_fit, fit_method
 from skad._validation import (
@@ -223,7 +223,7 @@ class BaseAutoencoder(LeavesOut, ThresholdMixin, BaseEstimator):
         Learn the reference, too, by which errors are explained.
         """
         shape = self.window_length_, self.n_channels_
-        if self._learns_reference:
+        if self._learns_reference and is_kept():
             self.reference_ = RobustReference.learn(trained_on, *shape)
         if type(model).fit is not BaseErrorModel.fit:  # which learns nothing
             residuals, codes = self._collect((held_out or trained_on).sample())

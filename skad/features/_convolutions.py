@@ -187,13 +187,11 @@ class RandomConvolutions(ClassNamePrefixFeaturesOutMixin, WindowTransformer):
         self.n_segments_ = self._count_segments()
         self._draw_kernels(check_random_state(self.random_state))
         sample = evenly_spaced(len(X), _MOST_WINDOWS)
-        self.sizes_ = self._sizes_on(X, sample)
+        strengths = self._learn_sizes(X, sample)
         found: Any = None, None, None
-        self.mean_, self.components_, self.explained_variance_ = found
         if self.n_components is not None:
-            strengths = self._compute(X, sample)
             found = principal_components(strengths, self.n_components, _MOST_COMPONENTS)
-            self.mean_, self.components_, self.explained_variance_ = found
+        self.mean_, self.components_, self.explained_variance_ = found
         return self
 
     def _count_segments(self):
@@ -289,23 +287,37 @@ class RandomConvolutions(ClassNamePrefixFeaturesOutMixin, WindowTransformer):
             responses = multiply_rows(seen, kernels.T)
             yield slice(first, stop), responses.reshape(length, n, -1)
 
-    def _sizes_on(self, X, rows) -> NDArray[np.float64]:
-        """Root mean square of the responses of each kernel, 1.0 for 0.0."""
+    def _learn_sizes(self, X, rows) -> NDArray[np.float64]:
+        """Learn sizes of responses, 1.0 for 0.0; return strengths of the same rows."""
         squares = np.zeros(len(self.kernels_))
-        for _, block in self._blocks(X, rows):  # zeros at the end add nothing
-            for kernels, responses in self._responses(block):
-                squares[kernels] += np.square(responses).sum(axis=(0, 1))
+        strengths = np.empty((len(rows), len(squares), self.n_segments_))
+        for at, block in self._blocks(X, rows):  # zeros at the end add nothing
+            strengths[at] = self._averages(block, squares)[: at.stop - at.start]
         sizes = np.sqrt(squares / (len(rows) * self.window_length_))
-        return np.where(sizes > 0, sizes, 1.0)
+        self.sizes_ = np.where(sizes > 0, sizes, 1.0)
+        return self._scale(strengths)
 
     def _strengths(self, block) -> NDArray[np.float64]:
         """Roots of mean absolute responses, (n, n_kernels * n_segments_)."""
-        strengths = np.empty((len(block), len(self.kernels_), self.n_segments_))
+        return self._scale(self._averages(block))
+
+    def _averages(self, block, squares=None) -> NDArray[np.float64]:
+        """Mean absolute responses; adds up squares of the responses of each kernel.
+
+        (n, window_length, n_channels) -> (n, n_kernels, n_segments_).
+        """
+        averages = np.empty((len(block), len(self.kernels_), self.n_segments_))
         for kernels, responses in self._responses(block):
+            if squares is not None:
+                squares[kernels] += np.square(responses).sum(axis=(0, 1))
             np.abs(responses, out=responses)
-            strengths[:, kernels] = _average_parts(responses, self.n_segments_)
-        strengths /= self.sizes_[:, None] * np.sqrt(self.n_segments_)
-        return np.sqrt(strengths, out=strengths).reshape(len(block), -1)
+            averages[:, kernels] = _average_parts(responses, self.n_segments_)
+        return averages
+
+    def _scale(self, averages) -> NDArray[np.float64]:
+        """Take roots of averages in units of the sizes, in place."""
+        averages /= self.sizes_[:, None] * np.sqrt(self.n_segments_)
+        return np.sqrt(averages, out=averages).reshape(len(averages), -1)
 
 
 def _unfold(block, n_taps, dilation) -> NDArray[np.float64]:

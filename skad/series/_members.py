@@ -13,11 +13,12 @@ from sklearn import config_context
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
-from skad._base import uncalibrated
-from skad._nesting import core_of, explains_channels, input_of, layers
+from skad._base import as_fold, uncalibrated
+from skad._nesting import core_of, explains_channels, input_of, layers, members
 from skad._series_names import Runs, takes_series
 from skad._validation import num_samples, safe_indexing
 from skad.calibration._blocks import blocks_of, consecutive_blocks, overlap_of_rows
+from skad.calibration._fit import CalibratedThreshold
 from skad.calibration._usual import gather_windows, step_of
 from skad.series._folds import learns_positions
 from skad.series._rows import read_rows
@@ -250,7 +251,19 @@ def fit_like(fitted, rows: Rows) -> Any:
     if learns_positions(fitted):
         X = rows.X if np.ndim(rows.X) == 2 else np.reshape(rows.X, (len(rows.X), -1))
         return fitted._fold_at(np.asarray(X), rows.positions)
-    return fit_member(fitted, rows)
+    return (as_fold if _needs_no_threshold(fitted) else uncalibrated)(
+        fit_member, fitted, rows
+    )
+
+
+def _needs_no_threshold(detector) -> bool:
+    """Whether all that is around detectors of skad does without their thresholds.
+
+    A wrapper of others may ask for labels when it is asked for scores.
+    """
+    *around, core = layers(detector)
+    are_own = all(isinstance(one, Pipeline | CalibratedThreshold) for one in around)
+    return are_own and all(map(_needs_no_threshold, members(core)))
 
 
 def judge_left_out(fitted, learnt: Rows, judged: Rows) -> NDArray[np.float64]:
