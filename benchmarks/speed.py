@@ -7,7 +7,7 @@ as the other side, skad trains once (``refit=False``), scores by mean squared er
 one call of each; printed are the median of the paired ratios and their spread, the goal
 of the row, the median CPU seconds of either side, and how good both are: the ROC-AUC on
 beats from records that were not trained on. Rows of detectors as users call them, with
-thresholds, and of the first fit of a process are in speed_usual.py. With --data FOLDER
+thresholds, and of threads, are in speed_usual.py. With --data FOLDER
 beats are real ones (normal_train.csv.gz and dev_valid.csv.gz), else synthetic.
 
 Peers run in processes of their own virtual environments, which benchmarks/make_peers.sh

@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.decomposition import PCA
 from sklearn.utils import gen_batches
 
 from skad._sampling import evenly_spaced
 from skad.detectors._windows import Windows
+from skad.features._components import principal_components
 
 # Windows that a reference is learnt from, their values and, beyond 100 of them, their
 # channels: at most so many.
@@ -83,18 +83,19 @@ class RobustReference:
         mean, units = sample.mean(axis=0), sample.std(axis=(0, 1))
         units = np.where(units > 1e-12 * np.abs(mean).max(axis=0), units, 1.0)
         scaled = _scale(sample, mean, units).reshape(n, -1)
-        with np.errstate(invalid="ignore"):  # constant windows: 0 of 0 explained
-            pca = PCA(min(_MAX_COMPONENTS, n - 1, n_values), random_state=0).fit(scaled)
-        noise = max(float(pca.noise_variance_), 1e-6)
+        n_components = min(_MAX_COMPONENTS, n - 1, n_values)
+        centre, axes, variances = principal_components(scaled, n_components, n)
+        noise = _noise(scaled, variances)
         # One channel has all blame, and nobody to be told by.
-        codes = pca.transform(scaled if n_channels > 1 else scaled[:1])
+        codes = (scaled if n_channels > 1 else scaled[:1]) - centre
+        codes = codes @ axes.T
         shape = -1, window_length, n_channels
         ones = np.ones(n_channels)
         reference = cls(
             mean,
             units,
-            pca.components_.reshape(shape).copy(),
-            noise / np.maximum(pca.explained_variance_, 1e-9),
+            axes.reshape(shape),
+            noise / np.maximum(variances, 1e-9),
             codes.astype(np.float32, order="C"),  # most of a file
             *(ones, ones, np.full(n_channels, np.inf)),
         )
@@ -212,6 +213,13 @@ def _nearest(reference, distances, is_left_out=None) -> np.ndarray:
         total[is_left_out] = np.inf
     nearest = total.argmin(axis=1)
     return np.take_along_axis(distances, nearest[:, None, None], axis=2)[..., 0]
+
+
+def _noise(scaled, variances) -> float:
+    """Mean variance along the axes that are left out, as PCA by likelihood has it."""
+    n_others = min(scaled.shape) - len(variances)
+    left = scaled.var(axis=0, ddof=1).sum() - variances.sum()
+    return max(float(left) / max(1, n_others), 1e-6)
 
 
 def _trust(multiples) -> np.ndarray:

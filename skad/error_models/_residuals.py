@@ -9,7 +9,6 @@ from typing import ClassVar, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import eigh
-from sklearn.covariance import LedoitWolf, ShrunkCovariance
 
 from skad._fitting import after_fit, fit_method
 from skad._products import multiply_rows
@@ -230,6 +229,9 @@ class MahalanobisErrors(BaseErrorModel):
         self, residuals: NDArray, codes: Codes = None, train_codes: Codes = None
     ) -> Self:
         """Estimate mean and covariance of the error vectors; see `BaseErrorModel`."""
+        # Here, as it takes the linear models of scikit-learn along.
+        from sklearn.covariance import LedoitWolf, ShrunkCovariance
+
         _, window_length, n_channels = residuals.shape
         width = n_channels if self.vector == "timestep" else window_length * n_channels
         vectors = np.abs(residuals).reshape(-1, width)
