@@ -72,13 +72,17 @@ def cutters(detector) -> list[Any]:
 def _open(estimator) -> tuple[list[Any], Any]:
     """Steps of pipelines on the way to what scores rows, and that."""
     steps: list[Any] = []
+    end = estimator
     for layer in layers(estimator):
+        if not hasattr(layer, "score_samples"):
+            break  # a part of an ensemble
+        end = layer
         if isinstance(layer, Pipeline):
             found = (step for _, step in layer.steps[:-1])
             steps += [one for one in found if one not in (None, "passthrough")]
         elif hasattr(layer, "window_length_") or hasattr(layer, "splits_series"):
             break
-    return steps, layer
+    return steps, end
 
 
 # Checks -------------------------------------------------------------------------------

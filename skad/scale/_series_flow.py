@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from skad.scale._path import RowPath, path_of
@@ -32,6 +33,7 @@ class SeriesFlow:
     """
 
     def __init__(self, path: RowPath, name: Any):
+        self._name = name
         steps, detector, self._scale = path.steps, path.detector, (0.0, 1.0)
         if hasattr(detector, "splits_series"):
             one, spread = detector._detector_of(name)
@@ -55,6 +57,11 @@ class SeriesFlow:
         self._labels = join_indexes(self._labels, labels)
         for step in self._steps:
             table = step.push(table, is_last=is_last)
+        if self._name is not None and isinstance(table, np.ndarray):
+            raise ValueError(
+                "A step has lost the index, so that all series look like one to the "
+                'detector; keep it with set_output(transform="pandas") of the pipeline.'
+            )
         scores = self._scores.push(table, is_last=is_last, n_worth=n_worth)
         shift, unit = self._scale
         n_new = len(scores)

@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from skad._fitting import detached
@@ -37,12 +38,15 @@ class FilledParts:
         values, rows = self._read(table)
         if self._tail is None:
             self._tail = self._first_tail(rows, values.shape[1])
+        elif self._held is None:
+            _check_goes_on(self._tail, rows)
         name = None if rows.series is None else rows.series[0]
         self._imputer._tails = {name: self._tail}
         filled = self._imputer.transform(table)
-        n_known = len(values) if is_last else self._count_known(np.isnan(values), rows)
+        missing = np.isnan(values)
+        n_known = len(values) if is_last else self._count_known(missing, rows)
         known = rows_at(filled, slice(self._n_given, n_known))
-        self._hold(table, n_known)
+        self._hold(table, missing, n_known)
         return known
 
     def _read(self, table) -> tuple[NDArray, Rows]:
@@ -74,9 +78,16 @@ class FilledParts:
             n_last = np.minimum(n_last, self._imputer.limit)
         return len(missing) - int(n_last.max(initial=0))
 
-    def _hold(self, table, n_known) -> None:
-        """Keep the rows to fill later, and what these are filled from."""
-        first = max(0, n_known - self._looks_at_two)
+    def _hold(self, table, missing, n_known) -> None:
+        """Keep the rows to fill later, and those before that these are filled from."""
+        first = n_known
+        if self._looks_at_two and n_known:
+            # of each column, the last value; but for those without any
+            is_seen = ~missing[:n_known]
+            n_after = np.argmax(is_seen[::-1], axis=0)
+            if n_known < len(missing):  # what begins with a value needs none before
+                n_after = n_after[missing[n_known]]
+            first -= 1 + int(n_after.max(initial=0))
         if first:
             self._tail = self._next_tail(*self._read(rows_at(table, slice(0, first))))
         self._n_given = n_known - first
@@ -97,3 +108,20 @@ class FilledParts:
             last = np.where(is_seen, last, before.values)
             ages = np.where(is_seen, ages, before.ages + len(values))
         return _Tail(last, ages, time)
+
+
+def _check_goes_on(tail, rows) -> None:
+    """Refuse rows that are no later than those before."""
+    if tail.time is not None and not rows.time[0] > _as_time(tail.time, rows.time):
+        raise ValueError(
+            f"Time goes back from one table to the next: {rows.time[0]} comes after "
+            f"{_as_time(tail.time, rows.time)}. Pass the rows of each series in the "
+            "order of time."
+        )
+
+
+def _as_time(then, times) -> Any:
+    """A time as numpy has it, in UTC, as the times of an index are."""
+    zone = getattr(times, "tz", None)
+    then = pd.Timestamp(then) if isinstance(then, np.datetime64) else then
+    return then if zone is None else then.tz_localize("UTC").tz_convert(zone)
