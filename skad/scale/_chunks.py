@@ -9,17 +9,11 @@ import numpy as np
 import pandas as pd
 
 from skad._fitting import with_standard_numbers
-from skad._series_names import rows_by_series
-from skad._validation import take
+from skad.scale._flows import Flows
 from skad.scale._path import RowPath, path_of, threshold_of
-from skad.scale._series_flow import SeriesFlow
 from skad.series._rows import index_of
 from skad.series._table_parts import as_names
 from skad.series._tables import as_frame
-
-# Rows to wait for before they are scored: fewer cost more each. Of each series, and of
-# all of them.
-_ROWS_AT_ONCE, _ROWS_IN_ALL = 2**12, 2**17
 
 
 @with_standard_numbers
@@ -122,24 +116,15 @@ def score_chunks(
 
 
 def _score(path, chunks, named, threshold) -> Iterator[Any]:
-    flows: dict[Any, SeriesFlow] = {}
+    flows = Flows(path)
     n_before = 0
     for chunk in chunks:
         table = read_chunk(path, chunk, named, n_before)
-        if not len(table):
-            continue
-        index = _index_of(table, n_before)
-        n_before += len(table)
-        found = []
-        for name, rows in rows_by_series(index_of(table), None, len(table)).items():
-            if name not in flows:
-                flows[name] = SeriesFlow(path, name)
-            n_worth = min(_ROWS_AT_ONCE, _ROWS_IN_ALL // len(flows))
-            (part,) = take(rows, table)
-            found.append(flows[name].push(part, index[rows], n_worth=n_worth))
-        yield from _given(found, threshold)
-    for flow in flows.values():
-        yield from _given([flow.push(None, None, is_last=True)], threshold)
+        if len(table):
+            labels = labels_of(table, n_before)
+            n_before += len(table)
+            yield from _given(flows.push(table, labels), threshold)
+    yield from _given(flows.settle(is_last=True), threshold)
 
 
 def read_chunk(path: RowPath, chunk: Any, named: tuple, n_before: int) -> Any:
@@ -178,20 +163,22 @@ def _is_numbered(index) -> bool:
     return is_range and index.equals(pd.RangeIndex(len(index)))
 
 
-def _index_of(table, n_before) -> pd.Index:
+def labels_of(table: Any, n_before: int) -> pd.Index:
+    """Index of the rows of a chunk: numbers, from `n_before` on, where it has none."""
     index = index_of(table)
     numbers = pd.RangeIndex(n_before, n_before + len(table))
     return numbers if index is None else index
 
 
 def _given(found, threshold) -> Iterator[Any]:
-    """Yield the scores that there are, with labels if there is a threshold."""
-    found = [scores for scores in found if len(scores)]
-    if not found:
-        return
-    scores = pd.concat(found) if len(found) > 1 else found[0]
+    """Yield the scores that there are, together, with labels if wanted."""
+    if found:
+        yield with_labels(pd.concat(found) if len(found) > 1 else found[0], threshold)
+
+
+def with_labels(scores: pd.Series, threshold: float | None) -> Any:
+    """Put labels beside scores, if there is a threshold."""
     if threshold is None:
-        yield scores
-    else:
-        label = np.where(scores - threshold < 0, -1, 1)
-        yield pd.DataFrame({"score": scores, "label": label})
+        return scores
+    labels = np.where(scores - threshold < 0, -1, 1)
+    return pd.DataFrame({"score": scores, "label": labels})

@@ -66,25 +66,26 @@ class SegmentScores:
     that runs, so that each is scored as it is in the whole table.
     """
 
-    def __init__(self, detector: Any):
-        self._detector, self._reach = detector, Reach(detector)
+    def __init__(self, reach: Reach):
+        self._reach = reach
         self._waiting: list[Any] = []  # rows of the segment, from an aligned one on
         self._n_given = 0  # of them, those at the front that have their scores
 
     def push(
-        self, table: Any, *, is_last: bool = False, n_worth: int = 0
+        self, table: Any, score: Any, *, is_last: bool = False, n_worth: int = 1
     ) -> NDArray[np.float64]:
         """Return the scores of the next rows that are known.
 
         But where a segment ends, fewer than `n_worth` are not worth a call yet.
+        ``score(table)`` scores a table; None leaves that out, and all scores are NaN.
         """
         scores = [np.empty(0)]
         for number, part in enumerate(self._segments(table)):
             if number:
-                scores.append(self._score(is_end=True))
+                scores.append(self._score(score, is_end=True))
             if part is not None:
                 self._waiting.append(part)
-        scores.append(self._score(is_end=is_last, n_worth=n_worth))
+        scores.append(self._score(score, is_end=is_last, n_worth=n_worth))
         return np.concatenate(scores)
 
     def _segments(self, table) -> list[Any]:
@@ -102,19 +103,20 @@ class SegmentScores:
         bounds = np.maximum(rows.bounds - n_before, 0)
         return [rows_at(table, slice(*pair)) for pair in bounds]
 
-    def _score(self, *, is_end, n_worth=0) -> NDArray[np.float64]:
+    def _score(self, score, *, is_end, n_worth=1) -> NDArray[np.float64]:
         """Score the rows that are known, if they are worth a call."""
         reach, n_rows = self._reach, sum(map(len, self._waiting))
         n_known = n_rows if is_end else reach.n_known(n_rows)
-        n_worth = 1 if is_end else max(n_worth, reach.n_around)
-        if n_known - self._n_given < n_worth:
+        n_new = n_known - self._n_given
+        if n_new < (1 if is_end else n_worth):
             return np.empty(0)
         table = join(self._waiting)
-        stop = n_rows if is_end else n_known + reach.length
-        scores = self._detector.score_samples(rows_at(table, slice(0, stop)))
-        known = scores[self._n_given : n_known]
+        scores = np.full(n_new, np.nan)
+        if score is not None:
+            stop = n_rows if is_end else n_known + reach.length
+            scores = score(rows_at(table, slice(0, stop)))[self._n_given : n_known]
         first = n_rows if is_end else reach.aligned(n_known - reach.length + 1)
         rest = rows_at(table, slice(first, None))
         self._waiting = [] if rest is None else [rest]
         self._n_given = 0 if is_end else n_known - first
-        return known
+        return scores
