@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from skad._fitting import with_standard_numbers
-from skad.scale._flows import Flows
+from skad.scale._flows import Flows, gather
 from skad.scale._path import RowPath, path_of, threshold_of
 from skad.series._rows import index_of
 from skad.series._table_parts import as_names
@@ -124,7 +124,7 @@ def _score(path, chunks, named, threshold) -> Iterator[Any]:
             labels = labels_of(table, n_before)
             n_before += len(table)
             yield from _given(flows.push(table, labels), threshold)
-    yield from _given(flows.settle(is_last=True), threshold)
+    yield from _given(flows.finish(), threshold)
 
 
 def read_chunk(path: RowPath, chunk: Any, named: tuple, n_before: int) -> Any:
@@ -173,7 +173,7 @@ def labels_of(table: Any, n_before: int) -> pd.Index:
 def _given(found, threshold) -> Iterator[Any]:
     """Yield the scores that there are, together, with labels if wanted."""
     if found:
-        yield with_labels(pd.concat(found) if len(found) > 1 else found[0], threshold)
+        yield with_labels(gather(found), threshold)
 
 
 def with_labels(scores: pd.Series, threshold: float | None) -> Any:

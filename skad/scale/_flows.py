@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -19,6 +20,10 @@ from skad.series._rows import index_of
 # Rows to wait for before they are scored: fewer cost more each. Of each series, and of
 # all of them.
 _ROWS_AT_ONCE, _ROWS_IN_ALL = 2**12, 2**17
+
+
+# The name of a series, and scores of some of its rows.
+Scores: TypeAlias = tuple[Any, pd.Series]
 
 
 class TransformedParts:
@@ -101,35 +106,50 @@ class Flows:
 
     def __init__(self, path: RowPath, flows: Any = None, *, scores: bool = True):
         self.flows: dict[Any, SeriesFlow] = {} if flows is None else flows
-        self._path, self._scores = path, scores
+        self.scores = scores
+        # series of which rows have come, in this order; see `settle`
+        self.touched: dict[Any, None] = {}
+        self._path = path
         self._ways: dict[Any, SeriesWay] = {}
 
-    def push(self, table: Any, labels: pd.Index, *, waits: bool = True) -> list:
-        """Return the scores of rows that are known, of each series.
-
-        If it `waits`, only as many as are worth a call.
-        """
+    def push(self, table: Any, labels: pd.Index) -> list[Scores]:
+        """Return the scores of rows that are known, where they are worth a call."""
         found = []
         for name, rows in rows_by_series(index_of(table), None, len(table)).items():
             way = self._way(name)
             if name not in self.flows:
                 self.flows[name] = SeriesFlow(way, name)
             flow = self.flows[name]
+            self.touched[name] = None
             n_worth = min(_ROWS_AT_ONCE, _ROWS_IN_ALL // len(self.flows))
-            n_worth = max(n_worth, flow.reach.n_around) if waits else 1
+            n_worth = max(n_worth, flow.reach.n_around)
             (part,) = take(rows, table)
-            score = way.score if self._scores else None
-            found.append(flow.push(part, labels[rows], score, n_worth=n_worth))
-        return [scores for scores in found if len(scores)]
+            score = way.score if self.scores else None
+            scores = flow.push(part, labels[rows], score, n_worth=n_worth)
+            found.append((name, scores))
+        return [(name, scores) for name, scores in found if len(scores)]
 
-    def settle(self, names: Any = None, *, is_last: bool = False) -> list:
-        """Return what is known by now, of some series or all; the rest if `is_last`."""
+    def settle(self) -> list[Scores]:
+        """Return what else is known of touched series, worth a call or not.
+
+        So their state depends on nothing but the rows that have come.
+        """
+        return self._push_nothing([*self.touched])
+
+    def finish(self, names: Any = None) -> list[Scores]:
+        """Return the last scores of series of which no rows will come; None: all."""
+        ended = [name for name in self.flows if names is None or name in names]
+        found = self._push_nothing(ended, is_last=True)
+        self.flows = {n: flow for n, flow in self.flows.items() if n not in ended}
+        return found
+
+    def _push_nothing(self, names, *, is_last=False) -> list[Scores]:
         found = []
-        for name in [*self.flows] if names is None else names:
-            score = self._way(name).score if self._scores else None
-            flow = self.flows.pop(name) if is_last else self.flows[name]
-            found.append(flow.push(None, None, score, is_last=is_last))
-        return [scores for scores in found if len(scores)]
+        for name in names:
+            score = self._way(name).score if self.scores else None
+            scores = self.flows[name].push(None, None, score, is_last=is_last)
+            found.append((name, scores))
+        return [(name, scores) for name, scores in found if len(scores)]
 
     def _way(self, name) -> SeriesWay:
         if not hasattr(self._path.detector, "splits_series"):
@@ -137,6 +157,17 @@ class Flows:
         if name not in self._ways:
             self._ways[name] = SeriesWay(self._path, name)
         return self._ways[name]
+
+
+def gather(found: list[Scores], order: Iterable[Any] = ()) -> pd.Series:
+    """Put scores one below the other, those of a series together; there are some.
+
+    `order` are names of series that come first.
+    """
+    by_name: dict[Any, list] = {name: [] for name in order}
+    for name, scores in found:
+        by_name.setdefault(name, []).append(scores)
+    return pd.concat([scores for parts in by_name.values() for scores in parts])
 
 
 def join_indexes(first: pd.Index | None, second: pd.Index | None) -> Any:
