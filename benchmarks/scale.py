@@ -2,8 +2,8 @@
 
 Rows of ten sensors of eight machines, with gaps, in Parquet files that this writes:
 
-- memory: `score_parquet`, and `score_samples` of the whole table, in a process each: the
-  peak above what the imports take, and CPU time a row;
+- memory: `score_parquet`, and `score_samples` of the whole table, in a process each:
+  the peak above what the imports take, and CPU time a row;
 - workers: the wall time of two Dask workers and of one process (two idle cores!);
 - kills: `score_parquet` killed at random moments, then resumed: rows that differ from
   an uninterrupted run, that are there twice, or lacking;
@@ -149,11 +149,12 @@ def workers(folder, model, n_rows):
             estimator, source, folder / "there", engine="dask", client=client, **NAMED
         )
         both = time.perf_counter() - begin
+    ratio = both / alone
     pairs = [(one, there / one.name) for one in sorted(here.glob("part-*"))]
     same = all(
         pd.read_parquet(one).equals(pd.read_parquet(other)) for one, other in pairs
     )
-    print(f"one process {alone:.1f} s, two Dask workers {both:.1f} s: {both / alone:.2f}")
+    print(f"one process {alone:.1f} s, two Dask workers {both:.1f} s: {ratio:.2f}")
     print(f"parts: {len(pairs)}, equal bits: {same}")
 
 

@@ -114,7 +114,7 @@ def as_fitted(estimator: E) -> E:
 
 
 def detached(estimator: E) -> E:
-    """Return a shallow copy of a fitted estimator, of which anything may be replaced."""
+    """Return a shallow copy of a fitted estimator; anything in it may be replaced."""
     copied = object.__new__(type(estimator))
     vars(copied).update(vars(as_fitted(estimator)))
     vars(copied).pop(_PARAMS, None)

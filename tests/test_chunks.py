@@ -1,5 +1,7 @@
 """Tables in chunks: the scores of the whole table, bit for bit."""
 
+import itertools
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -81,7 +83,7 @@ def later(X, train):
 def cut(X, cuts):
     """Cut a table before some rows."""
     bounds = [0, *sorted({min(at, len(X)) for at in cuts}), len(X)]
-    pairs = zip(bounds[:-1], bounds[1:], strict=True)
+    pairs = itertools.pairwise(bounds)
     return [X[first:stop] for first, stop in pairs if stop > first]
 
 
@@ -255,11 +257,8 @@ def test_chunks__a_table_is_no_chunks():
 def test_chunks__time_goes_back():
     X = one_series(300, 0)
     detector = WindowedDetector(LinearAutoencoder(3), 10, contamination=0.1)
-    for estimator in (
-        pipeline_of(detector).fit(X),
-        pipeline_of(FOREST).fit(X),
-    ):
-        with pytest.raises(ValueError, match="must increase|goes back"):
+    for estimator in (pipeline_of(detector).fit(X), pipeline_of(FOREST).fit(X)):
+        with pytest.raises(ValueError, match=r"must increase|goes back"):
             list(score_chunks(estimator, [X[100:], X[:100]]))
 
 
@@ -275,9 +274,7 @@ def test_chunks__time_goes_back():
             "every='5min'",
         ),
         (
-            make_pipeline(
-                make_pipeline(TimeSeriesImputer(), StandardScaler()), FOREST
-            ),
+            make_pipeline(make_pipeline(TimeSeriesImputer(), StandardScaler()), FOREST),
             "TimeSeriesImputer makes a row",
         ),
         (

@@ -80,7 +80,7 @@ def test_score_parquet__is_as_the_whole_table(tmp_path, kind, folders, method):
 
 
 def test_score_parquet__labels_of_raw_files_with_a_reader(tmp_path):
-    _, whole, source = a_job(tmp_path, "stacked")
+    _, _whole, source = a_job(tmp_path, "stacked")
     X = pd.read_parquet(source).reset_index()
     steps = TableReader("time", series="series"), *pipeline_of(None)[:-1]
     detector = WindowedDetector(LinearAutoencoder(3), 12, contamination=0.1)
@@ -155,7 +155,7 @@ def test_score_parquet__killed_and_resumed(tmp_path):
 
 def test_score_parquet__on_workers_of_which_one_is_killed(tmp_path):
     distributed = pytest.importorskip("distributed")
-    estimator, whole, source = a_job(tmp_path, n_rows=4000)
+    estimator, _whole, source = a_job(tmp_path, n_rows=4000)
     here = score_parquet(estimator, source, tmp_path / "here")
     with (
         distributed.LocalCluster(

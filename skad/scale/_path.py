@@ -70,7 +70,7 @@ def cutters(detector) -> list[Any]:
 
 
 def _open(estimator) -> tuple[list[Any], Any]:
-    """Steps of pipelines on the way to what scores rows, and that."""
+    """List the steps of pipelines on the way to what scores rows; return both."""
     steps: list[Any] = []
     end = estimator
     for layer in layers(estimator):

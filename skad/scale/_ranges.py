@@ -48,7 +48,9 @@ def fragments_of(files: Dataset) -> list[ParquetFileFragment]:
 
 def ranges_of(files: Dataset) -> list[RowRange]:
     """Divide the rows of a dataset into ranges of whole row groups."""
-    ranges, groups, n_rows, first = [], {}, 0, 0
+    ranges: list[RowRange] = []
+    groups: dict[int, list[int]] = {}
+    n_rows = first = 0
     for number, fragment in enumerate(fragments_of(files)):
         for group in fragment.row_groups:
             if n_rows and n_rows + group.num_rows > _ROWS_IN_RANGE:
@@ -60,7 +62,7 @@ def ranges_of(files: Dataset) -> list[RowRange]:
 
 
 def read_range(
-    files: Dataset, rows: RowRange, columns: list[str]
+    files: Dataset, rows: RowRange, columns: list[Any]
 ) -> Iterator[pd.DataFrame]:
     """Read the rows of a range, in batches."""
     fragments = fragments_of(files)
@@ -105,10 +107,10 @@ def columns_to_read(
 def last_ranges(
     files: Dataset, ranges: list[RowRange], series: list[Hashable]
 ) -> dict[Any, int]:
-    """Number of the range in which each series has its last row."""
+    """Find the range in which each series has its last row."""
     if not series:
         return {}
-    last = {}
+    last: dict[Any, int] = {}
     for number, rows in enumerate(ranges):
         for frame in read_range(files, rows, series):
             levels = [frame[name] for name in series]

@@ -185,7 +185,7 @@ class TimeSeriesImputer(ReadsRows, VersionedMixin, TransformerMixin, BaseEstimat
         self.statistics_ = self._learn_statistics(values)
         self._learn_series(values, rows)
         self._learn_columns(np.isnan(values))
-        self._tails = find_tails(values[:, self._kept], rows)
+        self._tails: Any = find_tails(values[:, self._kept], rows)
         return self
 
     @add_parameters(_TABLE)

@@ -99,7 +99,7 @@ class FilledParts:
         _, found = find_tails(values, rows)
         last, ages = found.values[0], found.ages[0]
         time = None if found.time is None else found.time[0]
-        before = self._tail
+        before: Any = self._tail
         goes_on = len(rows.bounds) == 1 and self._imputer._follows(before, rows.time, 0)
         is_seen = ~np.isnan(last)
         if self._imputer.method != "ffill":
@@ -121,7 +121,7 @@ def _check_goes_on(tail, rows) -> None:
 
 
 def _as_time(then, times) -> Any:
-    """A time as numpy has it, in UTC, as the times of an index are."""
+    """Turn a time of numpy, in UTC, into one like those of an index."""
     zone = getattr(times, "tz", None)
     then = pd.Timestamp(then) if isinstance(then, np.datetime64) else then
     return then if zone is None else then.tz_localize("UTC").tz_convert(zone)
