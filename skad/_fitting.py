@@ -116,6 +116,14 @@ def as_fitted(estimator: E) -> E:
     return copied
 
 
+def detached(estimator: E) -> E:
+    """Return a shallow copy of a fitted estimator; anything in it may be replaced."""
+    copied = object.__new__(type(estimator))
+    vars(copied).update(vars(as_fitted(estimator)))
+    vars(copied).pop(_PARAMS, None)
+    return copied
+
+
 class KeepsParams:
     """Mixin for estimators: pickles hold parameters of fit that were changed since."""
 

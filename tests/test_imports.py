@@ -27,6 +27,7 @@ ROOMS = {
     },
     "plotting": {"series", "thresholds"},
     "datasets": set(),
+    "scale": {"series"},
     "pipelines": {"detectors", "features", "series"},
     "features": set(),
 }

@@ -100,5 +100,12 @@ def _cut(rows, window_length, stride) -> tuple[np.ndarray, np.ndarray, int]:
 
 
 def _block(view) -> int:
-    """Windows at once: whole blocks of skad's detectors, which score 64 at once."""
-    return max(64, _VALUES_AT_ONCE // view.shape[1] // 64 * 64)
+    return windows_at_once(view.shape[1])
+
+
+def windows_at_once(n_values: int) -> int:
+    """Windows of so many values to score in one call of the detector.
+
+    Whole blocks of skad's detectors, which score 64 at once.
+    """
+    return max(64, _VALUES_AT_ONCE // n_values // 64 * 64)

@@ -185,7 +185,7 @@ class TimeSeriesImputer(ReadsRows, VersionedMixin, TransformerMixin, BaseEstimat
         self.statistics_ = self._learn_statistics(values)
         self._learn_series(values, rows)
         self._learn_columns(np.isnan(values))
-        self._tails = _find_tails(values[:, self._kept], rows)
+        self._tails: Any = find_tails(values[:, self._kept], rows)
         return self
 
     @add_parameters(_TABLE)
@@ -397,7 +397,7 @@ def _as_numpy(time) -> Any:
     return time.to_numpy() if hasattr(time, "to_numpy") else time
 
 
-def _find_tails(values, rows) -> tuple[list[Any], _Tail]:
+def find_tails(values, rows) -> tuple[list[Any], _Tail]:
     """Names of the series, and their tails."""
     found = _by_series(rows, rows.bounds)
     last, ages = np.empty((2, len(found), values.shape[1]))

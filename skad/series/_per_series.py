@@ -291,6 +291,13 @@ class PerSeriesDetector(SeriesThresholdMixin, MetaDetector):
                 "series that judges new ones."
             )
 
+    def _detector_of(self, name) -> tuple[Any, float]:
+        """Return the detector of a series, and its `spread`."""
+        if name not in self.estimators_:
+            self._refuse([name])
+            return self.pooled_, self._spreads[-1]
+        return self.estimators_[name], self._spreads[[*self.estimators_].index(name)]
+
     def _run(self, call, tasks) -> list[Any]:
         """Call for each series, at once; give warnings once, with their series.
 

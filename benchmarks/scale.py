@@ -1,0 +1,210 @@
+"""What scoring beyond memory costs: time, memory, workers, and kills.
+
+Rows of ten sensors of eight machines, with gaps, in Parquet files that this writes:
+
+- memory: `score_parquet`, and `score_samples` of the whole table, in a process each:
+  the peak above what the imports take, and CPU time a row;
+- workers: the wall time of two Dask workers and of one process (two idle cores!);
+- kills: `score_parquet` killed at random moments, then resumed: rows that differ from
+  an uninterrupted run, that are there twice, or lacking;
+- stream: microseconds a row of `StreamScorer.update`, one row a call.
+
+Run: python benchmarks/scale.py --rows 10000000 --only memory workers kills
+"""
+
+import argparse
+import os
+import resource
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pandas as pd
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skad import (
+    LinearAutoencoder,
+    TimeSeriesImputer,
+    WindowedDetector,
+    score_parquet,
+)
+
+N_SENSORS, N_MACHINES, ROWS_IN_FILE = 10, 8, 500_000
+
+
+def machine(number, n_rows):
+    """Make the rows of a machine: slow waves and noise, a gap, missing values."""
+    rng = np.random.default_rng(number)
+    phases = 2 * np.pi * (np.arange(n_rows)[:, None] / 90 + rng.random(N_SENSORS))
+    X = np.sin(phases) + 0.3 * rng.normal(size=phases.shape)
+    X[rng.random(len(X)) < 0.001] = np.nan
+    steps = np.full(n_rows, 1)
+    steps[rng.integers(1, n_rows, 5)] = 3600
+    time = pd.Timestamp("2024-01-01") + pd.to_timedelta(np.cumsum(steps), unit="s")
+    table = pd.DataFrame(X, columns=[f"sensor_{i}" for i in range(N_SENSORS)])
+    return table.assign(time=time, machine=f"m{number}")
+
+
+def write_files(folder, n_rows):
+    """Write machines one after the other, file by file."""
+    for number in range(N_MACHINES):
+        table = machine(number, n_rows // N_MACHINES)
+        for first in range(0, len(table), ROWS_IN_FILE):
+            part = table[first : first + ROWS_IN_FILE]
+            part.to_parquet(folder / f"m{number}-{first:09d}.parquet", index=False)
+
+
+def fitted():
+    """Fit a pipeline as users have it, on an hour of each machine."""
+    train = pd.concat([machine(number, 3600) for number in range(N_MACHINES)])
+    steps = (
+        TimeSeriesImputer(),
+        StandardScaler(),
+        WindowedDetector(LinearAutoencoder(error_model="std"), 60),
+    )
+    pipeline = make_pipeline(*steps).set_output(transform="pandas")
+    return pipeline.fit(train.set_index(["machine", "time"]))
+
+
+def cpu():
+    """CPU seconds of this process."""
+    return time.process_time()
+
+
+def peak():
+    """Largest memory of this process until now, in MB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+NAMED = {"time": "time", "series": "machine"}
+
+
+def child(what, model, source, target):
+    """Do one thing in a process of its own, and print what it took."""
+    estimator = joblib.load(model)
+    score_parquet_of_little(estimator)
+    peak_before, cpu_before = peak(), cpu()
+    if what == "parquet":
+        score_parquet(estimator, source, target, **NAMED)
+    else:
+        table = pd.read_parquet(source).set_index(["machine", "time"])
+        scores = pd.Series(estimator.score_samples(table), table.index)
+        joblib.dump(scores, target)
+    print(peak() - peak_before, cpu() - cpu_before)
+
+
+def score_parquet_of_little(estimator):
+    """Have all imports done."""
+    with tempfile.TemporaryDirectory() as folder:
+        machine(0, 200).to_parquet(f"{folder}/x.parquet")
+        score_parquet(estimator, f"{folder}/x.parquet", f"{folder}/y", **NAMED)
+
+
+def in_child(what, *args):
+    """Run `child`; return the peak in MB and CPU seconds."""
+    line = [sys.executable, __file__, "--child", what, *map(str, args)]
+    told = subprocess.run(line, check=True, capture_output=True, text=True).stdout
+    return [float(value) for value in told.split()]
+
+
+def memory(folder, model, n_rows):
+    """Print peaks and CPU time of both ways, and whether the scores are equal."""
+    source = folder / "source"
+    rows = {"in memory": in_child("memory", model, source, folder / "whole")}
+    rows["score_parquet"] = in_child("parquet", model, source, folder / "scores")
+    for name, (megabytes, seconds) in rows.items():
+        per_row = 1e6 * seconds / n_rows
+        print(f"{name}: {megabytes:.0f} MB above imports, {per_row:.2f} CPU us a row")
+    ratio = rows["score_parquet"][1] / rows["in memory"][1]
+    print(f"CPU time, score_parquet / in memory: {ratio:.2f}")
+    whole = joblib.load(folder / "whole")
+    found = pd.read_parquet(folder / "scores").set_index(["machine", "time"])["score"]
+    same = found.index.equals(whole.index) and (found == whole).all()
+    print(f"rows in the same order, equal bits: {same}")
+
+
+def workers(folder, model, n_rows):
+    """Print wall times here and on two workers."""
+    from distributed import Client, LocalCluster
+
+    estimator, source = joblib.load(model), folder / "source"
+    begin = time.perf_counter()
+    here = score_parquet(estimator, source, folder / "here", **NAMED)
+    alone = time.perf_counter() - begin
+    with (
+        LocalCluster(
+            n_workers=2, threads_per_worker=1, dashboard_address=None
+        ) as cluster,
+        Client(cluster) as client,
+    ):
+        client.run(score_parquet_of_little, estimator)
+        begin = time.perf_counter()
+        there = score_parquet(
+            estimator, source, folder / "there", engine="dask", client=client, **NAMED
+        )
+        both = time.perf_counter() - begin
+    ratio = both / alone
+    pairs = [(one, there / one.name) for one in sorted(here.glob("part-*"))]
+    same = all(
+        pd.read_parquet(one).equals(pd.read_parquet(other)) for one, other in pairs
+    )
+    print(f"one process {alone:.1f} s, two Dask workers {both:.1f} s: {ratio:.2f}")
+    print(f"parts: {len(pairs)}, equal bits: {same}")
+
+
+def kills(folder, model, n_rows, n_kills=20):
+    """Kill a run at random moments, resume it, and compare with one that was not."""
+    source, rng = folder / "source", np.random.default_rng(0)
+    estimator = joblib.load(model)
+    begin = time.perf_counter()
+    whole = pd.read_parquet(
+        score_parquet(estimator, source, folder / "unbroken", **NAMED)
+    )
+    seconds = time.perf_counter() - begin + 3.0  # of imports
+    line = [sys.executable, __file__, "--child", "parquet", model, source]
+    n_killed = n_wrong = 0
+    for number in range(n_kills):
+        target = folder / f"broken-{number}"
+        process = subprocess.Popen([*map(str, line), str(target)], stdout=-3)
+        try:
+            process.wait(rng.uniform(0, seconds))
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+            n_killed += 1
+        found = pd.read_parquet(score_parquet(estimator, source, target, **NAMED))
+        n_wrong += not found.equals(whole)
+    print(f"{n_kills} runs, {n_killed} killed before their end: {n_wrong} differ")
+
+
+PARTS = {"memory": memory, "workers": workers, "kills": kills}
+
+
+def main():
+    """Print the figures of the parts that are asked for."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rows", type=int, default=10_000_000)
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=[*PARTS])
+    parser.add_argument("--child", nargs=4, help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    os.environ["OMP_NUM_THREADS"] = "1"  # of children
+    if args.child:
+        child(*args.child)
+        return
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "source").mkdir()
+        write_files(folder / "source", args.rows)
+        joblib.dump(fitted(), folder / "model")
+        for part in args.only:
+            PARTS[part](folder, folder / "model", args.rows)
+
+
+if __name__ == "__main__":
+    main()

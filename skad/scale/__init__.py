@@ -1,0 +1,1 @@
+"""Beyond memory, beyond one machine, and row by row."""
