@@ -10,6 +10,7 @@ from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
+from uuid import uuid4
 
 import numpy as np
 import pandas as pd
@@ -165,7 +166,9 @@ def score_parquet(
         )
     known = columns if columns is not None else _names_known(estimator)
     to_read, named = columns_to_read(files, given, known)
-    job = Job(estimator, source, Path(target), to_read, named, labels)
+    # as workers see them, wherever they run
+    source, target = _absolute(source), Path(target).absolute()
+    job = Job(estimator, source, target, to_read, named, labels)
     ranges = ranges_of(files)
     _begin(job, files, ranges)
     in_series = as_names(path.reader.series) if path.reader is not None else named[0]
@@ -177,6 +180,13 @@ def score_parquet(
     for left in job.target.glob(".part-*"):
         left.unlink(missing_ok=True)
     return job.target
+
+
+def _absolute(source) -> Any:
+    """Make the name of a local file or folder absolute; leave others as they are."""
+    if isinstance(source, str | os.PathLike):
+        return os.path.abspath(source) if os.path.exists(source) else source
+    return [_absolute(one) for one in source]
 
 
 def _names_known(estimator) -> list[str] | None:
@@ -211,18 +221,19 @@ def _begin(job, files, ranges) -> None:
         before = json.loads(noted.read_text())
         others = [name for name in plan if plan[name] != before.get(name)]
         if others:
+            what = " and ".join(others).replace("scores", "estimator")
             raise ValueError(
-                f"{job.target} holds parts of another call, with other {others}; give "
+                f"{job.target} holds parts of another call, with other {what}; give "
                 "another folder, or remove it."
             )
         return
-    if job.target.exists() and any(job.target.iterdir()):
+    unfinished = noted.with_name(f"{_PLAN}.tmp")
+    if job.target.exists() and {*job.target.iterdir()} - {unfinished}:
         raise ValueError(
             f"{job.target} is not empty, and holds no {_PLAN} of an earlier call; give "
             "another folder."
         )
     job.target.mkdir(parents=True, exist_ok=True)
-    unfinished = job.target / f"{_PLAN}.tmp"
     unfinished.write_text(json.dumps(plan))
     unfinished.replace(noted)
 
@@ -334,7 +345,7 @@ def write_part(job: Job, number: int, scores: pd.Series) -> None:
     frame = with_labels(scores, threshold)
     table = pa.Table.from_pandas(_as_columns(frame), preserve_index=False)
     part = job.part(number)
-    unfinished = part.with_name(f".{part.stem}-{os.getpid()}.tmp")
+    unfinished = part.with_name(f".{part.stem}-{uuid4().hex}.tmp")
     parquet.write_table(table, unfinished)
     unfinished.replace(part)
 
@@ -344,7 +355,11 @@ def _as_columns(frame) -> pd.DataFrame:
     frame = frame.to_frame() if isinstance(frame, pd.Series) else frame
     default = [f"series_{level}" for level in range(frame.index.nlevels - 1)] + ["row"]
     given = zip(frame.index.names, default, strict=True)
-    names = [other if name is None else name for name, other in given]
+    # as pandas calls columns of levels without names
+    names = [
+        other if name is None or str(name).startswith("__index_level_") else name
+        for name, other in given
+    ]
     columns = frame.reset_index(names=names)
     for name in names:
         if isinstance(columns[name].dtype, pd.CategoricalDtype):
