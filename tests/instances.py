@@ -70,7 +70,7 @@ AUTOENCODERS = {
     "linear": LinearAutoencoder(),
     "linear-int": LinearAutoencoder(1, contamination=0.1),
     "linear-mahalanobis": LinearAutoencoder(
-        error_model=MahalanobisErrors(vector="window")
+        error_model=MahalanobisErrors(vector="window"), contamination=0.1
     ),
     "linear-hybrid": LinearAutoencoder(error_model="hybrid"),
     "local": LocallyLinearAutoencoder(),

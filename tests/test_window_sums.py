@@ -153,3 +153,11 @@ def test_components__of_many_windows_take_the_memory_of_their_products():
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert most < 24 * 2**20
+
+
+@pytest.mark.parametrize("n_values", [2, 3, 8])
+def test_share_of_variance__never_takes_all_components(n_values):
+    X = np.random.default_rng(0).normal(size=(200, n_values))  # each explains the same
+    detector = LinearAutoencoder(0.999).fit(X)
+    assert detector.latent_dim_ == n_values - 1
+    assert np.ptp(detector.score_samples(X)) > 1e-3

@@ -105,6 +105,8 @@ def _leading(products, latent_dim, total, n_most):
         n_needed = 1 + int(np.searchsorted(reached, latent_dim, side="right"))
         if n_needed <= n_tried:
             break
+    # All of them would rebuild whatever there is.
+    n_needed = min(n_needed, max(1, n_most - 1))
     return powers[:n_needed], vectors[:, :n_needed]
 
 

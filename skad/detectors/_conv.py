@@ -121,7 +121,7 @@ class ConvAutoencoder(BaseNeuralAutoencoder):
         Timesteps that a convolution covers.
     latent_dim : int or float, default=0.9
         Latent units; a float in (0, 1) takes as many as principal components are
-        needed to explain that share of variance.
+        needed to explain that share of variance, but not all of them.
     linear_path : "pca" or None, default="pca"
         "pca" puts a linear encoder and decoder, which start as the PCA of the training
         windows, beside the convolutions, whose output starts at zero; all of it is

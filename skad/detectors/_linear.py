@@ -30,7 +30,7 @@ class LinearAutoencoder(Encoder, BaseAutoencoder):
     ----------
     latent_dim : int or float, default=0.9
         Number of components, or, for a float in (0, 1), the share of variance that
-        they explain.
+        they explain; where that takes all of them, it is one fewer.
 
     Attributes
     ----------
