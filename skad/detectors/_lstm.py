@@ -180,7 +180,8 @@ class LSTMAutoencoder(BaseNeuralAutoencoder):
         Units of both LSTMs.
     latent_dim : int or float, default=0.9
         Latent units; a float in (0, 1) takes as many as principal components are
-        needed to explain that share of variance, but not all. Unused with ``linear_path=None``.
+        needed to explain that share of variance, but not all of them. Unused with
+        ``linear_path=None``.
     linear_path : "pca" or None, default="pca"
         "pca" puts a linear encoder and decoder, which start as the PCA of the training
         windows, beside the LSTMs, whose output starts at zero; all of it is trained.
