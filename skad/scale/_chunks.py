@@ -51,10 +51,10 @@ def score_chunks(
     labels : bool, default=False
         Whether to give labels as well.
 
-    Yields
-    ------
-    scores : Series, or DataFrame if `labels`
-        Scores of the next rows that are known; higher = more normal. The index is that
+    Returns
+    -------
+    scores : iterator of Series, or of DataFrames if `labels`
+        Each holds the scores of the next rows that are known; higher = more normal. The index is that
         of the rows: series and time, as they were read, or numbers. With labels, a
         table of columns "score" and "label" (-1 for anomalies, else +1).
 
