@@ -54,9 +54,9 @@ def score_chunks(
     Returns
     -------
     scores : iterator of Series, or of DataFrames if `labels`
-        Each holds the scores of the next rows that are known; higher = more normal. The index is that
-        of the rows: series and time, as they were read, or numbers. With labels, a
-        table of columns "score" and "label" (-1 for anomalies, else +1).
+        Each holds the scores of the next rows that are known; higher = more normal.
+        The index is that of the rows: series and time, as they were read, or numbers.
+        With labels, tables of columns "score" and "label" (-1 for anomalies, else +1).
 
     Raises
     ------
