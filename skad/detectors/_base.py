@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator, clone
 
 from skad._base import ThresholdMixin, uncalibrated
 from skad._docs import add_parameters, inherit_sections
-from skad._fitting import after_fit, fit_method
+from skad._fitting import after_fit, as_fitted, detached, fit_method
 from skad._validation import (
     HasMethods,
     Interval,
@@ -23,6 +23,7 @@ from skad._validation import (
     rows_with_label,
 )
 from skad.detectors._checks import check_outputs, normal_validation_rows
+from skad.detectors._few import in_small_blocks
 from skad.detectors._folds import LeavesOut
 from skad.detectors._reference import RobustReference
 from skad.detectors._windows import Windows, all_windows
@@ -110,6 +111,7 @@ class BaseAutoencoder(LeavesOut, ThresholdMixin, BaseEstimator):
         inherit_sections(cls, BaseAutoencoder)
 
     _error_models: ClassVar[dict[str, type[BaseErrorModel]]] = ERROR_MODELS
+    _block: ClassVar[int] = BLOCK  # see `_for_few`
 
     # What a subclass writes, beside `_learn` and `_learn_fold` -----------------------
 
@@ -230,15 +232,16 @@ class BaseAutoencoder(LeavesOut, ThresholdMixin, BaseEstimator):
     # Blocks ---------------------------------------------------------------------------
 
     def _blocks(self, windows):
-        """Yield (slice, residuals, codes); the last block has BLOCK rows as well."""
-        shape = (BLOCK, self.window_length_, self.n_channels_)
-        for start in range(0, len(windows), BLOCK):
-            at = slice(start, min(start + BLOCK, len(windows)))
+        """Yield (slice, residuals, codes); the last block is as large as the others."""
+        size = self._block
+        shape = (size, self.window_length_, self.n_channels_)
+        for start in range(0, len(windows), size):
+            at = slice(start, min(start + size, len(windows)))
             block = windows.gather(at)
             if block.dtype.kind != "f":
                 block = block.astype(np.float64)
-            if len(block) < BLOCK:
-                padding = np.zeros((BLOCK - len(block), block.shape[1]), block.dtype)
+            if len(block) < size:
+                padding = np.zeros((size - len(block), block.shape[1]), block.dtype)
                 block = np.concatenate([block, padding])
             block = block.reshape(shape)
             reconstruction, codes = self._reconstruct_block(block)
@@ -272,6 +275,31 @@ class BaseAutoencoder(LeavesOut, ThresholdMixin, BaseEstimator):
         return np.concatenate(
             [codes[: at.stop - at.start] for at, _, codes in self._blocks(windows)]
         )
+
+    # A few windows --------------------------------------------------------------------
+
+    def _for_few(self) -> Self:
+        """Return a copy that scores one window, or a few, in less time than a block.
+
+        In the smallest blocks that are seen to give the bits of whole ones on this
+        machine, for what calls `_errors_of_few` with checked windows, row by row. Not
+        to be kept in files or pickles: other machines may round otherwise.
+        """
+        return in_small_blocks(as_fitted(self))
+
+    def _in_blocks_of(self, n_windows: int) -> Self:
+        copied = detached(self)
+        vars(copied)["_block"] = n_windows
+        if hasattr(copied.error_model_, "_for_few"):
+            copied.error_model_ = copied.error_model_._for_few(BLOCK)
+        return copied
+
+    def _errors_of_few(self, X, *, timesteps: bool) -> NDArray[np.float64]:
+        """Errors of finite windows (n_windows, n_values), or of their timesteps."""
+        windows, model = all_windows(X), self.error_model_
+        if timesteps:
+            return self._measure(windows, model.timestep_errors, (self.window_length_,))
+        return self._measure(windows, model.window_errors)
 
     # After fit ------------------------------------------------------------------------
 

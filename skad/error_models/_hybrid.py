@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import gen_batches
 
-from skad._fitting import after_fit, fit_method
-from skad._products import multiply_rows
+from skad._fitting import after_fit, detached, fit_method
+from skad._products import FewRows, multiply_rows
 from skad._sampling import evenly_spaced
 from skad._validation import Interval
 from skad.error_models._base import BaseErrorModel, Codes, Errors
@@ -131,6 +131,15 @@ class HybridErrors(BaseErrorModel):
             setattr(model, name, getattr(other, name))
         return model
 
+    # Of a copy for a few windows.
+    _by_bank: ClassVar[FewRows | None] = None
+
+    def _for_few(self, n_like: int) -> Self:
+        """Return a copy for fewer windows, with the bits that so many would have."""
+        few = detached(self)
+        vars(few)["_by_bank"] = FewRows(self.bank_, n_like)
+        return few
+
     @property
     def codes_(self) -> NDArray[np.float64]:
         """Training codes, scaled to zero mean and unit variance."""
@@ -180,7 +189,11 @@ class HybridErrors(BaseErrorModel):
         codes = (codes - self.code_means_) / self.code_units_
         lengths = np.vecdot(codes, codes)
         ones = np.ones(len(codes))
-        squares = multiply_rows(np.column_stack([codes, ones]), self.bank_)
+        extended = np.column_stack([codes, ones])
+        if self._by_bank is not None:
+            squares = self._by_bank(extended)
+        else:
+            squares = multiply_rows(extended, self.bank_)
         least = squares.min(axis=1) + lengths
         is_own = least <= self.own_distance_**2 * (1 + lengths)
         if is_own.any():
