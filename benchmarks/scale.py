@@ -153,7 +153,9 @@ def workers(folder, model, n_rows):
     same = all(
         pd.read_parquet(one).equals(pd.read_parquet(other)) for one, other in pairs
     )
-    print(f"one process {alone:.1f} s, two Dask workers {both:.1f} s: {both / alone:.2f}")
+    print(
+        f"one process {alone:.1f} s, two Dask workers {both:.1f} s: {both / alone:.2f}"
+    )
     print(f"parts: {len(pairs)}, equal bits: {same}")
 
 

@@ -275,9 +275,7 @@ def test_chunks__time_goes_back():
             "every='5min'",
         ),
         (
-            make_pipeline(
-                make_pipeline(TimeSeriesImputer(), StandardScaler()), FOREST
-            ),
+            make_pipeline(make_pipeline(TimeSeriesImputer(), StandardScaler()), FOREST),
             "TimeSeriesImputer makes a row",
         ),
         (

@@ -111,7 +111,7 @@ class BaseAutoencoder(LeavesOut, ThresholdMixin, BaseEstimator):
         inherit_sections(cls, BaseAutoencoder)
 
     _error_models: ClassVar[dict[str, type[BaseErrorModel]]] = ERROR_MODELS
-    _block: ClassVar[int] = BLOCK  # see `_for_few`
+    _block = BLOCK  # windows in a block, see `_for_few`
 
     # What a subclass writes, beside `_learn` and `_learn_fold` -----------------------
 
@@ -289,7 +289,7 @@ class BaseAutoencoder(LeavesOut, ThresholdMixin, BaseEstimator):
 
     def _in_blocks_of(self, n_windows: int) -> Self:
         copied = detached(self)
-        vars(copied)["_block"] = n_windows
+        copied._block = n_windows
         if hasattr(copied.error_model_, "_for_few"):
             copied.error_model_ = copied.error_model_._for_few(BLOCK)
         return copied

@@ -76,7 +76,7 @@ class LinearAutoencoder(Encoder, BaseAutoencoder):
     }
 
     # Of a copy for a few windows, see `_for_few`.
-    _products: ClassVar[list[FewRows] | None] = None
+    _products = None  # type: list[FewRows] | None
 
     def _learn(self, windows, held_out):
         self._learn_plane(windows, held_out, self.latent_dim)
@@ -110,5 +110,5 @@ class LinearAutoencoder(Encoder, BaseAutoencoder):
     def _in_blocks_of(self, n_windows):
         few = super()._in_blocks_of(n_windows)
         matrices = self.components_.T, self.components_
-        vars(few)["_products"] = [FewRows(matrix, BLOCK) for matrix in matrices]
+        few._products = [FewRows(matrix, BLOCK) for matrix in matrices]
         return few

@@ -132,12 +132,12 @@ class HybridErrors(BaseErrorModel):
         return model
 
     # Of a copy for a few windows.
-    _by_bank: ClassVar[FewRows | None] = None
+    _by_bank = None  # type: FewRows | None
 
     def _for_few(self, n_like: int) -> Self:
         """Return a copy for fewer windows, with the bits that so many would have."""
         few = detached(self)
-        vars(few)["_by_bank"] = FewRows(self.bank_, n_like)
+        few._by_bank = FewRows(self.bank_, n_like)
         return few
 
     @property

@@ -15,7 +15,6 @@ import numpy as np
 import pandas as pd
 
 from skad._fitting import with_standard_numbers
-from skad._validation import feature_names_in
 from skad.scale._chunks import labels_of, read_chunk, with_labels
 from skad.scale._flows import Flows, Scores, gather
 from skad.scale._path import path_of, threshold_of
@@ -250,9 +249,7 @@ def _first_scores(job, files, ranges) -> str:
 # Ranges -------------------------------------------------------------------------------
 
 
-def push_range(
-    job: Job, flows: Flows, rows: RowRange, ended: Any = ()
-) -> pd.Series:
+def push_range(job: Job, flows: Flows, rows: RowRange, ended: Any = ()) -> pd.Series:
     """Push the rows of a range, and return the scores of those that are known then.
 
     `ended` are the series that end in the range; None: all.
@@ -293,7 +290,7 @@ def score_range(
     job: Job, states: dict[Any, bytes], number: int, rows: RowRange, ended: Any
 ) -> None:
     """Score a range, on a worker; `states` are of the series when it begins."""
-    flows = {name: pickle.loads(state) for name, state in states.items()}  # noqa: S301
+    flows = {name: pickle.loads(state) for name, state in states.items()}
     going_on = Flows(path_of(job.estimator), flows)
     write_part(job, number, push_range(job, going_on, rows, ended))
 
@@ -347,7 +344,11 @@ def _as_columns(frame) -> pd.DataFrame:
     frame = frame.to_frame() if isinstance(frame, pd.Series) else frame
     n_levels = frame.index.nlevels
     names = [
-        name if name is not None else f"level_{level}" if level < n_levels - 1 else "row"
+        name
+        if name is not None
+        else f"level_{level}"
+        if level < n_levels - 1
+        else "row"
         for level, name in enumerate(frame.index.names)
     ]
     columns = frame.reset_index(names=names)

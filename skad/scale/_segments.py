@@ -16,6 +16,7 @@ from skad.series._cover import windows_at_once
 from skad.series._parts_of_tables import join, rows_at
 from skad.series._rows import index_of, read_rows
 
+
 class Reach:
     """Which rows of a segment must stand together for a detector to score some.
 

@@ -62,9 +62,9 @@ class StreamScorer:
     -----
     **Scores** are those of the whole table with ``aggregate="last"``, whatever the
     detector was fitted with: a row is judged by the window that ends with it. The first
-    window_length - 1 rows of each series, and after each gap, have no such window; their
-    scores are NaN. (In a table they have those of the first window, which looks ahead.)
-    Set ``aggregate="last"`` before fit, so that the threshold is placed for such scores.
+    window_length - 1 rows of each series, and after each gap, have no such window, and
+    the score NaN. (In a table they have that of the first window, which looks ahead.)
+    Set ``aggregate="last"`` before fit: then the threshold is placed for such scores.
 
     **Time.** Rows of a series come in the order of time. One that is no later than the
     one before is refused, and nothing of that update counts. A step in time longer than
@@ -80,8 +80,8 @@ class StreamScorer:
     `score_one` takes the row in. A higher score is more normal, as everywhere in skad,
     where river's is more anomalous.
 
-    **Files and copies** (`save`, pickle, copy.deepcopy) hold what is remembered, so that
-    a stream goes on elsewhere.
+    **Files and copies** (`save`, pickle, copy.deepcopy) hold what is remembered, so
+    that a stream goes on elsewhere.
 
     Examples
     --------
@@ -227,7 +227,8 @@ class StreamScorer:
         scores = pd.Series(scores, given.labels, name="score")
         if threshold is None and not explain:
             return scores
-        table = scores.to_frame() if threshold is None else with_labels(scores, threshold)
+        table = with_labels(scores, threshold)
+        table = scores.to_frame() if threshold is None else table
         if not explain:
             return table
         return pd.concat([table, self._contributions(given, found)], axis=1)
@@ -294,7 +295,7 @@ class StreamScorer:
         return report_of(counts, confidence)
 
     def _counts(self) -> list[tuple[Any, Any, Any, list]]:
-        """Counts of each series that has a detector of its own, or of all rows."""
+        """List the counts of each series that has a detector of its own, or of all rows."""
         self._check_last("Drift")
         lanes = self._lanes
         names = [*self._states] or ([] if lanes.splits_series else [None])
@@ -307,16 +308,14 @@ class StreamScorer:
                     "of such, scores; use the function drift_report for others."
                 )
         counts = {name: state["watch"] for name, (_, state) in self._states.items()}
-        if lanes.splits_series:
-            each = [(name, [counts[name]]) for name in counts]
-        else:
-            each = [(None, [*counts.values()])] if counts else []
-            watches[None] = next(iter(watches.values()), None)
-        firsts = {name: lanes.of(name if lanes.splits_series else names[0]) for name, _ in each}
-        return [
-            (name, watches[name].calibration, pooled(own), firsts[name].names)
-            for name, own in each
-        ]
+        if not lanes.splits_series and counts:
+            counts = {None: pooled([*counts.values()])}
+        found = []
+        for name, own in counts.items():
+            lane = lanes.of(name if lanes.splits_series else names[0])
+            calibration = lane.lane.watch.calibration
+            found.append((name, calibration, own, lane.names))
+        return found
 
     def _check_last(self, what) -> None:
         if others := self._lanes.others_than_last():

@@ -77,7 +77,8 @@ class Watch:
         inner, errors = self._few(), None
         if inner is not None:
             view, starts = windows_view(window, self._reach), np.zeros(1, dtype=int)
-            windows: Any = TableWindows(window, None, self._reach, starts, view)
+            rows: Any = None  # of which nothing is asked
+            windows = TableWindows(window, rows, self._reach, starts, view)
             errors = errors_of_windows(inner, windows)
         if errors is None:
             state["tells_errors"] = False

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from skad._fitting import as_fitted
-from skad._nesting import layers, members
+from skad._nesting import members
 from skad.calibration._fit import CalibratedThreshold
 from skad.scale._flows import SeriesWay
 from skad.scale._path import cutters, open_path, path_of
@@ -92,12 +92,11 @@ class Lanes:
     def _watch(self, end) -> Watch | None:
         """Make what watches for drift, if the detector can tell it."""
         layer = end.detector
-        calibration = getattr(layer, "calibration_", None)
-        is_known = isinstance(layer, CalibratedThreshold) and calibration is not None
-        if not is_known or not cutters(layer) or self.others_than_last():
+        if not (isinstance(layer, CalibratedThreshold) and cutters(layer)):
             return None
+        calibration = layer.calibration_
         usual = calibration.usual
-        if calibration.promised is None or usual is None:
+        if calibration.promised is None or usual is None or self.others_than_last():
             return None
         return Watch(layer, end.reach, end.few) if len(usual.level.variances) else None
 
@@ -168,4 +167,3 @@ def _check_inside(way) -> None:
             "PerSeriesDetector."
         )
     _check_streams(way)
-

@@ -94,7 +94,7 @@ def _parts_of(lanes, table) -> list[tuple[Any, NDArray | slice, Part]]:
     rows = read_rows(index, named_in_fit=lanes.named_in_fit, **told)
     rows.check_order()
     times = None if rows.time is None else rows.restore(as_numpy(rows.time))
-    parts = []
+    parts: list[tuple[Any, NDArray | slice, Part]] = []
     for name, at in rows_by_series(index, None, len(table)).items():
         (own,) = take(at, table)
         own_times = None if times is None else times[at]

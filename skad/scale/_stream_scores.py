@@ -5,6 +5,7 @@ As in `_stream_steps`, what is remembered is a dict of arrays.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -83,11 +84,13 @@ class LastWindows:
         n_known = min(n_new, len(rows) - self._length + 1)
         shares = np.full((n_new, rows.shape[1]), np.nan) if explain else None
         if n_known > 0:
-            windows = windows_view(rows[-(n_known + self._length - 1) :], self._length)
-            with config_context(assume_finite=True):
-                scores[n_new - n_known :] = self._scores_of(windows)
-                if shares is not None:
-                    shares[n_new - n_known :] = self._shares_of(windows)
+            rows = rows[-(n_known + self._length - 1) :]
+            windows = rows.reshape(1, -1) if n_known == 1 else None
+            if windows is None:
+                windows = windows_view(rows, self._length)
+            scores[n_new - n_known :] = self._scores_of(windows)
+            if shares is not None:
+                shares[n_new - n_known :] = self._shares_of(windows)
         return Found(scores, shares)
 
     def few(self) -> Any:
@@ -103,13 +106,15 @@ class LastWindows:
             return -(errors[:, -1] if self._timesteps else errors)
         method = "score_timesteps" if self._timesteps else "score_samples"
         scores = np.empty(len(windows))
-        for at in gen_batches(len(windows), windows_at_once(windows.shape[1])):
-            told = getattr(self._inner, method)(windows[at])
-            scores[at] = told[:, -1] if self._timesteps else told
+        with config_context(assume_finite=True):
+            for at in gen_batches(len(windows), windows_at_once(windows.shape[1])):
+                told = getattr(self._inner, method)(windows[at])
+                scores[at] = told[:, -1] if self._timesteps else told
         return scores
 
     def _shares_of(self, windows) -> NDArray[np.float64]:
-        shares = explain_inside(self._inner, windows)
+        with config_context(assume_finite=True):
+            shares = explain_inside(self._inner, windows)
         if self._timesteps:
             return self._length * shares[:, -1]
         return shares.sum(axis=1)
@@ -193,11 +198,11 @@ class Lane:
     def push(self, state: State, part: Part, explain: bool) -> tuple[State, Found]:
         """Take rows through all steps, and score them."""
         states = []
-        is_named = part.index is not None and part.index.nlevels > 1
+        is_named = part.labels is not None and part.labels.nlevels > 1
         for step, one in zip(self._steps, state["steps"], strict=True):
             one, part = step.push(one, part)
             states.append(one)
-        if is_named and part.index is None:
+        if is_named and part.labels is None:
             raise ValueError(LOST_INDEX)
         end, found = self.end.push(state["end"], part, explain)
         after = {"steps": states, "end": end}
@@ -220,9 +225,8 @@ def _runs(times, last, max_gap, rows):
         yield rows, bool(borders(times, last, max_gap)[0])
         return
     begins = borders(times, last, max_gap)
-    firsts = np.flatnonzero(begins)
-    bounds = np.unique([0, *firsts, len(rows)])
-    for first, stop in zip(bounds[:-1], bounds[1:], strict=True):
+    bounds = np.unique([0, *np.flatnonzero(begins), len(rows)])
+    for first, stop in pairwise(bounds):
         yield rows[first:stop], bool(begins[first if times is not None else 0])
 
 

@@ -34,7 +34,7 @@ class Part(NamedTuple):
     """Rows of one series on their way, that came with one update."""
 
     values: Any  # (n_rows, n_channels), or a DataFrame
-    index: pd.Index | None = None  # None: arrays, and what has lost it
+    labels: pd.Index | None = None  # its index; None: arrays, and what has lost it
     times: NDArray | None = None  # as numpy has them
 
 
@@ -173,7 +173,7 @@ class Alone:
         rows = as_table(self._step, self._before, part)
         table = self._step.transform(rows)
         index = table.index if isinstance(table, pd.DataFrame) else None
-        is_kept = index is not None and part.index is not None
+        is_kept = index is not None and part.labels is not None
         return state, Part(table, *(part[1:] if is_kept else ()))
 
 
@@ -183,11 +183,11 @@ def as_table(step, before, part: Part) -> Any:
     if isinstance(rows, pd.DataFrame):
         return rows
     names = getattr(step, "feature_names_in_", None)
-    if names is None and part.index is not None and before is not None:
+    if names is None and part.labels is not None and before is not None:
         names = before.get_feature_names_out()
-    if names is None and part.index is None:
+    if names is None and part.labels is None:
         return rows
-    return pd.DataFrame(rows, part.index, names)
+    return pd.DataFrame(rows, part.labels, names)
 
 
 def names_behind(steps, detector, n_channels) -> list[Any]:

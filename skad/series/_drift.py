@@ -112,7 +112,9 @@ def drift_report(
     each = confidence if n == 1 else 1 - (1 - confidence) / n
     found = [_compare(one, rows, each) for _, one, rows in detectors]
     return DriftReport(
-        sensors=join_series([name for name, *_ in detectors], [f.sensors for f in found]),
+        sensors=join_series(
+            [name for name, *_ in detectors], [f.sensors for f in found]
+        ),
         n_rows=sum(len(one.is_flagged) for one in found),
         n_windows=sum(one.n_windows for one in found),
         confidence=float(confidence),

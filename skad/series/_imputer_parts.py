@@ -121,7 +121,7 @@ def _check_goes_on(tail, rows) -> None:
 
 
 def _as_time(then, times) -> Any:
-    """A time as numpy has it, in UTC, as the times of an index are."""
+    """Give a time as numpy has it, in UTC, the zone of the times of an index."""
     zone = getattr(times, "tz", None)
     then = pd.Timestamp(then) if isinstance(then, np.datetime64) else then
     return then if zone is None else then.tz_localize("UTC").tz_convert(zone)
