@@ -181,23 +181,30 @@ class StreamScorer:
             self._check_last("Labels")
             threshold = threshold_of(self.estimator)
         given = read_update(lanes, rows, self._named, self._n_rows)
+        first, found = self._n_rows, self._push(given, contributions)
+        if given.is_one and found and not (labels or contributions):
+            return float(found[0].scores[0])
+        index = given.labels
+        if index is None:
+            index = pd.RangeIndex(first, self._n_rows)
+        return self._table(given, index, found, threshold, contributions)
+
+    def _push(self, given: Given, explain: bool) -> list[Found]:
+        """Take rows in, all or none, and score them."""
         states, found = {}, []
         for name, _, part in given.parts:
-            lane = lanes.of(name)
-            before = self._states.get(name)
-            before = (None, lane.lane.start()) if before is None else before
-            check_order(name, part.times, before[0])
-            state, told = lane.push(before[1], part, contributions)
+            lane = self._lanes.of(name)
+            last, state = self._states.get(name, (None, None))
+            check_order(name, part.times, last)
+            state = lane.lane.start() if state is None else state
+            state, told = lane.push(state, part, explain)
             states[name] = None if part.times is None else part.times[-1], state
             found.append(told)
         self._states |= states
-        first, self._n_rows = self._n_rows, self._n_rows + _count(given, found)
-        if given.is_one and found and not (labels or contributions):
-            return float(found[0].scores[0])
-        if given.labels is None:
-            given = given._replace(labels=pd.RangeIndex(first, self._n_rows))
-        return self._table(given, found, threshold, contributions)
+        self._n_rows += sum(len(told.scores) for told in found)
+        return found
 
+    @with_standard_numbers
     def score_one(self, x: Any) -> float:
         """Take in the next row, and score it, as `update` does.
 
@@ -211,40 +218,40 @@ class StreamScorer:
         score : float
             Higher = more normal; NaN where there is no whole window yet.
         """
-        score = self.update(x)
-        if not isinstance(score, float):
+        given = read_update(self._lanes, x, self._named, self._n_rows)
+        if not given.is_one:
             raise TypeError(
                 f"x is of type {type(x).__name__}; expected one row: a dict, a Series "
                 "or an array of one dimension. `update` takes tables."
             )
-        return score
+        return float(self._push(given, explain=False)[0].scores[0])
 
-    def _table(self, given: Given, found: list[Found], threshold, explain) -> Any:
+    def _table(self, given: Given, index, found, threshold, explain) -> Any:
         """Put scores, and what else is wanted, by the rows."""
-        scores = np.empty(len(given.labels))
+        scores = np.empty(len(index))
         for (_, at, _), told in zip(given.parts, found, strict=True):
             scores[at] = told.scores
-        scores = pd.Series(scores, given.labels, name="score")
+        scores = pd.Series(scores, index, name="score")
         if threshold is None and not explain:
             return scores
         table = with_labels(scores, threshold)
         table = scores.to_frame() if threshold is None else table
         if not explain:
             return table
-        return pd.concat([table, self._contributions(given, found)], axis=1)
+        return pd.concat([table, self._contributions(given, index, found)], axis=1)
 
-    def _contributions(self, given, found) -> pd.DataFrame:
-        """Shares of all sensors; 0 for those that the detector of a series lacks."""
+    def _contributions(self, given, index, found) -> pd.DataFrame:
+        """Make a table of shares of all sensors; 0 for those that the detector of a series lacks."""
         names = [self._lanes.of(name).names for name, _, _ in given.parts]
         columns = list(dict.fromkeys(name for own in names for name in own))
         places = {name: place for place, name in enumerate(columns)}
-        shares = np.zeros((len(given.labels), len(columns)))
+        shares = np.zeros((len(index), len(columns)))
         for (_, at, _), told, own in zip(given.parts, found, names, strict=True):
             block = np.zeros((len(told.scores), len(columns)))
             block[:, [places[name] for name in own]] = told.shares
             block[np.isnan(told.scores)] = np.nan
             shares[at] = block
-        return pd.DataFrame(shares, given.labels, columns)
+        return pd.DataFrame(shares, index, columns)
 
     # Drift ----------------------------------------------------------------------------
 
@@ -295,7 +302,7 @@ class StreamScorer:
         return report_of(counts, confidence)
 
     def _counts(self) -> list[tuple[Any, Any, Any, list]]:
-        """List the counts of each series that has a detector of its own, or of all rows."""
+        """List counts: those of each series with its own detector, or of all rows."""
         self._check_last("Drift")
         lanes = self._lanes
         names = [*self._states] or ([] if lanes.splits_series else [None])
@@ -324,8 +331,3 @@ class StreamScorer:
                 f"detector was fitted with aggregate={', '.join(map(repr, others))}: "
                 'its threshold is for other scores. Fit it with aggregate="last".'
             )
-
-
-def _count(given, found) -> int:
-    """Count the rows of an update."""
-    return sum(len(told.scores) for told in found) if given.parts else 0

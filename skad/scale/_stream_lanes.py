@@ -94,9 +94,11 @@ class Lanes:
         layer = end.detector
         if not (isinstance(layer, CalibratedThreshold) and cutters(layer)):
             return None
-        calibration = layer.calibration_
+        calibration: Any = getattr(layer, "calibration_", None)  # 0.1.0 had none
+        if calibration is None or calibration.promised is None:
+            return None
         usual = calibration.usual
-        if calibration.promised is None or usual is None or self.others_than_last():
+        if usual is None or self.others_than_last():
             return None
         return Watch(layer, end.reach, end.few) if len(usual.level.variances) else None
 
