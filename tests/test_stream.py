@@ -59,7 +59,7 @@ INNER = {
 
 
 def as_last(estimator):
-    """Return a copy of a fitted estimator whose rows have the scores of last windows."""
+    """Return a copy of a fitted estimator that scores rows by their last windows."""
     copied = copy.deepcopy(estimator)
     found = [copied]
     while found:

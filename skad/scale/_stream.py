@@ -241,7 +241,7 @@ class StreamScorer:
         return pd.concat([table, self._contributions(given, index, found)], axis=1)
 
     def _contributions(self, given, index, found) -> pd.DataFrame:
-        """Make a table of shares of all sensors; 0 for those that the detector of a series lacks."""
+        """Make a table of all shares; 0 for sensors that a series has none of."""
         names = [self._lanes.of(name).names for name, _, _ in given.parts]
         columns = list(dict.fromkeys(name for own in names for name in own))
         places = {name: place for place, name in enumerate(columns)}
