@@ -235,8 +235,9 @@ class BaseAutoencoder(LeavesOut, ThresholdMixin, BaseEstimator):
         """Yield (slice, residuals, codes); the last block is as large as the others."""
         size = self._block
         shape = (size, self.window_length_, self.n_channels_)
-        for start in range(0, len(windows), size):
-            at = slice(start, min(start + size, len(windows)))
+        step = size if size == BLOCK else 1
+        for start in range(0, len(windows), step):
+            at = slice(start, min(start + step, len(windows)))
             block = windows.gather(at)
             if block.dtype.kind != "f":
                 block = block.astype(np.float64)
@@ -245,6 +246,9 @@ class BaseAutoencoder(LeavesOut, ThresholdMixin, BaseEstimator):
                 block = np.concatenate([block, padding])
             block = block.reshape(shape)
             reconstruction, codes = self._reconstruct_block(block)
+            if size < BLOCK:  # see `_for_few`: the rest of the way without padding
+                block, reconstruction = block[:1], reconstruction[:1]
+                codes = None if codes is None else codes[:1]
             # Cast after the subtraction: casting inside it takes twice as long.
             residuals = np.subtract(block, reconstruction)
             check_outputs(residuals, codes, at)
@@ -279,15 +283,16 @@ class BaseAutoencoder(LeavesOut, ThresholdMixin, BaseEstimator):
     # A few windows --------------------------------------------------------------------
 
     def _for_few(self) -> Self:
-        """Return a copy that scores one window, or a few, in less time than a block.
+        """Return a copy that scores a single window in less time than a block.
 
-        In the smallest blocks that are seen to give the bits of whole ones on this
-        machine, for what calls `_errors_of_few` with checked windows, row by row. Not
-        to be kept in files or pickles: other machines may round otherwise.
+        One by one, in the smallest blocks that are seen to give the bits of whole ones
+        on this machine, for what calls `_errors_of_few` with checked windows. Not to be
+        kept in files or pickles: other machines may round otherwise.
         """
         return in_small_blocks(as_fitted(self))
 
     def _in_blocks_of(self, n_windows: int) -> Self:
+        """Return a copy that puts each window at the front of a block of so many."""
         copied = detached(self)
         copied._block = n_windows
         if hasattr(copied.error_model_, "_for_few"):

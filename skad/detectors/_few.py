@@ -1,29 +1,29 @@
-"""Blocks of fewer windows that give the bits of whole ones."""
+"""Blocks of one window and some padding that give the bits of whole ones."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from skad.detectors._windows import all_windows
 
-# Sizes of blocks to try. That few windows are rounded otherwise than 64, by other ways
-# of multiplying matrices, is known of 1 to 3, or of 31.
+# Sizes of blocks to try. Few rows may be multiplied in another way than 64: up to 3 are
+# by MKL, more by OpenBLAS where the matrix is small.
 _SIZES = (1, 2, 4, 6, 8, 12, 16, 32)
 
 
 def in_small_blocks(detector) -> Any:
     """Return a copy of a fitted detector with the smallest blocks that keep all bits.
 
-    Judged by all that comes out of windows which vary as normal ones do, in all places
-    of a block: thousands of numbers, of which most differ where one layer rounds
-    otherwise. The detector itself where only whole blocks do.
+    Judged by all that comes out of windows which vary as normal ones do: thousands of
+    numbers, of which most differ where one layer rounds otherwise. The detector itself
+    where only whole blocks do.
     """
     windows = all_windows(_some_windows(detector))
-    expected = _outputs(detector, windows)
+    expected = [*_outputs(detector, windows)]
     for size in _SIZES:
         few = detector._in_blocks_of(size)
-        outputs = _outputs(few, windows)
-        if all(map(np.array_equal, outputs, expected)):
+        if all(map(_equal, _outputs(few, windows), expected)):
             return few
     return detector
 
@@ -39,12 +39,16 @@ def _some_windows(detector) -> np.ndarray:
     return noise.reshape(len(noise), -1)
 
 
-def _outputs(detector, windows) -> list[np.ndarray]:
-    """Residuals, codes and errors, block by block."""
-    model, found = detector.error_model_, []
+def _outputs(detector, windows) -> Iterator[list[np.ndarray]]:
+    """Yield residuals, codes and errors of each window."""
+    model = detector.error_model_
     for at, residuals, codes in detector._blocks(windows):
         outputs = [residuals, model.timestep_errors(residuals, codes)]
         outputs += [model.window_errors(residuals, codes)]
         outputs += [] if codes is None else [codes]
-        found.append([one[: at.stop - at.start] for one in outputs])
-    return [np.concatenate(parts) for parts in zip(*found, strict=True)]
+        for row in range(at.stop - at.start):
+            yield [one[row] for one in outputs]
+
+
+def _equal(some, others) -> bool:
+    return all(map(np.array_equal, some, others))

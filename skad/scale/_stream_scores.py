@@ -31,8 +31,8 @@ from skad.series._cover import windows_at_once
 from skad.series._windowed import WindowedDetector
 from skad.series._windows import windows_view
 
-# So few windows are scored in small blocks, if the detector has such.
-_FEW = 16
+# So few windows are scored one by one, if the detector has a way for that.
+_FEW = 6
 
 
 class Found(NamedTuple):
