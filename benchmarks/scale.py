@@ -219,9 +219,8 @@ def stream(folder, model, n_rows, n_calls=1000):
             score = partial(score_window, detector.estimator_, window)
             one, block = median_costs([StreamScorer(estimator).update, score], rows)
             size = detector.estimator_.latent_dim_
-            print(
-                f"{name}, code of {size}: {kind}: {one:.0f} us; a block of 64: {block:.0f} us"
-            )
+            costs = f"{one:.0f} us; a block of 64: {block:.0f} us"
+            print(f"{name}, code of {size}: {kind}: {costs}")
 
 
 def score_window(detector, window, row):

@@ -72,9 +72,9 @@ class StreamScorer:
     another without gaps.
 
     **Bits** are those of the whole table for detectors of skad, and all others that
-    score a window alone, such as IsolationForest; others may round differently. The
-    first window is scored several times, to find out how few windows at once give
-    equal bits on this machine.
+    score a window alone, such as IsolationForest; others may round differently. With
+    the first window a detector of skad finds out, in a fraction of a second, how small
+    a block gives the bits of whole ones here, with as many threads as there are then.
 
     **For those who know river**: nothing learns here, so there is no ``learn_one``, and
     `score_one` takes the row in. A higher score is more normal, as everywhere in skad,
