@@ -7,7 +7,9 @@ Rows of ten sensors of eight machines, with gaps, in Parquet files that this wri
 - workers: the wall time of two Dask workers and of one process (two idle cores!);
 - kills: `score_parquet` killed at random moments, then resumed: rows that differ from
   an uninterrupted run, that are there twice, or lacking;
-- stream: microseconds a row of `StreamScorer.update`, one row a call.
+- stream: CPU microseconds of `StreamScorer.update`, one row a call, by windows of 100
+  rows of ten sensors; and, in turns with it, those of `score_samples` of the detector
+  inside for one window, which scores a whole block of 64.
 
 Run: python benchmarks/scale.py --rows 10000000 --only memory workers kills
 """
@@ -20,16 +22,20 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 import joblib
 import numpy as np
 import pandas as pd
+from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skad import (
     LinearAutoencoder,
+    MLPAutoencoder,
+    StreamScorer,
     TimeSeriesImputer,
     WindowedDetector,
     score_parquet,
@@ -183,7 +189,58 @@ def kills(folder, model, n_rows, n_kills=20):
     print(f"{n_kills} runs, {n_killed} killed before their end: {n_wrong} differ")
 
 
-PARTS = {"memory": memory, "workers": workers, "kills": kills}
+def stream(folder, model, n_rows, n_calls=1000):
+    """Print what a row costs, alone, by detector and by kind of row."""
+    X = machine(0, 3000 + n_calls).drop(columns="machine").set_index("time").ffill()
+    X, later = X.bfill()[:3000], X[3000:]
+    nets = {
+        "LinearAutoencoder": LinearAutoencoder(),
+        "MLPAutoencoder": MLPAutoencoder(max_epochs=5, random_state=0),
+    }
+    for name, net in nets.items():
+        last = WindowedDetector(net, 100, aggregate="last")
+        steps = TimeSeriesImputer(), StandardScaler(), last
+        pipeline = make_pipeline(*steps).set_output(transform="pandas").fit(X)
+        arrays, names = later.to_numpy(), list(later)
+        frames = [later[i : i + 1] for i in range(n_calls)]
+        kinds = {
+            "windows, an array": (clone(last).fit(X), arrays),
+            "imputer, scaler, windows, an array": (pipeline, arrays),
+            "the same, a dict": (
+                pipeline,
+                [dict(zip(names, row, strict=True)) for row in arrays],
+            ),
+            "the same, a DataFrame": (pipeline, frames),
+        }
+        for kind, (estimator, rows) in kinds.items():
+            detector = getattr(estimator, "steps", [("", estimator)])[-1][1]
+            window = arrays[:100].reshape(1, -1)
+            score = partial(score_window, detector.estimator_, window)
+            one, block = median_costs([StreamScorer(estimator).update, score], rows)
+            size = detector.estimator_.latent_dim_
+            costs = f"{one:.0f} us; a block of 64: {block:.0f} us"
+            print(f"{name}, code of {size}: {kind}: {costs}")
+
+
+def score_window(detector, window, row):
+    """Score one window, as a detector of windows is asked to."""
+    return detector.score_samples(window)
+
+
+def median_costs(calls, rows, n_first=120, n_at_once=40):
+    """CPU microseconds of calls that take turns, some at once; the first rows aside."""
+    taken = []
+    for first in range(0, len(rows), n_at_once):
+        taken.append([])
+        for call in calls:
+            begin = cpu()
+            for row in rows[first : first + n_at_once]:
+                call(row)
+            taken[-1].append((cpu() - begin) / n_at_once)
+    return 1e6 * np.median(taken[n_first // n_at_once :], axis=0)
+
+
+PARTS = {"memory": memory, "workers": workers, "kills": kills, "stream": stream}
 
 
 def main():
@@ -200,8 +257,9 @@ def main():
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "source").mkdir()
-        write_files(folder / "source", args.rows)
-        joblib.dump(fitted(), folder / "model")
+        if args.only != ["stream"]:
+            write_files(folder / "source", args.rows)
+            joblib.dump(fitted(), folder / "model")
         for part in args.only:
             PARTS[part](folder, folder / "model", args.rows)
 

@@ -60,6 +60,7 @@ from .plotting._scores import AnomalyScoreDisplay as AnomalyScoreDisplay
 from .plotting._threshold import ThresholdDisplay as ThresholdDisplay
 from .scale._chunks import score_chunks as score_chunks
 from .scale._parquet import score_parquet as score_parquet
+from .scale._stream import StreamScorer as StreamScorer
 from .series._clean import clean_table as clean_table
 from .series._drift import drift_report as drift_report
 from .series._events import find_events as find_events

@@ -60,9 +60,13 @@ def n_moved(detector, X):
     orders = [np.arange(shift, len(X)) for shift in (1, 7, 32, 33)]
     orders += [np.random.default_rng(0).permutation(len(X)), np.arange(len(X))[::-1]]
     orders += [np.array([i]) for i in range(0, len(X), 97)]
-    return sum(
+    moved = sum(
         int((detector.score_samples(X[at]) != scores[at]).sum()) for at in orders
     )
+    if hasattr(detector, "_for_few"):
+        few = detector._for_few()._errors_of_few(X[:200], timesteps=False)
+        moved += int((few != -scores[:200]).sum())
+    return moved
 
 
 def main():

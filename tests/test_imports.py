@@ -27,7 +27,7 @@ ROOMS = {
     },
     "plotting": {"series", "thresholds"},
     "datasets": set(),
-    "scale": {"series"},
+    "scale": {"calibration", "series"},
     "pipelines": {"detectors", "features", "series"},
     "features": set(),
 }

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skad import _products
+from skad._products import FewRows, multiply_rows
 from skad._proven import first_proven
 
 # Kernels of OpenBLAS, and what a processor needs for them.
@@ -81,3 +82,24 @@ def test_form_that_is_proven__is_remembered_for_its_shape():
     assert [first_proven(forms, is_exact, n) for n in (1, 1, 2)] == ["second"] * 3
     assert asked == [("first", 1), ("second", 1), ("first", 2), ("second", 2)]
     assert first_proven(("first", "third"), is_exact, 1) == "third"  # untried
+
+
+@pytest.mark.parametrize("n_rows", [1, 2, 3, 7, 64])
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize(
+    ("n", "m"), [(1000, 52), (1000, 10), (600, 31), (37, 3), (3, 500), (1, 1), (170, 2)]
+)
+def test_few_rows__have_the_bits_of_many(n_rows, order, n, m):
+    rng = np.random.default_rng(1)
+    matrix = np.array(rng.normal(size=(n, m)), order=order)
+    rows = rng.normal(size=(64, n)) * np.geomspace(1e-5, 1e5, 64)[:, None]
+    expected = multiply_rows(rows, matrix)
+    multiply = FewRows(matrix, 64)
+    for first in range(0, 65 - n_rows, n_rows):
+        at = slice(first, first + n_rows)
+        np.testing.assert_array_equal(multiply(rows[at]), expected[at])
+
+
+def test_few_rows__where_no_form_fits(monkeypatch):
+    monkeypatch.setattr(FewRows, "_forms_to_try", lambda self, n_rows: [])
+    test_few_rows__have_the_bits_of_many(3, "C", 300, 20)

@@ -161,3 +161,13 @@ def test_share_of_variance__never_takes_all_components(n_values):
     detector = LinearAutoencoder(0.999).fit(X)
     assert detector.latent_dim_ == n_values - 1
     assert np.ptp(detector.score_samples(X)) > 1e-3
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("n_values", [1, 2, 5])
+@pytest.mark.parametrize("latent_dim", [1, 2, 0.9])
+def test_components_of_a_single_window__have_no_variance(n_values, latent_dim):
+    X = np.arange(1.0, n_values + 1)[None]
+    found = principal_components(all_windows(X), latent_dim)
+    np.testing.assert_array_equal(found.mean_, X[0])
+    np.testing.assert_array_equal(found.explained_variance_, 0.0)

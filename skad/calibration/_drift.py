@@ -209,8 +209,14 @@ def shares_flagged(calibrations, flags) -> dict[str, float]:
 
     Of the rows of one detector or, as a whole, of several: one item for each.
     """
-    n_rows = np.array([len(one) for one in flags])
-    share = float(np.concatenate(flags).mean())
+    n_flagged = sum(int(np.count_nonzero(one)) for one in flags)
+    return shares_of_counts(calibrations, [len(one) for one in flags], n_flagged)
+
+
+def shares_of_counts(calibrations, n_rows, n_flagged) -> dict[str, float]:
+    """Find the same from numbers of rows, and of flagged ones among all of them."""
+    n_rows = np.array(n_rows)
+    share = float(n_flagged / n_rows.sum())
     n_independent = float((n_rows / [one.reach for one in calibrations]).sum())
     n = max(1.0, n_independent)
     hits = share * n

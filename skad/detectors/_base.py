@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator, clone
 
 from skad._base import ThresholdMixin, is_kept
 from skad._docs import add_parameters, inherit_sections
-from skad._fitting import after_fit, fit_method
+from skad._fitting import after_fit, as_fitted, detached, fit_method
 from skad._validation import (
     HasMethods,
     Interval,
@@ -23,6 +23,7 @@ from skad._validation import (
     rows_with_label,
 )
 from skad.detectors._checks import check_outputs, normal_validation_rows
+from skad.detectors._few import blocks_of_one, in_small_blocks, padded
 from skad.detectors._folds import LeavesOut
 from skad.detectors._reference import RobustReference
 from skad.detectors._windows import Windows, all_windows
@@ -111,6 +112,7 @@ class BaseAutoencoder(LeavesOut, ThresholdMixin, BaseEstimator):
         inherit_sections(cls, BaseAutoencoder)
 
     _error_models: ClassVar[dict[str, type[BaseErrorModel]]] = ERROR_MODELS
+    _block = BLOCK  # windows in a block, see `_for_few`
 
     # What a subclass writes, beside `_learn` and `_learn_fold` -----------------------
 
@@ -237,8 +239,11 @@ class BaseAutoencoder(LeavesOut, ThresholdMixin, BaseEstimator):
 
     def _blocks(self, windows):
         """Yield (slice, residuals, codes) of BLOCK rows; the last ones are padded."""
+        if self._block < BLOCK:
+            yield from blocks_of_one(self, windows)
+            return
         for at in _cuts(len(windows), self._n_at_once(len(windows))):
-            block = _padded(windows.gather(at))
+            block = padded(windows.gather(at), BLOCK)
             block = block.reshape(-1, self.window_length_, self.n_channels_)
             reconstruction, codes = self._reconstruct_block(block)
             for start in range(0, len(block), BLOCK):
@@ -275,6 +280,32 @@ class BaseAutoencoder(LeavesOut, ThresholdMixin, BaseEstimator):
         return np.concatenate(
             [codes[: at.stop - at.start] for at, _, codes in self._blocks(windows)]
         )
+
+    # A few windows --------------------------------------------------------------------
+
+    def _for_few(self) -> Self:
+        """Return a copy that scores a single window in less time than a block.
+
+        One by one, in the smallest blocks that are seen to give the bits of whole ones
+        on this machine, for what calls `_errors_of_few` with checked windows. Not to be
+        kept in files or pickles: other machines may round otherwise.
+        """
+        return in_small_blocks(as_fitted(self))
+
+    def _in_blocks_of(self, n_windows: int) -> Self:
+        """Return a copy that puts each window at the front of a block of so many."""
+        copied = detached(self)
+        copied._block = n_windows
+        if hasattr(copied.error_model_, "_for_few"):
+            copied.error_model_ = copied.error_model_._for_few(BLOCK)
+        return copied
+
+    def _errors_of_few(self, X, *, timesteps: bool) -> NDArray[np.float64]:
+        """Errors of finite windows (n_windows, n_values), or of their timesteps."""
+        windows, model = all_windows(X), self.error_model_
+        if timesteps:
+            return self._measure(windows, model.timestep_errors, (self.window_length_,))
+        return self._measure(windows, model.window_errors)
 
     # After fit ------------------------------------------------------------------------
 
@@ -382,13 +413,3 @@ def _cuts(n_windows, n_at_once):
         n = n_at_once if n_windows - start >= n_at_once else BLOCK
         yield slice(start, min(start + n, n_windows))
         start += n
-
-
-def _padded(block):
-    """Put zeros behind windows that are fewer than BLOCK; returns floats."""
-    if block.dtype.kind != "f":
-        block = block.astype(np.float64)
-    if len(block) >= BLOCK:
-        return block
-    padding = np.zeros((BLOCK - len(block), block.shape[1]), block.dtype)
-    return np.concatenate([block, padding])

@@ -46,7 +46,7 @@ def principal_components(windows, latent_dim) -> Components:
     found = _of_all(windows)
     if found is None:
         mean, rows = _centred(sample)
-        found = mean, rows.T @ rows / (len(rows) - 1)
+        found = mean, rows.T @ rows / max(1, len(rows) - 1)
     mean, covariance = found
     total = float(np.trace(covariance))
     # only the lower triangle is read
@@ -88,7 +88,7 @@ def _of_few(mean, rows, latent_dim) -> Components:
     else:
         _, lengths, axes = svd(rows, full_matrices=False)
         powers, axes = lengths[: len(powers)] ** 2, axes[: len(powers)]
-    n_free = len(rows) - 1
+    n_free = max(1, len(rows) - 1)  # a window alone has variance zero
     return _in_order(mean, axes, powers / n_free, total / n_free)
 
 

@@ -8,9 +8,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from skad._products import multiply_rows
+from skad._products import FewRows, multiply_rows
 from skad._validation import Interval
-from skad.detectors._base import BaseAutoencoder
+from skad.detectors._base import BLOCK, BaseAutoencoder
 from skad.detectors._checks import warn_if_not_narrower
 from skad.detectors._components import principal_components
 from skad.detectors._encoding import Encoder
@@ -77,6 +77,9 @@ class LinearAutoencoder(Encoder, BaseAutoencoder):
         ],
     }
 
+    # Of a copy for a few windows, see `_for_few`.
+    _products = None  # type: list[FewRows] | None
+
     def _learn(self, windows, held_out):
         self._learn_plane(windows, held_out, self.latent_dim)
         warn_if_not_narrower(self.latent_dim_, self.n_features_in_)
@@ -97,6 +100,17 @@ class LinearAutoencoder(Encoder, BaseAutoencoder):
     def _reconstruct_block(self, block):
         flat = block.reshape(len(block), -1)
         deviation = np.subtract(flat, self.mean_, dtype=np.float64)
-        codes = multiply_rows(deviation, self.components_.T)
-        reconstruction = self.mean_ + multiply_rows(codes, self.components_)
+        if self._products is not None:
+            encode, decode = self._products
+            codes = encode(deviation)
+            reconstruction = self.mean_ + decode(codes)
+        else:
+            codes = multiply_rows(deviation, self.components_.T)
+            reconstruction = self.mean_ + multiply_rows(codes, self.components_)
         return reconstruction.reshape(block.shape), codes
+
+    def _in_blocks_of(self, n_windows):
+        few = super()._in_blocks_of(n_windows)
+        matrices = self.components_.T, self.components_
+        few._products = [FewRows(matrix, BLOCK) for matrix in matrices]
+        return few

@@ -48,7 +48,8 @@ _PUBLIC: dict[str, dict[str, str]] = {
             MeanSquaredErrors POTThreshold PerSeriesDetector PrecisionFloorThreshold
             QuantileThreshold
             RandomConvolutions RootMeanSquaredErrors SigmaThreshold SlidingWindow
-            StandardizedErrors TableReader TimeSeriesImputer TunedThresholdDetector
+            StandardizedErrors StreamScorer TableReader TimeSeriesImputer
+            TunedThresholdDetector
             WindowNormalizer WindowSummary WindowedDetector""",
         "sklearn.compose": """
             ColumnTransformer TransformedTargetRegressor make_column_selector""",

@@ -21,6 +21,10 @@ from skad.series._rows import index_of
 # all of them.
 _ROWS_AT_ONCE, _ROWS_IN_ALL = 2**12, 2**17
 
+LOST_INDEX = (
+    "A step has lost the index, so that all series look like one to the detector; keep "
+    'it with set_output(transform="pandas") of the pipeline.'
+)
 
 # The name of a series, and scores of some of its rows.
 Scores: TypeAlias = tuple[Any, pd.Series]
@@ -41,17 +45,17 @@ class SeriesWay:
     """What scores the rows of one series, behind the reader: steps and a detector."""
 
     def __init__(self, path: RowPath, name: Any):
-        self.steps, self.detector, self._scale = path.steps, path.detector, (0.0, 1.0)
+        self.steps, self.detector, self.scale = path.steps, path.detector, (0.0, 1.0)
         if hasattr(path.detector, "splits_series"):
             one, spread = path.detector._detector_of(name)
             inner = path_of(one)
             reader = [] if inner.reader is None else [inner.reader]
             self.steps = [*path.steps, *reader, *inner.steps]
-            self.detector, self._scale = inner.detector, scale_of(one, spread)
+            self.detector, self.scale = inner.detector, scale_of(one, spread)
 
     def score(self, table: Any) -> Any:
         """Score rows that have gone through all steps."""
-        shift, unit = self._scale
+        shift, unit = self.scale
         return (self.detector.score_samples(table) - shift) / unit
 
 
@@ -82,10 +86,7 @@ class SeriesFlow:
         for step in self._steps:
             table = step.push(table, is_last=is_last)
         if self._name is not None and isinstance(table, np.ndarray):
-            raise ValueError(
-                "A step has lost the index, so that all series look like one to the "
-                'detector; keep it with set_output(transform="pandas") of the pipeline.'
-            )
+            raise ValueError(LOST_INDEX)
         scores = self._segments.push(table, score, is_last=is_last, n_worth=n_worth)
         known, self._labels = self._labels[: len(scores)], self._labels[len(scores) :]
         return pd.Series(scores, known, name="score")

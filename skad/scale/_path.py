@@ -45,7 +45,7 @@ def path_of(estimator) -> RowPath:
     those of what is inside.
     """
     check_is_fitted(estimator)
-    steps, detector = _open(estimator)
+    steps, detector = open_path(estimator)
     reader = None
     if steps and getattr(steps[0], "reads_tables", False):
         reader, *steps = steps
@@ -63,13 +63,13 @@ def threshold_of(estimator) -> float:
 
 def cutters(detector) -> list[Any]:
     """List the detectors of windows of which a detector of rows consists."""
-    if hasattr(detector, "window_length_"):
-        return [detector]
-    ends = [_open(member)[1] for member in members(detector)]
+    if hasattr(detector, "window_length_") and hasattr(detector, "max_gap_"):
+        return [detector]  # not a detector of rows, which are windows of one row to it
+    ends = [open_path(member)[1] for member in members(detector)]
     return [cutter for end in ends for cutter in cutters(end)]
 
 
-def _open(estimator) -> tuple[list[Any], Any]:
+def open_path(estimator) -> tuple[list[Any], Any]:
     """List the steps of pipelines on the way to what scores rows; return both."""
     steps: list[Any] = []
     end = estimator
@@ -118,7 +118,7 @@ def _check_step(step) -> None:
 
 def _check_detector(detector) -> None:
     for member in members(detector):
-        steps, end = _open(member)
+        steps, end = open_path(member)
         for step in steps:
             if _fills(step):
                 raise ValueError(

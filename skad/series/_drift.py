@@ -112,7 +112,9 @@ def drift_report(
     each = confidence if n == 1 else 1 - (1 - confidence) / n
     found = [_compare(one, rows, each) for _, one, rows in detectors]
     return DriftReport(
-        sensors=_join([name for name, *_ in detectors], [f.sensors for f in found]),
+        sensors=join_series(
+            [name for name, *_ in detectors], [f.sensors for f in found]
+        ),
         n_rows=sum(len(one.is_flagged) for one in found),
         n_windows=sum(one.n_windows for one in found),
         confidence=float(confidence),
@@ -140,7 +142,7 @@ def _detectors_for(estimator, X) -> list[tuple[Any, Any, Any]]:
 
 
 def _compare(estimator, X, confidence) -> _Compared:
-    layer = _calibrated_layer(estimator)
+    layer = calibrated_layer(estimator)
     usual = layer.calibration_.usual
     inner = input_of(layer, estimator, X)
     detector = as_fitted(layer)
@@ -152,7 +154,7 @@ def _compare(estimator, X, confidence) -> _Compared:
     return _Compared(sensors, now.level.n_windows, layer.calibration_, is_flagged)
 
 
-def _join(names, tables) -> pd.DataFrame:
+def join_series(names, tables) -> pd.DataFrame:
     """Join the tables of series, those that moved farthest first."""
     if names == [None]:
         return tables[0]
@@ -167,7 +169,7 @@ def _as_label(name) -> Any:
     return str(name) if isinstance(name, tuple) else name
 
 
-def _calibrated_layer(estimator) -> Any:
+def calibrated_layer(estimator) -> Any:
     """Find the detector that knows what to promise, and what it learnt from."""
     found = [one for one in layers(estimator) if isinstance(one, CalibratedThreshold)]
     if not found:

@@ -372,7 +372,7 @@ class TimeSeriesImputer(ReadsRows, VersionedMixin, TransformerMixin, BaseEstimat
         """Whether a row continues the training table without a gap."""
         if tail.time is None or time is None:
             return True
-        now, then = _as_numpy(time[row]), _as_numpy(tail.time)
+        now, then = as_numpy(time[row]), as_numpy(tail.time)
         return now > then and (self.max_gap_ is None or now - then <= self.max_gap_)
 
     def __sklearn_tags__(self):
@@ -390,7 +390,7 @@ class _Tail(NamedTuple):
     time: Any  # of the last row, as numpy has it; None if the rows have none
 
 
-def _as_numpy(time) -> Any:
+def as_numpy(time) -> Any:
     """Return times as numpy has them, in UTC if they have a zone."""
     if getattr(time, "tz", None) is not None:
         time = time.tz_convert(None)
@@ -407,7 +407,7 @@ def find_tails(values, rows) -> tuple[list[Any], _Tail]:
         rows_before = len(block) - 1 - ages[at].astype(int)
         last[at] = block[rows_before, np.arange(block.shape[1])]
     ends = np.array([stop - 1 for _, stop in found.values()])
-    times = None if rows.time is None else _as_numpy(rows.time[ends])
+    times = None if rows.time is None else as_numpy(rows.time[ends])
     return list(found), _Tail(last, ages, times)
 
 

@@ -26,7 +26,7 @@ class ReadsTables(ReadsRows, CalibratedThreshold):
         return gather_windows(apart.view, apart.starts, self.window_length_)
 
     def _errors_of(self, windows):
-        return _errors_of(self.estimator_, _apart(windows))
+        return errors_of_windows(self.estimator_, _apart(windows))
 
     def _compared(self, X) -> TableWindows:
         table = self._check_table(X, reset=False)
@@ -51,7 +51,8 @@ def errors_of_folds(folds, windows) -> list[np.ndarray | None]:
     errors = []
     for (first, fold), stop in zip(folds, firsts[1:], strict=True):
         is_own = (apart.starts >= first) & (apart.starts < stop)
-        errors.append(_errors_of(fold, replace(apart, starts=apart.starts[is_own])))
+        own = replace(apart, starts=apart.starts[is_own])
+        errors.append(errors_of_windows(fold, own))
     return errors
 
 
@@ -62,7 +63,7 @@ def _apart(windows) -> TableWindows:
     return replace(windows, starts=windows.starts[firsts])
 
 
-def _errors_of(detector, windows) -> np.ndarray | None:
+def errors_of_windows(detector, windows) -> np.ndarray | None:
     """Mean absolute residuals by window and sensor, if the detector has such."""
     teller = next(
         (one for one in layers(detector) if hasattr(one, "reconstruction_errors")), None
