@@ -33,8 +33,8 @@ def number_series(names, series, X) -> NDArray[np.int64]:
         series = column_or_1d(series)
         check_consistent_length(X, series)
         levels.append(series)
-    if not levels:
-        return np.zeros(num_samples(X), dtype=int)
+    if not levels:  # one number in memory
+        return np.broadcast_to(np.int64(0), num_samples(X))
     numbers = np.zeros(num_samples(X), dtype=np.int64)
     for level in levels:  # a missing name comes first
         codes = _number_names(level) + 1
@@ -112,6 +112,8 @@ def order_of_series(codes) -> NDArray[np.int64] | None:
 
     `codes` are those of `number_series`. Rows of one series keep their order.
     """
+    if not codes.any():
+        return None
     n_runs = np.count_nonzero(np.diff(codes)) + 1
     if n_runs == 1 or n_runs == codes.max() + 1:
         return None

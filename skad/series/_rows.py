@@ -98,7 +98,8 @@ class Rows:
     @cached_property
     def begins_series(self) -> NDArray[np.bool_]:
         """Whether each row but the first is of another series than the one before."""
-        return np.diff(self.series_codes) != 0
+        codes = self.series_codes
+        return codes[1:] != codes[:-1]
 
     @cached_property
     def bounds(self) -> NDArray[np.int64]:

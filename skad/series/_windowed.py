@@ -369,8 +369,10 @@ class WindowedDetector(CutsWindows, LeavesOutRows, SeriesThresholdMixin, MetaDet
 
     def _score_table(self, table, bounds, folds=None) -> NDArray[np.float64]:
         """Score rows by `estimator_`, or by folds: (first row, detector) of each."""
-        scores = np.empty(len(table))
         detector, *how = self._how
+        if folds is None and len(bounds) == 1:  # no second array of the table's length
+            return knowing_finite(score_segment, table, detector, *how)
+        scores = np.empty(len(table))
         for first, stop in bounds:
             if folds is not None:
                 detector = [(row - first, fold) for row, fold in folds]

@@ -46,12 +46,15 @@ def window_starts(bounds, window_length, stride) -> np.ndarray:
 
     Segments shorter than a window have none.
     """
-    starts = [np.empty(0, dtype=int)]
+    found = []
     for first, stop in bounds:
         last = stop - window_length
         if last >= first:
-            starts += [np.arange(first, last, stride), np.array([last])]
-    return np.concatenate(starts)
+            starts = np.arange(first, last + stride, stride)
+            starts[-1] = last
+            found.append(starts)
+    # without a copy where there is one
+    return found[0] if len(found) == 1 else np.concatenate([np.empty(0, int), *found])
 
 
 def count_in_window(flags, starts, window_length) -> np.ndarray:
