@@ -229,7 +229,7 @@ def fit(folder, model, n_rows):
     test = machine(0, 20_000).set_index(["machine", "time"])
     detectors = {
         "LinearAutoencoder": LinearAutoencoder(),
-        "MLPAutoencoder": MLPAutoencoder(max_epochs=2, random_state=0),
+        "MLPAutoencoder": MLPAutoencoder(max_epochs=1, random_state=0),
     }
     for name, detector in detectors.items():
         steps = clone(joblib.load(model)).set_params(
