@@ -10,6 +10,9 @@ Rows of ten sensors of eight machines, with gaps, in Parquet files that this wri
 - stream: CPU microseconds of `StreamScorer.update`, one row a call, by windows of 100
   rows of ten sensors; and, in turns with it, those of `score_samples` of the detector
   inside for one window, which scores a whole block of 64.
+- fit: `fit_parquet`, and `fit` of the whole table, in a process each: the peak of the
+  memory that belongs to the process (not of mapped files), CPU time, and how far the
+  thresholds and scores are apart.
 
 Run: python benchmarks/scale.py --rows 10000000 --only memory workers kills
 """
@@ -21,6 +24,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from functools import partial
 from pathlib import Path
@@ -38,6 +42,7 @@ from skad import (
     StreamScorer,
     TimeSeriesImputer,
     WindowedDetector,
+    fit_parquet,
     score_parquet,
 )
 
@@ -240,7 +245,68 @@ def median_costs(calls, rows, n_first=120, n_at_once=40):
     return 1e6 * np.median(taken[n_first // n_at_once :], axis=0)
 
 
-PARTS = {"memory": memory, "workers": workers, "kills": kills, "stream": stream}
+def own_memory():
+    """Memory of this process but mapped files, in MB."""
+    with open("/proc/self/status") as lines:
+        return next(int(x.split()[1]) for x in lines if x.startswith("RssAnon")) / 1024
+
+
+def child_fit(what, model, source, target):
+    """Fit in a process of its own, and print what it took."""
+    estimator = joblib.load(model)
+    with tempfile.TemporaryDirectory() as folder:  # all imports
+        machine(0, 400).to_parquet(f"{folder}/x.parquet")
+        fit_parquet(estimator, f"{folder}/x.parquet", **NAMED)
+    before, is_over = own_memory(), threading.Event()
+    peaks = [before]
+
+    def watch():
+        while not is_over.wait(0.005):
+            peaks.append(own_memory())
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    cpu_before = cpu()
+    if what == "fit_parquet":
+        fitted = fit_parquet(estimator, source, **NAMED)
+    else:
+        table = pd.read_parquet(source).set_index(["machine", "time"])
+        fitted = estimator.fit(table)
+    took = cpu() - cpu_before
+    is_over.set()
+    watcher.join()
+    joblib.dump(fitted, target)
+    print(max(peaks) - before, took)
+
+
+def fit(folder, model, n_rows):
+    """Print peaks and CPU time of both fits, and how far their results are apart."""
+    test = machine(0, 20_000).set_index(["machine", "time"])
+    detectors = {
+        "LinearAutoencoder": LinearAutoencoder(),
+        "MLPAutoencoder": MLPAutoencoder(max_epochs=1, random_state=0),
+    }
+    for name, detector in detectors.items():
+        steps = clone(joblib.load(model)).set_params(
+            windoweddetector__estimator=detector
+        )
+        joblib.dump(steps, folder / "unfitted")
+        results = []
+        for what in ("fit_parquet", "fit"):
+            target = folder / what
+            megabytes, seconds = in_child(
+                what, folder / "unfitted", folder / "source", target
+            )
+            print(f"{name}, {what}: {megabytes:.0f} MB, {seconds:.1f} CPU s")
+            results.append(joblib.load(target))
+        one, other = (result[-1].offset_ for result in results)
+        scores = [result.score_samples(test) for result in results]
+        apart = np.abs(scores[0] / scores[1] - 1).max()
+        print(f"thresholds {abs(one / other - 1):.1e} apart, scores {apart:.1e}")
+
+
+PARTS = {"memory": memory, "workers": workers, "kills": kills}
+PARTS |= {"stream": stream, "fit": fit}
 
 
 def main():
@@ -252,7 +318,7 @@ def main():
     args = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = "1"  # of children
     if args.child:
-        child(*args.child)
+        (child_fit if "fit" in args.child[0] else child)(*args.child)
         return
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

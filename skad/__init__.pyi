@@ -59,6 +59,7 @@ from .plotting._reconstruction import ReconstructionDisplay as ReconstructionDis
 from .plotting._scores import AnomalyScoreDisplay as AnomalyScoreDisplay
 from .plotting._threshold import ThresholdDisplay as ThresholdDisplay
 from .scale._chunks import score_chunks as score_chunks
+from .scale._fit_parquet import fit_parquet as fit_parquet
 from .scale._parquet import score_parquet as score_parquet
 from .scale._stream import StreamScorer as StreamScorer
 from .series._clean import clean_table as clean_table

@@ -32,6 +32,8 @@ from sklearn.utils.validation import (
 from sklearn.utils.validation import column_or_1d as sklearn_column_or_1d
 from sklearn.utils.validation import validate_data as sklearn_validate_data
 
+from skad._on_disk import is_on_disk, take_on_disk
+
 __all__ = [
     "MIXED_FOLDS",
     "BaseComposition",
@@ -142,8 +144,14 @@ def column_or_1d(y, **options) -> np.ndarray:
 
 
 def safe_indexing(X, indices, **options) -> Any:
-    """Take rows as scikit-learn does, whatever the byte order of a table."""
+    """Take rows as scikit-learn does, whatever the byte order of a table.
+
+    Those of a table on disk stay there.
+    """
     X = native(X) if isinstance(X, pd.Series | pd.DataFrame) else X
+    is_rows = isinstance(indices, np.ndarray) and indices.dtype.kind == "i"
+    if is_rows and not options and np.ndim(X) == 2 and is_on_disk(X):
+        return take_on_disk(X, indices)
     return sklearn_safe_indexing(X, indices, **options)
 
 

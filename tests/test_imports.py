@@ -34,7 +34,14 @@ ROOMS = {
 # What every room may import, from the bottom up.
 SHARED = (
     *("_version", "_docs", "_proven", "_products", "_neighbors", "_sampling"),
-    *("_window_sums", "_warnings", "_validation", "_series_names", "_fitting"),
+    *(
+        "_on_disk",
+        "_window_sums",
+        "_warnings",
+        "_validation",
+        "_series_names",
+        "_fitting",
+    ),
     *("_nesting", "_base"),
 )
 # The one file that may import private names of a library.

@@ -49,7 +49,7 @@ def path_of(estimator) -> RowPath:
     reader = None
     if steps and getattr(steps[0], "reads_tables", False):
         reader, *steps = steps
-        _check_reader(reader)
+        check_reader(reader)
     for step in steps:
         _check_step(step)
     _check_detector(detector)
@@ -92,7 +92,7 @@ def _fills(step) -> bool:
     return isinstance(step, TimeSeriesImputer)
 
 
-def _check_reader(reader) -> None:
+def check_reader(reader) -> None:
     """Refuse a reader that makes a row from several."""
     for name in ("every", "long"):
         if getattr(reader, name) is not None:

@@ -11,10 +11,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils import gen_batches
 
 from skad._base import VersionedMixin
 from skad._docs import add_parameters
 from skad._fitting import after_fit, fit_method
+from skad._on_disk import rows_at_once
 from skad._validation import (
     Interval,
     StrOptions,
@@ -25,6 +27,9 @@ from skad._validation import (
 )
 from skad._warnings import warn
 from skad.series._rows import MaxGap, ReadsRows
+
+# Values of columns that are learnt from at once.
+_VALUES = 2**22
 
 _TABLE = """
     X : array-like of shape (n_timestamps, n_channels)
@@ -181,11 +186,18 @@ class TimeSeriesImputer(ReadsRows, VersionedMixin, TransformerMixin, BaseEstimat
         """
         values = self._read(X, reset=True)
         rows = self._learn_rows(X)
-        values = rows.group(values)
-        self.statistics_ = self._learn_statistics(values)
-        self._learn_series(values, rows)
-        self._learn_columns(np.isnan(values))
-        self._tails: Any = find_tails(values[:, self._kept], rows)
+        codes, self.series_ = self._number_series(rows)
+        parts = [
+            self._learn_part(rows.group(values[:, at]), rows, codes)
+            for at in gen_batches(values.shape[1], max(1, _VALUES // len(values)))
+        ]
+        statistics, shares, tails = zip(*parts, strict=True)
+        self.series_statistics_ = np.hstack(statistics)
+        self.statistics_ = self.series_statistics_[-1].copy()
+        self._learn_columns(np.concatenate(shares))
+        names, (_, _, time) = tails[0]
+        last, ages = (np.hstack([t[k] for _, t in tails]) for k in (0, 1))
+        self._tails: Any = names, _Tail(last[:, self._kept], ages[:, self._kept], time)
         return self
 
     @add_parameters(_TABLE)
@@ -247,8 +259,9 @@ class TimeSeriesImputer(ReadsRows, VersionedMixin, TransformerMixin, BaseEstimat
         values = validate_data(
             self, X, reset=reset, dtype=kinds, ensure_all_finite=False
         )
-        infinite = np.isinf(values)
-        if infinite.any():
+        at_once = gen_batches(len(values), rows_at_once(values.shape[1]))
+        if any(np.isinf(values[at]).any() for at in at_once):
+            infinite = np.isinf(values)
             row, column = np.argwhere(infinite)[0]
             names = getattr(self, "feature_names_in_", None)
             name = column if names is None else repr(str(names[column]))
@@ -259,22 +272,31 @@ class TimeSeriesImputer(ReadsRows, VersionedMixin, TransformerMixin, BaseEstimat
             )
         return native(values)
 
+    def _learn_part(self, values, rows, codes):
+        """Learn of some columns: fallbacks, shares of missing values, and tails.
+
+        Fallbacks are those of each series, where it has one, and of all series.
+        """
+        statistics = self._learn_statistics(values)[np.newaxis]
+        if codes is not None:
+            table = pd.DataFrame(values, dtype=np.float64)
+            found = table.groupby(codes).agg(self.fallback).to_numpy()
+            found = np.where(np.isnan(found), statistics, found)
+            statistics = np.vstack([found, statistics])
+        return statistics, np.isnan(values).mean(axis=0), find_tails(values, rows)
+
     def _learn_statistics(self, values):
         if self.fallback in ("median", "mean"):
             return pd.DataFrame(values, dtype=np.float64).agg(self.fallback).to_numpy()
         number = np.nan if self.fallback is None else float(self.fallback)
         return np.full(values.shape[1], number)
 
-    def _learn_series(self, values, rows):
-        """Learn the fallback of each series, where it has one of its own."""
-        self.series_, self.series_statistics_ = [], np.array([self.statistics_])
+    def _number_series(self, rows) -> tuple[NDArray | None, list[Any]]:
+        """Numbers and names of the series, where each has a fallback of its own."""
         if rows.series is None or self.fallback not in ("median", "mean"):
-            return
+            return None, []
         codes, names = pd.factorize(rows.series)
-        found = pd.DataFrame(values, dtype=np.float64).groupby(codes).agg(self.fallback)
-        self.series_ = list(names)
-        found = np.vstack([found.to_numpy(), self.statistics_])
-        self.series_statistics_ = np.where(np.isnan(found), self.statistics_, found)
+        return codes, list(names)
 
     def _fallbacks(self, rows):
         """Return the fallback of each kept column, or of each row and column."""
@@ -285,8 +307,7 @@ class TimeSeriesImputer(ReadsRows, VersionedMixin, TransformerMixin, BaseEstimat
         at = np.array([places.get(name, -1) for name in names])
         return self.series_statistics_[at][:, self._kept][codes]
 
-    def _learn_columns(self, missing):
-        shares = missing.mean(axis=0)
+    def _learn_columns(self, shares):
         too_many = shares > self.max_missing
         no_fallback = np.isnan(self.statistics_) & (self.fallback is not None)
         drop = too_many | no_fallback

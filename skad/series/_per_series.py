@@ -103,8 +103,9 @@ class PerSeriesDetector(SeriesThresholdMixin, MetaDetector):
         What becomes of rows to score whose series was not there in fit: an error that
         names it, or "pool", a detector fitted on the rows of all series.
     n_jobs : int, default=None
-        Series that are fitted, or scored, at once, in threads. None: 1, unless within
-        ``joblib.parallel_config``; -1: all processors. Results are the same.
+        Series that are fitted, or scored, at once: in threads, or where
+        ``joblib.parallel_config`` says, such as "dask". None: 1, unless within that;
+        -1: all processors. Results are the same.
 
     Attributes
     ----------
@@ -306,7 +307,8 @@ class PerSeriesDetector(SeriesThresholdMixin, MetaDetector):
         names = [task[-1][0] for task in tasks]
         if len(tasks) == 1 and names[0] is None:  # nothing to name
             return [call(*tasks[0])]
-        run = Parallel(n_jobs=self.n_jobs, require="sharedmem")
+        # What comes and goes can be sent: a cluster that joblib is told of takes it.
+        run = Parallel(n_jobs=self.n_jobs, prefer="threads")
         told = run(
             delayed(say_of)(name, overhear, call, *task)
             for name, task in zip(names, tasks, strict=True)

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from skad._on_disk import is_on_disk, take_on_disk
 from skad._series_names import (
     check_named,
     named_by,
@@ -68,7 +69,11 @@ class Rows:
 
     def group(self, values: Any) -> Any:
         """Put an array of the rows of the table into the order that they have here."""
-        return values if self.order is None else values[self.order]
+        if self.order is None:
+            return values
+        if values.ndim == 2 and is_on_disk(values):
+            return take_on_disk(values, self.order)
+        return values[self.order]
 
     def restore(self, values: Any) -> Any:
         """Put an array of the rows as they are here back into that of the table."""
