@@ -86,10 +86,10 @@ class ForwardFill:
         imputer = self._imputer
         self._limit = np.inf if imputer.limit is None else imputer.limit
         places = {one: at for at, one in enumerate(getattr(imputer, "series_", ()))}
-        found = [imputer.statistics_]
+        found = imputer.statistics_
         if places:
-            found = imputer.series_statistics_[[places.get(name, -1)]]
-        self._fallback = found[0][imputer._kept]
+            found = imputer.series_statistics_[places.get(name, -1)]
+        self._fallback = found[imputer._kept]
 
     def start(self) -> State:
         """Remember how the series ended in fit, if that is carried on."""
