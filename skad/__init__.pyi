@@ -40,6 +40,9 @@ from .metrics._event_scores import false_alarms_per_day as false_alarms_per_day
 from .metrics._event_scores import (
     point_adjusted_fbeta_score as point_adjusted_fbeta_score,
 )
+from .metrics._range_scores import range_fbeta_score as range_fbeta_score
+from .metrics._range_scores import range_precision_score as range_precision_score
+from .metrics._range_scores import range_recall_score as range_recall_score
 from .metrics._report import DetectionReport as DetectionReport
 from .metrics._report import detection_report as detection_report
 from .metrics._scorers import make_outlier_scorer as make_outlier_scorer

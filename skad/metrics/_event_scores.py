@@ -12,36 +12,19 @@ from sklearn.metrics import fbeta_score
 
 from skad._docs import add_parameters
 from skad._fitting import with_standard_numbers
-from skad._validation import check_consistent_length, check_outlier_labels
+from skad.metrics._inputs import (
+    SHARED,
+    check_beta,
+    count_inside,
+    harmonic_mean,
+    read_labels,
+)
 from skad.series._events import find_ranges, in_ranges
-from skad.series._rows import MaxGap, Rows, index_of, read_index
-
-_SHARED = """
-    y_true : array-like of shape (n_timestamps,)
-        True labels, either -1 (anomaly) and +1 (normal), or 0 (normal) and 1
-        (anomaly). Ones alone are read as normal.
-    y_pred : array-like of shape (n_timestamps,)
-        Predictions in either of the two codings.
-    beta : float, default=1.0
-        Weight of recall, above 0: below 1 precision counts more, above 1 recall does.
-    index : array-like of shape (n_timestamps,), default=None
-        Times of the rows: dates, durations or numbers; the last level of a MultiIndex,
-        whose other levels name the series. If None, the index of `y_true` if it has
-        one. Events cross neither series nor gaps in time.
-    max_gap : number or timedelta-like, default=None
-        A longer step in the time index is a gap. None: 5 times the median step.
-
-    Raises
-    ------
-    ValueError
-        If labels or predictions are in neither coding, there are no rows, lengths
-        differ, the times of a series are missing, doubled or out of order, or another
-        parameter is not as described above.
-"""
+from skad.series._rows import MaxGap
 
 
 @with_standard_numbers
-@add_parameters(_SHARED)
+@add_parameters(SHARED)
 def event_precision_score(
     y_true: ArrayLike,
     y_pred: ArrayLike,
@@ -83,12 +66,12 @@ def event_precision_score(
     >>> event_precision_score(y_true, y_pred)
     0.5
     """
-    truth, judged, rows = _read(y_true, y_pred, index, max_gap)
+    truth, judged, rows = read_labels(y_true, y_pred, index, max_gap)
     return _share_with_any(judged, truth, rows, zero_division)
 
 
 @with_standard_numbers
-@add_parameters(_SHARED)
+@add_parameters(SHARED)
 def event_recall_score(
     y_true: ArrayLike,
     y_pred: ArrayLike,
@@ -125,12 +108,12 @@ def event_recall_score(
     >>> event_recall_score(y_true, y_pred)
     0.5
     """
-    truth, judged, rows = _read(y_true, y_pred, index, max_gap)
+    truth, judged, rows = read_labels(y_true, y_pred, index, max_gap)
     return _share_with_any(truth, judged, rows, zero_division)
 
 
 @with_standard_numbers
-@add_parameters(_SHARED)
+@add_parameters(SHARED)
 def event_fbeta_score(
     y_true: ArrayLike,
     y_pred: ArrayLike,
@@ -173,19 +156,17 @@ def event_fbeta_score(
     >>> event_fbeta_score(y_true, y_pred)
     0.5
     """
-    _check_beta(beta)
-    truth, judged, rows = _read(y_true, y_pred, index, max_gap)
+    check_beta(beta)
+    truth, judged, rows = read_labels(y_true, y_pred, index, max_gap)
     if not (truth.any() or judged.any()):
         return float(zero_division)
     precision = _share_with_any(judged, truth, rows, 0.0)
     recall = _share_with_any(truth, judged, rows, 0.0)
-    if recall == 0:  # then nothing overlaps, and precision is 0 too
-        return 0.0
-    return (1 + beta**2) * precision * recall / (beta**2 * precision + recall)
+    return harmonic_mean(precision, recall, beta)
 
 
 @with_standard_numbers
-@add_parameters(_SHARED)
+@add_parameters(SHARED)
 def detection_delay(
     y_true: ArrayLike,
     y_pred: ArrayLike,
@@ -238,7 +219,7 @@ def detection_delay(
     """
     if average not in ("median", "mean", None):
         raise ValueError(f"average={average!r}; expected 'median', 'mean' or None.")
-    truth, judged, rows = _read(y_true, y_pred, index, max_gap)
+    truth, judged, rows = read_labels(y_true, y_pred, index, max_gap)
     first, last = find_ranges(truth, rows.segments)
     flagged = np.append(np.flatnonzero(judged), len(judged))
     first_flag = flagged[np.searchsorted(flagged, first)]
@@ -253,7 +234,7 @@ def detection_delay(
 
 
 @with_standard_numbers
-@add_parameters(_SHARED)
+@add_parameters(SHARED)
 def false_alarms_per_day(
     y_true: ArrayLike,
     y_pred: ArrayLike,
@@ -298,7 +279,7 @@ def false_alarms_per_day(
     >>> false_alarms_per_day(y_true, [0, 1, 1, 0, 1, 0, 0, 1])
     1.3333333333333333
     """
-    truth, judged, rows = _read(y_true, y_pred, index, max_gap)
+    truth, judged, rows = read_labels(y_true, y_pred, index, max_gap)
     if rows_per_day is None:
         rows_per_day = rows.rows_per_day()
     elif not isinstance(rows_per_day, Real) or not 0 < rows_per_day < np.inf:
@@ -306,12 +287,12 @@ def false_alarms_per_day(
     n_normals = int((~truth).sum())
     if n_normals == 0:
         return np.nan
-    n_hits = _count_inside(truth, *find_ranges(judged, rows.segments))
+    n_hits = count_inside(truth, *find_ranges(judged, rows.segments))
     return int((n_hits == 0).sum()) / (n_normals / rows_per_day)
 
 
 @with_standard_numbers
-@add_parameters(_SHARED)
+@add_parameters(SHARED)
 def point_adjusted_fbeta_score(
     y_true: ArrayLike,
     y_pred: ArrayLike,
@@ -372,36 +353,15 @@ def point_adjusted_fbeta_score(
     >>> round(point_adjusted_fbeta_score(y_true, y_pred, k=20), 3)
     0.222
     """
-    _check_beta(beta)
+    check_beta(beta)
     if not isinstance(k, Real) or not 0 <= k <= 100:
         raise ValueError(f"k={k!r}; expected a percentage from 0 to 100.")
-    truth, judged, rows = _read(y_true, y_pred, index, max_gap)
+    truth, judged, rows = read_labels(y_true, y_pred, index, max_gap)
     first, last = find_ranges(truth, rows.segments)
-    n_hits = _count_inside(judged, first, last)
+    n_hits = count_inside(judged, first, last)
     is_found = 100 * n_hits > k * (last - first + 1)
     adjusted = judged | in_ranges(first[is_found], last[is_found], len(judged))
     return float(fbeta_score(truth, adjusted, beta=beta, zero_division=zero_division))
-
-
-def _read(y_true, y_pred, index, max_gap) -> tuple[np.ndarray, np.ndarray, Rows]:
-    """Read labels as booleans, and the rows that they belong to."""
-    truth = check_outlier_labels(y_true, name="y_true")
-    judged = check_outlier_labels(y_pred, name="y_pred")
-    check_consistent_length(truth, judged)
-    index = index_of(y_true) if index is None else index
-    rows = read_index(index, len(truth), max_gap)
-    return rows.group(truth), rows.group(judged), rows
-
-
-def _check_beta(beta) -> None:
-    if not isinstance(beta, Real) or not 0 < float(beta) < np.inf:
-        raise ValueError(f"beta={beta!r}; expected a finite number > 0.")
-
-
-def _count_inside(flags, first, last) -> np.ndarray:
-    """Count the flags in each range."""
-    before = np.r_[0, np.cumsum(flags)]
-    return before[last + 1] - before[first]
 
 
 def _share_with_any(events, flags, rows, without_events) -> float:
@@ -409,7 +369,7 @@ def _share_with_any(events, flags, rows, without_events) -> float:
     first, last = find_ranges(events, rows.segments)
     if len(first) == 0:
         return float(without_events)
-    return float((_count_inside(flags, first, last) > 0).mean())
+    return float((count_inside(flags, first, last) > 0).mean())
 
 
 def _times(rows, unit) -> tuple[np.ndarray, float]:
