@@ -32,6 +32,9 @@ from .evaluation._compare import evaluate as evaluate
 from .features._convolutions import RandomConvolutions as RandomConvolutions
 from .features._normalizer import WindowNormalizer as WindowNormalizer
 from .features._summary import WindowSummary as WindowSummary
+from .metrics._affiliation import affiliation_scores as affiliation_scores
+from .metrics._best_scores import best_fbeta_score as best_fbeta_score
+from .metrics._best_scores import composite_fbeta_score as composite_fbeta_score
 from .metrics._event_scores import detection_delay as detection_delay
 from .metrics._event_scores import event_fbeta_score as event_fbeta_score
 from .metrics._event_scores import event_precision_score as event_precision_score

@@ -60,3 +60,99 @@ def fbeta(precision, recall, beta):
         return Fraction(0)
     weight = Fraction(str(beta)) ** 2
     return (1 + weight) * precision * recall / (weight * precision + recall)
+
+
+# Affiliation (Huet et al. 2022) -------------------------------------------------------
+
+
+def affiliation(truth, judged, segments, n_cells):
+    """Precision and recall, by sums over `n_cells` cells of each row.
+
+    Time is cut into cells, and a chance is the share of cells. That of a place at the
+    distance 0 is 1. None for what is undefined.
+    """
+    precisions, recalls = [], []
+    for segment in segments:
+        own = events(truth, [segment])
+        if not own and any(judged[row] for row in segment):
+            precisions.append(0)
+        for begin, end, event in zones(own, segment):
+            cells = range(round(begin * n_cells), round(end * n_cells))
+            centres = [(cell + 0.5) / n_cells for cell in cells]
+            predicted = [x for x in centres if judged[int(x)]]
+            start, stop = event[0], event[-1] + 1
+            inside = [y for y in centres if start <= y < stop]
+            if not predicted:
+                recalls.append(0)
+                continue
+            away = [max(start - x, x - stop, 0) for x in centres]
+            rewards = []
+            for x in predicted:
+                distance = max(start - x, x - stop, 0)
+                rewards.append(share_at_least(away, distance))
+            precisions.append(sum(rewards) / len(rewards))
+            rewards = []
+            for y in inside:
+                distance = min(
+                    distance_to(y, row) for row in rows_near(judged, begin, end)
+                )
+                away_from_y = [abs(x - y) for x in centres]
+                rewards.append(share_at_least(away_from_y, distance))
+            recalls.append(sum(rewards) / len(rewards))
+    mean = [sum(x) / len(x) if x else None for x in (precisions, recalls)]
+    return mean[0], mean[1]
+
+
+def zones(own, segment):
+    """Begin and end of the zone of each event of a segment, and the event."""
+    found = []
+    for place, event in enumerate(own):
+        begin, end = segment[0], segment[-1] + 1
+        if place > 0:
+            begin = (own[place - 1][-1] + 1 + event[0]) / 2
+        if place + 1 < len(own):
+            end = (event[-1] + 1 + own[place + 1][0]) / 2
+        found.append((begin, end, event))
+    return found
+
+
+def rows_near(judged, begin, end):
+    """Begin and end of the parts of predicted rows that are in a zone."""
+    rows = [(max(r, begin), min(r + 1, end)) for r, flag in enumerate(judged) if flag]
+    return [(start, stop) for start, stop in rows if start < stop]
+
+
+def distance_to(y, row):
+    return max(row[0] - y, y - row[1], 0)
+
+
+def share_at_least(distances, least):
+    return sum(d >= least - 1e-9 for d in distances) / len(distances)
+
+
+# Best and composite F-beta (Garg et al. 2022) -----------------------------------------
+
+
+def composite_fbeta(truth, judged, segments, beta):
+    """F-beta of the precision of rows and the recall of events."""
+    hits = [truth[row] for row, flag in enumerate(judged) if flag]
+    found = [any(judged[row] for row in event) for event in events(truth, segments)]
+    precision = Fraction(sum(hits), len(hits)) if hits else None
+    recall = Fraction(sum(found), len(found)) if found else None
+    return fbeta(precision, recall, beta)
+
+
+def row_fbeta(truth, judged, segments, beta):
+    """F-beta of rows."""
+    n_hits = sum(t and j for t, j in zip(truth, judged, strict=True))
+    precision = Fraction(n_hits, sum(judged)) if any(judged) else None
+    recall = Fraction(n_hits, sum(truth)) if any(truth) else None
+    return fbeta(precision, recall, beta)
+
+
+def best_fbeta(truth, scores, segments, beta, metric):
+    """Highest value of a metric over all thresholds; None without anomalies."""
+    if not any(truth):
+        return None
+    judged = [[score >= least for score in scores] for least in set(scores)]
+    return max(metric(truth, flags, segments, beta) for flags in judged)

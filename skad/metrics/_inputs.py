@@ -1,4 +1,4 @@
-"""Labels and predictions as metrics of events read them, and what these share."""
+"""Labels, predictions and scores as metrics of events read them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,12 @@ from numbers import Real
 
 import numpy as np
 
-from skad._validation import check_consistent_length, check_outlier_labels
+from skad._validation import (
+    check_array,
+    check_consistent_length,
+    check_outlier_labels,
+    column_or_1d,
+)
 from skad.series._rows import Rows, index_of, read_index
 
 SHARED = """
@@ -15,6 +20,9 @@ SHARED = """
         (anomaly). Ones alone are read as normal.
     y_pred : array-like of shape (n_timestamps,)
         Predictions in either of the two codings.
+    y_score : array-like of shape (n_timestamps,)
+        Scores, higher = more anomalous, as in scikit-learn's `roc_auc_score`: pass
+        ``-detector.score_samples(X)``. Only their order counts.
     beta : float, default=1.0
         Weight of recall, above 0: below 1 precision counts more, above 1 recall does.
     index : array-like of shape (n_timestamps,), default=None
@@ -28,9 +36,9 @@ SHARED = """
     Raises
     ------
     ValueError
-        If labels or predictions are in neither coding, there are no rows, lengths
-        differ, the times of a series are missing, doubled or out of order, or another
-        parameter is not as described above.
+        If labels or predictions are in neither coding, scores are missing or infinite,
+        there are no rows, lengths differ, the times of a series are missing, doubled or
+        out of order, or another parameter is not as described above.
 """
 
 
@@ -42,6 +50,19 @@ def read_labels(y_true, y_pred, index, max_gap) -> tuple[np.ndarray, np.ndarray,
     index = index_of(y_true) if index is None else index
     rows = read_index(index, len(truth), max_gap)
     return rows.group(truth), rows.group(judged), rows
+
+
+def read_scores(y_true, y_score, index, max_gap) -> tuple[np.ndarray, np.ndarray, Rows]:
+    """Read labels as booleans, scores as floats, and the rows that they belong to."""
+    truth = check_outlier_labels(y_true, name="y_true")
+    scores = column_or_1d(y_score)
+    check_consistent_length(truth, scores)
+    index = index_of(y_true) if index is None else index
+    rows = read_index(index, len(truth), max_gap)
+    scores = check_array(
+        scores, ensure_2d=False, dtype=np.float64, input_name="y_score"
+    )
+    return rows.group(truth), rows.group(scores), rows
 
 
 def check_beta(beta) -> None:

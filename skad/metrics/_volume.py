@@ -12,14 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from skad._docs import add_parameters
 from skad._fitting import with_standard_numbers
-from skad._validation import (
-    check_array,
-    check_consistent_length,
-    check_outlier_labels,
-    column_or_1d,
-)
+from skad.metrics._inputs import read_scores
 from skad.series._events import find_ranges
-from skad.series._rows import MaxGap, Rows, index_of, read_index
+from skad.series._rows import MaxGap, Rows
 
 _SHARED = """
     y_true : array-like of shape (n_timestamps,)
@@ -250,15 +245,8 @@ def _read(
     """Read labels as booleans, scores as levels, and the rows that they belong to."""
     if not isinstance(window, Integral) or window < 0:
         raise ValueError(f"window={window!r}; expected an integer >= 0.")
-    truth = check_outlier_labels(y_true, name="y_true")
-    scores = column_or_1d(y_score)
-    check_consistent_length(truth, scores)
-    index = index_of(y_true) if index is None else index
-    rows = read_index(index, len(truth), max_gap)
-    scores = check_array(
-        scores, ensure_2d=False, dtype=np.float64, input_name="y_score"
-    )
-    return rows.group(truth), rows.group(_levels(scores, n_thresholds)), rows
+    truth, scores, rows = read_scores(y_true, y_score, index, max_gap)
+    return truth, _levels(scores, n_thresholds), rows
 
 
 def _levels(scores, n_thresholds) -> NDArray[np.int64]:
