@@ -43,6 +43,9 @@ from .metrics._event_scores import false_alarms_per_day as false_alarms_per_day
 from .metrics._event_scores import (
     point_adjusted_fbeta_score as point_adjusted_fbeta_score,
 )
+from .metrics._nab import nab_score as nab_score
+from .metrics._range_auc import range_auc_pr_score as range_auc_pr_score
+from .metrics._range_auc import range_auc_roc_score as range_auc_roc_score
 from .metrics._range_scores import range_fbeta_score as range_fbeta_score
 from .metrics._range_scores import range_precision_score as range_precision_score
 from .metrics._range_scores import range_recall_score as range_recall_score

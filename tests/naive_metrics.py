@@ -4,6 +4,7 @@ Anomalies and flags are lists of booleans. A segment is a list of the rows betwe
 borders; an event is a list of rows.
 """
 
+import math
 from fractions import Fraction
 
 from naive_events import events
@@ -156,3 +157,55 @@ def best_fbeta(truth, scores, segments, beta, metric):
         return None
     judged = [[score >= least for score in scores] for least in set(scores)]
     return max(metric(truth, flags, segments, beta) for flags in judged)
+
+
+# Numenta Anomaly Benchmark (Lavin and Ahmad 2015) -------------------------------------
+
+PROFILES = {  # weights of found windows, false alarms and missed windows
+    "standard": (1, 0.11, 1),
+    "reward_low_fp": (1, 0.22, 1),
+    "reward_low_fn": (1, 0.11, 2),
+}
+
+
+def scaled_sigmoid(place):
+    return -1.0 if place > 3 else 2 / (1 + math.exp(5 * place)) - 1
+
+
+def nab(truth, judged, series, profile, probation):
+    """Score, row by row as the benchmark's sweeper; None without windows to judge.
+
+    `series` is a list of lists of segments, those of each series.
+    """
+    of_found, of_false, of_missed = PROFILES[profile]
+    raw, n_windows = 0, 0
+    for own in series:
+        n_rows = sum(map(len, own))
+        n_skipped = min(math.floor(probation * n_rows), probation * 5000)
+        start = own[0][0]
+        windows, best, previous = events(truth, own), {}, None
+        for row in (row for segment in own for row in segment):
+            inside = [window for window in windows if row in window]
+            is_judged = row - start >= n_skipped
+            if inside:
+                (window,) = inside
+                if is_judged:
+                    best.setdefault(window[0], -of_missed)
+                    place = -(window[-1] - row + 1) / len(window)
+                    reward = of_found * scaled_sigmoid(place) / scaled_sigmoid(-1)
+                    if judged[row]:
+                        best[window[0]] = max(best[window[0]], reward)
+                if row == window[-1]:
+                    previous = window
+            elif is_judged and judged[row]:
+                reward = -1
+                if previous is not None and len(previous) > 1:
+                    place = (row - previous[-1]) / (len(previous) - 1)
+                    reward = scaled_sigmoid(place)
+                raw += of_false * reward
+        raw += sum(best.values())
+        n_windows += len(best)
+    if n_windows == 0:
+        return None
+    null, perfect = -of_missed * n_windows, of_found * n_windows
+    return 100 * (raw - null) / (perfect - null)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from numbers import Real
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from sklearn.metrics import fbeta_score
 
 from skad._docs import add_parameters
 from skad._fitting import with_standard_numbers
@@ -19,7 +18,7 @@ from skad.metrics._inputs import (
     harmonic_mean,
     read_labels,
 )
-from skad.series._events import find_ranges, in_ranges
+from skad.series._events import find_ranges
 from skad.series._rows import MaxGap
 
 
@@ -298,7 +297,7 @@ def point_adjusted_fbeta_score(
     y_pred: ArrayLike,
     *,
     beta: float = 1.0,
-    k: float = 0.0,
+    k: float | Literal["area"] = 0.0,
     index: ArrayLike | None = None,
     max_gap: MaxGap = None,
     zero_division: float = np.nan,
@@ -315,9 +314,10 @@ def point_adjusted_fbeta_score(
 
     Parameters
     ----------
-    k : float, default=0.0
+    k : float or "area", default=0.0
         Percentage of the rows of an event, in [0, 100]. At 0 a single row is enough
-        (PA), at 100 nothing is adjusted, which is F-beta of rows.
+        (PA), at 100 nothing is adjusted, which is F-beta of rows. "area": the mean over
+        all `k`, which needs no choice.
     zero_division : float, default=np.nan
         What to return if no row is an anomaly and none is predicted to be one. If only
         one of the two holds, F-beta is 0.
@@ -333,8 +333,17 @@ def point_adjusted_fbeta_score(
 
     Notes
     -----
-    Kim et al. use the area under the curve over `k`, which needs no choice of `k`:
-    ``np.mean([point_adjusted_fbeta_score(y_true, y_pred, k=k) for k in range(101)])``.
+    Kim et al. take the area under the curve over `k` from sums over whole percents.
+    Here it is exact: F-beta changes only where `k` passes the share of an event that is
+    predicted.
+
+    *Random predictions* of a share q of the rows find nearly every event at ``k=0`` if
+    events are long: 50 events of 100 rows in 100,000, and q = 0.03, get an F1 of 0.75.
+    With "area" they get 0.06, little more than the 0.04 of F1 of rows; flagging all
+    rows gets 2 p / (1 + p) with the share p of anomalies, whatever `k`.
+
+    Further reasons not to use it: an event counts as often as it has rows; and "area"
+    is a mean over thresholds of detection that nobody would choose.
 
     References
     ----------
@@ -352,16 +361,40 @@ def point_adjusted_fbeta_score(
     1.0
     >>> round(point_adjusted_fbeta_score(y_true, y_pred, k=20), 3)
     0.222
+    >>> round(point_adjusted_fbeta_score(y_true, y_pred, k="area"), 3)
+    0.319
     """
     check_beta(beta)
-    if not isinstance(k, Real) or not 0 <= k <= 100:
-        raise ValueError(f"k={k!r}; expected a percentage from 0 to 100.")
+    is_area = isinstance(k, str) and k == "area"
+    if not is_area and (not isinstance(k, Real) or not 0 <= k <= 100):
+        raise ValueError(f"k={k!r}; expected a percentage from 0 to 100, or 'area'.")
     truth, judged, rows = read_labels(y_true, y_pred, index, max_gap)
+    if not (truth.any() or judged.any()):
+        return float(zero_division)
     first, last = find_ranges(truth, rows.segments)
-    n_hits = count_inside(judged, first, last)
-    is_found = 100 * n_hits > k * (last - first + 1)
-    adjusted = judged | in_ranges(first[is_found], last[is_found], len(judged))
-    return float(fbeta_score(truth, adjusted, beta=beta, zero_division=zero_division))
+    n_hits, lengths = count_inside(judged, first, last), last - first + 1
+    n_false = int((judged & ~truth).sum())
+    if is_area:
+        return _adjusted_area(n_hits, lengths, n_false, beta)
+    n_true = np.where(100 * n_hits > k * lengths, lengths, n_hits).sum()
+    return float(_fbeta_of_counts(n_true, lengths.sum(), n_false, beta))
+
+
+def _adjusted_area(n_hits, lengths, n_false, beta) -> float:
+    """Integrate F-beta over the share of an event, from 0 to 1, that counts as all."""
+    share = n_hits / lengths
+    order = np.argsort(share)
+    # between two shares, events from the upper one on are found as a whole
+    gained = np.r_[0, np.cumsum((lengths - n_hits)[order])]
+    n_true = lengths.sum() - gained
+    widths = np.diff(np.r_[0.0, share[order], 1.0])
+    return float(widths @ _fbeta_of_counts(n_true, lengths.sum(), n_false, beta))
+
+
+def _fbeta_of_counts(n_true, n_positives, n_false, beta) -> Any:
+    """F-beta from numbers of rows, with true or false predictions > 0."""
+    weighted = (1 + beta**2) * n_true
+    return weighted / (n_true + n_false + beta**2 * n_positives)
 
 
 def _share_with_any(events, flags, rows, without_events) -> float:
