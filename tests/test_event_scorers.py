@@ -105,3 +105,11 @@ def test_what_is_undefined_counts_as_nothing(pumps):
     X, y = pumps
     for name in set(NAMES) - set(OF_SCORES):
         assert make_outlier_scorer(name)(Scores(), X * 0, y) == 0.0
+
+
+def test_all_flagged_is_not_read_as_none(pumps):
+    X, y = pumps  # predictions of 1 alone would be
+    for name in set(NAMES) - set(OF_SCORES) | {"event_f1", "event_recall"}:
+        value = make_outlier_scorer(name)(Scores(), X * 0 + 9, y)
+        assert value > 0 if name != "nab" else value < 0
+    assert make_outlier_scorer("event_f1")(Scores(), X * 0 + 9, y) == 1

@@ -6,7 +6,7 @@ Detection Algorithms", KDD 2022.
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -131,7 +131,11 @@ def affiliation_figure(
     zero_division: float = np.nan,
 ) -> float:
     """Return one of `affiliation_scores`, as scorers need it."""
-    where = {"index": index, "max_gap": max_gap, "zero_division": zero_division}
+    where: dict[str, Any] = {
+        "index": index,
+        "max_gap": max_gap,
+        "zero_division": zero_division,
+    }
     return getattr(affiliation_scores(y_true, y_pred, beta=beta, **where), figure)
 
 

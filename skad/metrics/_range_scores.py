@@ -303,7 +303,7 @@ def _choose(name, given, known) -> Any:
 
 
 def _check_share(name, value) -> None:
-    if not isinstance(value, Real) or not 0 <= value <= 1:
+    if not isinstance(value, Real) or not 0 <= float(value) <= 1:
         raise ValueError(f"{name}={value!r}; expected a number from 0 to 1.")
 
 

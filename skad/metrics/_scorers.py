@@ -145,7 +145,7 @@ class _OutlierMetric:
 
     def with_index(self, y_true, series, params):
         """Tell a metric of events, too, that rows are of several series."""
-        if "index" not in (_parameters(self.metric) or ()) or "index" in params:
+        if not reads_index(self.metric) or "index" in params:
             return params
         index = index_of(y_true)
         labels = pd.RangeIndex(len(series)) if index is None else index
@@ -157,7 +157,7 @@ class _OutlierMetric:
         if sample_weight is not None:
             params["sample_weight"] = sample_weight
         index = index_of(y_true)
-        if index is not None and "index" in (_parameters(self.metric) or ()):
+        if index is not None and reads_index(self.metric):
             params.setdefault("index", index)
         truth = check_outlier_labels(
             y_true, both_classes=True, name="y_true", remedy=_REMEDY
@@ -165,7 +165,9 @@ class _OutlierMetric:
         if self.response == "score":
             judged = -column_or_1d(y_pred)
         else:
-            judged = check_outlier_labels(y_pred, name="predict(X)").astype(int)
+            judged = check_outlier_labels(y_pred, name="predict(X)")
+            # metrics of events read ones alone as normal, True alone as anomalies
+            judged = judged if reads_index(self.metric) else judged.astype(int)
         return self.metric(truth.astype(int), judged, **params)
 
 
@@ -268,7 +270,7 @@ def make_outlier_scorer(
     >>> cross_val_score(forest, X, y, cv=cv, scoring="roc_auc").max() < 0.1
     np.True_
     """
-    function, needed, defaults = _find_metric(metric)
+    function, needed, defaults = find_metric(metric)
     params = {**defaults, **metric_params}
     _check_metric_params(function, params)
     response = needed if response == "auto" else response
@@ -289,7 +291,7 @@ def make_outlier_scorer(
     return scorer
 
 
-def _find_metric(metric) -> tuple[Any, Any, dict[str, Any]]:
+def find_metric(metric) -> tuple[Any, Any, dict[str, Any]]:
     """Look up the function of a metric, what it reads, and its changed defaults."""
     if callable(metric):
         arguments = list(_parameters(metric) or ())
@@ -325,3 +327,8 @@ def _parameters(metric):
         return inspect.signature(metric).parameters
     except (TypeError, ValueError):
         return None
+
+
+def reads_index(metric) -> bool:
+    """Whether a metric has a parameter for the series and times of the rows."""
+    return "index" in (_parameters(metric) or ())
