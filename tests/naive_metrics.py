@@ -169,7 +169,7 @@ PROFILES = {  # weights of found windows, false alarms and missed windows
 
 
 def scaled_sigmoid(place):
-    return -1.0 if place > 3 else 2 / (1 + math.exp(5 * place)) - 1
+    return -1.0 if place >= 3 else 2 / (1 + math.exp(5 * place)) - 1
 
 
 def nab(truth, judged, series, profile, probation):

@@ -72,7 +72,7 @@ def nab_score(
     -----
     True events are the windows of the benchmark, whose labels are made much longer than
     the anomalies, so that early detection can be told. With s(x) = 2 / (1 + exp(5 x)) -
-    1, and -1 for x > 3, over all series [1]_:
+    1, and -1 from x = 3 on, over all series [1]_:
 
     - a window of n rows whose first predicted row is its i-th gets the weight of found
       windows times s(-(n - i + 1) / n) / s(-1), from 1 in its first row down to nearly
@@ -168,4 +168,4 @@ def _false_alarms(is_false, first, last, starts) -> NDArray[np.float64]:
 
 def _sigmoid(place) -> NDArray[np.float64]:
     place = np.asarray(place, dtype=float)
-    return np.where(place > 3, -1.0, 2 / (1 + np.exp(5 * np.clip(place, -2, 4))) - 1)
+    return np.where(place >= 3, -1.0, 2 / (1 + np.exp(5 * np.clip(place, -2, 4))) - 1)
