@@ -92,12 +92,13 @@ def metrics_of_tsb_ad():
     without_init("TSB_AD")
     from TSB_AD.evaluation.basic_metrics import basic_metricor, generate_curve
 
-    def volumes(truth, scores, place):
-        return generate_curve(truth.astype(int), scores, BUFFER, "opt", 250)[place]
+    def volumes(truth, scores, place, buffer=BUFFER):
+        return generate_curve(truth.astype(int), scores, buffer, "opt", 250)[place]
 
     def areas(truth, scores, place):
-        found = basic_metricor().RangeAUC(truth, scores, window=BUFFER, plot_ROC=True)
-        return found[place]
+        # its RangeAUC divides by zero; a volume is the mean of the areas
+        shorter = volumes(truth, scores, place, BUFFER - 1)
+        return (BUFFER + 1) * volumes(truth, scores, place) - BUFFER * shorter
 
     def judged(name):
         metric = getattr(basic_metricor(), name)
@@ -108,24 +109,31 @@ def metrics_of_tsb_ad():
         "affiliation_f1": judged("metric_Affiliation"),
         "point_adjusted_f1": judged("metric_PointF1PA"),
         "best_f1": basic_metricor().metric_PointF1,
-        "range_auc_pr": partial(areas, place=1),
-        "range_auc_roc": partial(areas, place=0),
+        "range_auc_pr": partial(areas, place=7),
+        "range_auc_roc": partial(areas, place=6),
         "vus_pr": partial(volumes, place=7),
         "vus_roc": partial(volumes, place=6),
     }
 
 
 def metrics_of_vus():
-    """Find the code of the authors of affiliation, as vus has it."""
+    """Find the first code of R-AUC and that of affiliation, which vus has."""
     without_init("vus")
     from vus.affiliation.generics import convert_vector_to_events
     from vus.affiliation.metrics import pr_from_events
+    from vus.utils.metrics import metricor
 
     def affiliation(truth, flags, name):
         events = convert_vector_to_events(flags), convert_vector_to_events(truth)
         return pr_from_events(*events, (0, len(truth)))[name]
 
+    def areas(truth, scores, place):
+        found = metricor().RangeAUC(truth, scores, window=BUFFER, plot_ROC=True)
+        return found[place]
+
     return {
+        "range_auc_pr": partial(areas, place=1),
+        "range_auc_roc": partial(areas, place=0),
         "affiliation_precision": partial(affiliation, name="Affiliation_Precision"),
         "affiliation_recall": partial(affiliation, name="Affiliation_Recall"),
     }
