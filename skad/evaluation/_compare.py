@@ -198,20 +198,13 @@ def evaluate(
     for text in (finding.text for finding in findings if finding.is_warning):
         warn(text, about=text)
     outcome = run_all(detectors, task, seeds, references=references)
-    runs, own = outcome.table, {name: outcome.fitted[name] for name in detectors}
+    own = {name: outcome.fitted[name] for name in detectors}
     protocol = (
         *describe(task, own, seeds, references=references),
-        *find_doubts(task, runs),
+        *find_doubts(task, outcome.table),
         *(finding.text for finding in findings),
     )
-    table = _summarize(runs, detectors)
-    return EvaluationReport(
-        table=table,
-        runs=runs,
-        protocol=protocol,
-        detectors=outcome.fitted,
-        scores=outcome.scores,
-    )
+    return _report(outcome, protocol, detectors)
 
 
 def _check_seeds(seeds) -> list[int]:
@@ -314,6 +307,17 @@ def _is_series(detectors, index) -> bool:
     if not isinstance(time, pd.DatetimeIndex | pd.TimedeltaIndex | pd.PeriodIndex):
         return False
     return not time.hasnans and read_rows(index).is_in_order
+
+
+def _report(outcome, protocol, detectors) -> EvaluationReport:
+    runs = outcome.table
+    return EvaluationReport(
+        table=_summarize(runs, detectors),
+        runs=runs,
+        protocol=protocol,
+        detectors=outcome.fitted,
+        scores=outcome.scores,
+    )
 
 
 def _summarize(runs, detectors) -> pd.DataFrame:

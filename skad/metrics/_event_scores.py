@@ -145,7 +145,9 @@ def event_fbeta_score(
     -----
     F_beta = (1 + beta^2) P R / (beta^2 P + R). The two count different events: one
     predicted event may detect several true ones, and several may overlap one. A
-    detector that flags all rows has F-beta 1; see `event_precision_score`.
+    detector that flags all rows has F-beta 1; see `event_precision_score`. *Random
+    predictions* of 5 % of the rows, with 5 % anomalies, get an F1 of 0.05 to 0.09, more
+    for longer events.
 
     Examples
     --------
