@@ -193,18 +193,15 @@ def evaluate(
         rows=rows,
         metrics=read_metrics(metrics, is_series=rows is not None),
     )
-    parts = [part for part in (task.train, task.val, task.test) if part is not None]
-    findings = check_parts(parts, is_series=task.rows is not None)
+    parts = [part for part in (task.train, val, test) if part is not None]
+    findings = check_parts(parts, is_series=rows is not None)
     for text in (finding.text for finding in findings if finding.is_warning):
         warn(text, about=text)
     outcome = run_all(detectors, task, seeds, references=references)
     own = {name: outcome.fitted[name] for name in detectors}
-    protocol = (
-        *describe(task, own, seeds, references=references),
-        *find_doubts(task, outcome.table),
-        *(finding.text for finding in findings),
-    )
-    return _report(outcome, protocol, detectors)
+    said = describe(task, own, seeds, references=references)
+    doubts = [*find_doubts(task, outcome.table), *(found.text for found in findings)]
+    return _report(outcome, (*said, *doubts), detectors)
 
 
 def _check_seeds(seeds) -> list[int]:
