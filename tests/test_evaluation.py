@@ -335,7 +335,7 @@ def test_metrics__are_those_of_their_functions(series_parts):
     assert all(name in heading for name in metrics)
     said = next(line for line in report.protocol if line.startswith("metrics: "))
     assert "'VUS' by vus_pr_score(window=20) of scores" in said
-    assert "'range_f1' by range_fbeta_score() of flagged rows" in said
+    assert "'range_f1' of flagged rows" in said
 
 
 def test_metrics__of_rows_by_themselves(parts):

@@ -25,6 +25,7 @@ _OTHER_COLUMNS = ("detector", "seed", "threshold", "n_runs", "is_reference")
 class Metric(NamedTuple):
     """A figure that was asked for."""
 
+    called: str  # how it was given
     function: Callable[..., Any]
     response: str  # "score" or "predict": what it reads
     params: dict[str, Any]
@@ -59,7 +60,9 @@ def read_metrics(metrics, *, is_series) -> dict[str, Metric]:
             )
         # a search needs a number, a table may say that there is none
         undefined = dict.fromkeys(defaults.keys() & {"zero_division"}, np.nan)
-        found[name] = Metric(function, response, defaults | undefined, of_events)
+        found[name] = Metric(
+            _name_of(metric), function, response, defaults | undefined, of_events
+        )
     return found
 
 
@@ -96,18 +99,22 @@ def _compute(metric, task, scores, is_flagged) -> float:
 
 
 def describe_metrics(metrics) -> str:
-    """Say which functions were asked for, and what they read."""
+    """Say which metrics were asked for, and what they read."""
+    reads = {"score": "scores", "predict": "flagged rows"}
     texts = []
     for name, metric in metrics.items():
-        function, keywords = metric.function, dict[str, Any]()
-        while isinstance(function, partial):
-            keywords = function.keywords | keywords
-            function = function.func
-        given = metric.params | keywords
-        shown = ", ".join(
-            f"{k}={v!r}" for k, v in given.items() if k != "zero_division"
-        )
-        called = f"{getattr(function, '__name__', repr(function))}({shown})"
-        read = "scores" if metric.response == "score" else "flagged rows"
-        texts.append(f"{name!r} by {called} of {read}")
+        called = "" if metric.called == name else f" by {metric.called}"
+        texts.append(f"{name!r}{called} of {reads[metric.response]}")
     return ", ".join(texts)
+
+
+def _name_of(metric) -> str:
+    """Name a metric as it was given: a name, or a function with its parameters."""
+    if isinstance(metric, str):
+        return metric
+    function, keywords = metric, dict[str, Any]()
+    while isinstance(function, partial):
+        keywords = function.keywords | keywords
+        function = function.func
+    shown = ", ".join(f"{name}={value!r}" for name, value in keywords.items())
+    return f"{getattr(function, '__name__', repr(function))}({shown})"
