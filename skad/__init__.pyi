@@ -32,6 +32,9 @@ from .evaluation._compare import evaluate as evaluate
 from .features._convolutions import RandomConvolutions as RandomConvolutions
 from .features._normalizer import WindowNormalizer as WindowNormalizer
 from .features._summary import WindowSummary as WindowSummary
+from .metrics._affiliation import affiliation_scores as affiliation_scores
+from .metrics._best_scores import best_fbeta_score as best_fbeta_score
+from .metrics._best_scores import composite_fbeta_score as composite_fbeta_score
 from .metrics._event_scores import detection_delay as detection_delay
 from .metrics._event_scores import event_fbeta_score as event_fbeta_score
 from .metrics._event_scores import event_precision_score as event_precision_score
@@ -40,6 +43,12 @@ from .metrics._event_scores import false_alarms_per_day as false_alarms_per_day
 from .metrics._event_scores import (
     point_adjusted_fbeta_score as point_adjusted_fbeta_score,
 )
+from .metrics._nab import nab_score as nab_score
+from .metrics._range_auc import range_auc_pr_score as range_auc_pr_score
+from .metrics._range_auc import range_auc_roc_score as range_auc_roc_score
+from .metrics._range_scores import range_fbeta_score as range_fbeta_score
+from .metrics._range_scores import range_precision_score as range_precision_score
+from .metrics._range_scores import range_recall_score as range_recall_score
 from .metrics._report import DetectionReport as DetectionReport
 from .metrics._report import detection_report as detection_report
 from .metrics._scorers import make_outlier_scorer as make_outlier_scorer

@@ -8,6 +8,7 @@ import math
 import operator
 import statistics
 from fractions import Fraction
+from itertools import pairwise
 
 
 def events(flags, segments, merge_gap=0, min_length=1):
@@ -157,3 +158,18 @@ def quantile(ordered, share):
     below = math.floor(place)
     above = min(below + 1, len(ordered) - 1)
     return ordered[below] + (place - below) * (ordered[above] - ordered[below])
+
+
+def point_adjusted_area(truth, judged, segments, beta):
+    """Area under `point_adjusted_fbeta` over k: a step at the share of each event."""
+    shares = {
+        Fraction(sum(judged[row] for row in event), len(event))
+        for event in events(truth, segments)
+    }
+    steps = sorted({Fraction(0), Fraction(1), *shares})
+    if point_adjusted_fbeta(truth, judged, segments, beta, 0) is None:
+        return None
+    return sum(
+        (end - begin) * point_adjusted_fbeta(truth, judged, segments, beta, 100 * begin)
+        for begin, end in pairwise(steps)
+    )

@@ -54,6 +54,16 @@ def curve(truth, scores, segments, buffer, thresholds):
 
 def volumes(truth, scores, segments, window, n_thresholds):
     """VUS-PR and VUS-ROC; None for what is undefined."""
+    buffers = range(window + 1)
+    found = [areas(truth, scores, segments, b, n_thresholds) for b in buffers]
+    means = []
+    for values in zip(*found, strict=True):
+        means.append(None if None in values else math.fsum(values) / len(values))
+    return tuple(means)
+
+
+def areas(truth, scores, segments, buffer, n_thresholds):
+    """R-AUC-PR and R-AUC-ROC of one buffer; None for what is undefined."""
     ordered = sorted(scores, reverse=True)
     thresholds = sorted(set(scores), reverse=True)
     if n_thresholds is not None:
@@ -61,21 +71,18 @@ def volumes(truth, scores, segments, window, n_thresholds):
         thresholds = [ordered[rank] for rank in ranks]
     if not any(truth):
         return None, None
-    areas_pr, areas_roc = [], []
-    for buffer in range(window + 1):
-        points = curve(truth, scores, segments, buffer, thresholds)
-        area, before = 0, 0
-        for recall, _, precision in points:
-            area += (recall - before) * precision
-            before = recall
-        areas_pr.append(area)
-        area, before = 0, (0, 0)
-        for recall, rate, _ in [*points, (1, 1, None)]:
-            area += (rate - before[1]) * (recall + before[0]) / 2
-            before = recall, rate
-        areas_roc.append(area)
-    roc = None if all(truth) else math.fsum(areas_roc) / len(areas_roc)
-    return math.fsum(areas_pr) / len(areas_pr), roc
+    points = curve(truth, scores, segments, buffer, thresholds)
+    area_pr, before = 0, 0
+    for recall, _, precision in points:
+        area_pr += (recall - before) * precision
+        before = recall
+    if all(truth):
+        return area_pr, None
+    area_roc, before = 0, (0, 0)
+    for recall, rate, _ in [*points, (1, 1, None)]:
+        area_roc += (rate - before[1]) * (recall + before[0]) / 2
+        before = recall, rate
+    return area_pr, area_roc
 
 
 def _placed(truth, segments):

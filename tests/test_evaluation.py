@@ -2,6 +2,7 @@
 
 import pickle
 import re
+from functools import partial
 
 import naive_evaluation
 import numpy as np
@@ -36,6 +37,8 @@ from skad import (
     TimeSeriesImputer,
     TunedThresholdDetector,
     WindowedDetector,
+    affiliation_scores,
+    best_fbeta_score,
     detection_delay,
     detection_report,
     evaluate,
@@ -43,7 +46,9 @@ from skad import (
     false_alarms_per_day,
     make_heartbeats,
     make_sensors,
+    range_fbeta_score,
     sliding_windows,
+    vus_pr_score,
 )
 from skad._nesting import core_of
 from skad.evaluation._given_away import find_place
@@ -297,6 +302,90 @@ def test_events__of_single_rows_that_have_times(parts):
     assert "false_alarms_per_day" in report.table
     rows["y_test"] = pd.Series(parts["y_test"], times[::-1])  # not in order
     assert "event_f1" not in evaluate(LinearAutoencoder(), **rows, **QUICK).table
+
+
+# Metrics that are asked for -----------------------------------------------------------
+
+
+def test_metrics__are_those_of_their_functions(series_parts):
+    metrics = {
+        "range_f1": "range_f1",
+        "affiliation_f1": "affiliation_f1",
+        "VUS": partial(vus_pr_score, window=20),
+        "best_f1": "best_f1",
+        "share": lambda y_true, y_pred: np.mean(y_pred),
+    }
+    detectors = {"PCA(3)": pipeline(LinearAutoencoder(3))}
+    report = evaluate(detectors, **series_parts, metrics=metrics, seeds=1)
+    y_test = series_parts["y_test"]
+    for name in ("PCA(3)", "random"):
+        detector, row = report.detectors[name], report.table.loc[name]
+        (scores,) = report.scores[name].T
+        labels = np.where(scores < detector.offset_, -1, 1)
+        assert row["range_f1"] == range_fbeta_score(y_test, labels)
+        assert row["affiliation_f1"] == affiliation_scores(y_test, labels).fbeta
+        assert row["VUS"] == vus_pr_score(y_test, -scores, window=20)
+        assert row["best_f1"] == best_fbeta_score(y_test, -scores)
+        assert row["share"] == np.mean(labels == -1)
+    flag_all = report.table.loc["flag all"]
+    assert flag_all["affiliation_f1"] > 0.6
+    assert flag_all["share"] == 1
+    assert flag_all["best_f1"] == pytest.approx(flag_all["f1"])
+    heading = str(report).splitlines()[2]
+    assert all(name in heading for name in metrics)
+    said = next(line for line in report.protocol if line.startswith("metrics: "))
+    assert "'VUS' by vus_pr_score(window=20) of scores" in said
+    assert "'range_f1' of flagged rows" in said
+
+
+def test_metrics__of_rows_by_themselves(parts):
+    metrics = ["best_f1", "matthews_corrcoef"]
+    table = evaluate(net(), **parts, metrics=metrics, seeds=2).table
+    assert (table["best_f1"] >= table["f1"] - 1e-12).all()
+    assert {"best_f1_std", "matthews_corrcoef_std"} <= set(table)
+
+
+def test_metrics__are_undefined_where_there_is_one_class(parts):
+    parts = {**parts, "y_test": np.zeros(len(parts["y_test"]))}
+    report = evaluate(LinearAutoencoder(), **parts, metrics=["best_f1"], **QUICK)
+    assert np.isnan(report.table["best_f1"]).all()
+    assert "ROC-AUC, average precision and 'best_f1' are undefined" in " ".join(
+        report.protocol
+    )
+
+
+@pytest.mark.parametrize(
+    ("metrics", "error", "message"),
+    [
+        (["range_f1"], ValueError, "'range_f1', which judges events, but the test"),
+        (["best"], ValueError, "metric='best' is unknown"),
+        (["f1"], ValueError, "'f1' cannot name a metric"),
+        ({"seed": "best_f1"}, ValueError, "'seed' cannot name a metric"),
+        ({"f2": 2}, TypeError, "expected a name or a callable"),
+        ("best_f1", TypeError, "expected a list of names"),
+        (best_fbeta_score, TypeError, "expected a list of names"),
+    ],
+)
+def test_metrics__are_refused(parts, metrics, error, message):
+    with pytest.raises(error, match=message):
+        evaluate(LinearAutoencoder(), **parts, metrics=metrics, **QUICK)
+
+
+def test_scores__are_those_of_every_run(parts):
+    detectors = {"net": net(), "PCA(5)": LinearAutoencoder(5)}
+    report = evaluate(detectors, **parts, seeds=2)
+    assert {name: x.shape for name, x in report.scores.items()} == {
+        "net": (120, 2),
+        "PCA(5)": (120, 1),
+        "PCA": (120, 1),
+        "5 neighbours": (120, 1),
+        "isolation forest": (120, 2),
+        "random": (120, 2),
+    }
+    for name, scores in report.scores.items():
+        areas = report.runs.loc[report.runs["detector"] == name, "roc_auc"]
+        found = [roc_auc_score(parts["y_test"], -x) for x in scores.T]
+        assert found == areas.tolist()
 
 
 # What it says -------------------------------------------------------------------------

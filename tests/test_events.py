@@ -405,6 +405,8 @@ def test_metrics_are_those_of_a_loop(table, beta, k):
     agree(event_fbeta_score(*args, beta=beta, **kwargs), naive_events.fbeta, beta)
     found = point_adjusted_fbeta_score(*args, beta=beta, k=k, **kwargs)
     agree(found, naive_events.point_adjusted_fbeta, beta, k)
+    found = point_adjusted_fbeta_score(*args, beta=beta, k="area", **kwargs)
+    agree(found, naive_events.point_adjusted_area, beta)
     for average in ("median", "mean"):
         found = detection_delay(*args, average=average, **kwargs)
         agree(found, naive_events.average_delay, average)
@@ -532,6 +534,21 @@ def test_point_adjustment_needs_more_than_k_percent():
     assert point_adjusted_fbeta_score(y_true, y_pred, k=25) == pytest.approx(0.4)
     rows = f1_score(y_true, y_pred)
     assert point_adjusted_fbeta_score(y_true, y_pred, k=100) == pytest.approx(rows)
+    area = point_adjusted_fbeta_score(y_true, y_pred, k="area")
+    assert area == pytest.approx(0.25 + 0.75 * rows)
+
+
+def test_point_adjusted_random_predictions_get_what_is_documented():
+    y = np.zeros(100_000, dtype=int)
+    for start in range(0, 100_000, 2000):
+        y[start : start + 100] = 1
+    predicted = np.random.default_rng(0).random(100_000) < 0.03
+    assert point_adjusted_fbeta_score(y, predicted) == pytest.approx(0.75, abs=0.02)
+    area = point_adjusted_fbeta_score(y, predicted, k="area")
+    assert area == pytest.approx(0.06, abs=0.01)
+    assert f1_score(y, predicted) == pytest.approx(0.04, abs=0.01)
+    whole = [point_adjusted_fbeta_score(y, predicted, k=k) for k in range(101)]
+    assert area == pytest.approx(np.mean(whole), abs=0.01)
 
 
 @pytest.mark.parametrize("metric", METRICS)
@@ -560,6 +577,7 @@ def test_metrics_refuse(metric, y_true, y_pred, message):
         (point_adjusted_fbeta_score, {"beta": "1"}, "beta='1'"),
         (point_adjusted_fbeta_score, {"k": 101}, "k=101; expected a percentage"),
         (point_adjusted_fbeta_score, {"k": np.nan}, "k=nan"),
+        (point_adjusted_fbeta_score, {"k": "Area"}, "k='Area'; expected a percentage"),
         (detection_delay, {"average": "max"}, "average='max'; expected 'median'"),
         (detection_delay, {"unit": "min"}, "unit='min' needs an index of dates"),
         (detection_delay, {"unit": "min", "index": [1, 2]}, "unit='min' needs"),

@@ -23,7 +23,10 @@ from skad import (
     MLPAutoencoder,
     SlidingWindow,
     WindowedDetector,
+    affiliation_scores,
+    best_fbeta_score,
     clean_table,
+    composite_fbeta_score,
     detection_delay,
     detection_report,
     evaluate,
@@ -43,7 +46,13 @@ from skad import (
     make_outlier_scorer,
     make_sensors,
     merge_events,
+    nab_score,
     point_adjusted_fbeta_score,
+    range_auc_pr_score,
+    range_auc_roc_score,
+    range_fbeta_score,
+    range_precision_score,
+    range_recall_score,
     save,
     sliding_windows,
     split_roles,
@@ -482,6 +491,11 @@ EVENT_SCORES = [
     detection_delay,
     false_alarms_per_day,
     point_adjusted_fbeta_score,
+    range_precision_score,
+    range_recall_score,
+    range_fbeta_score,
+    composite_fbeta_score,
+    nab_score,
 ]
 
 
@@ -497,6 +511,11 @@ def test_event_scores(score, data):
         point_adjusted_fbeta_score: "k",
         detection_delay: "unit",
         false_alarms_per_day: "rows_per_day",
+        range_precision_score: "bias",
+        range_recall_score: "alpha",
+        range_fbeta_score: "cardinality",
+        composite_fbeta_score: "beta",
+        nab_score: "probation",
     }
     if score in own and data.draw(st.booleans()):
         options[own[score]] = data.draw(st.sampled_from([*SETTINGS, "h", "min"]))
@@ -505,7 +524,36 @@ def test_event_scores(score, data):
         assert value is None or (np.ndim(value) == 0 and not np.isinf(value))
 
 
-@pytest.mark.parametrize("score", [vus_pr_score, vus_roc_score])
+@fuzz(60, data=st.data())
+def test_affiliation(data):
+    n_rows = data.draw(st.sampled_from([0, 1, 2, 9, 40]))
+    y_true, y_pred = data.draw(labels(n_rows)), data.draw(labels(n_rows))
+    options = {"index": data.draw(st.none() | indexes(n_rows))}
+    options["beta"] = data.draw(st.just(1.0) | st.sampled_from(SETTINGS))
+    with case("fuzz"):
+        found = outcome_of(affiliation_scores, y_true, y_pred, **options)
+        for value in found or ():
+            assert np.isnan(value) or -1e-12 <= value <= 1 + 1e-12
+
+
+@fuzz(60, data=st.data())
+def test_best_fbeta(data):
+    n_rows = data.draw(st.sampled_from([0, 1, 2, 9, 40]))
+    y_true, y_score = data.draw(labels(n_rows)), data.draw(columns(n_rows))
+    options = {
+        "beta": data.draw(st.just(1.0) | st.sampled_from(SETTINGS)),
+        "recall": data.draw(st.sampled_from(["rows", "events", None])),
+        "index": data.draw(st.none() | indexes(n_rows)),
+    }
+    with case("fuzz"):
+        value = outcome_of(best_fbeta_score, y_true, y_score, **options)
+        assert value is None or np.isnan(value) or 0 <= value <= 1
+
+
+VOLUMES = [vus_pr_score, vus_roc_score, range_auc_pr_score, range_auc_roc_score]
+
+
+@pytest.mark.parametrize("score", VOLUMES)
 @fuzz(40, data=st.data())
 def test_volumes(score, data):
     n_rows = data.draw(st.sampled_from([0, 1, 2, 9, 40]))

@@ -24,6 +24,9 @@ from skad import (
     TimeSeriesImputer,
     TunedThresholdDetector,
     WindowedDetector,
+    affiliation_scores,
+    best_fbeta_score,
+    composite_fbeta_score,
     detection_delay,
     drift_report,
     evaluate,
@@ -33,6 +36,9 @@ from skad import (
     false_alarms_per_day,
     find_events,
     merge_events,
+    nab_score,
+    range_auc_roc_score,
+    range_fbeta_score,
     sliding_windows,
     split_roles,
     suggest_window_length,
@@ -341,6 +347,12 @@ def test_metrics_of_events__are_those_of_the_sorted_table(panel, seed):
         (partial(detection_delay, average=None), judged),
         (partial(false_alarms_per_day, rows_per_day=10), judged),
         (partial(vus_pr_score, window=4, zero_division=0.0), scores),
+        (partial(range_auc_roc_score, window=4, zero_division=0.0), scores),
+        (partial(best_fbeta_score, recall="events", zero_division=0.0), scores),
+        (partial(range_fbeta_score, bias="front", zero_division=0.0), judged),
+        (partial(affiliation_scores, zero_division=0.0), judged),
+        (partial(composite_fbeta_score, zero_division=0.0), judged),
+        (partial(nab_score, zero_division=0.0), judged),
     ]:
         found = metric(truth, response)
         np.testing.assert_array_equal(found, metric(truth.iloc[order], response[order]))

@@ -17,10 +17,11 @@ from skad._validation import (
     num_samples,
 )
 from skad._warnings import silently, warn
+from skad.evaluation._figures import read_metrics
 from skad.evaluation._parts import Part, check_parts
 from skad.evaluation._protocol import describe, find_doubts, find_windows
 from skad.evaluation._references import REFERENCES
-from skad.evaluation._report import FIGURES, EvaluationReport
+from skad.evaluation._report import EvaluationReport
 from skad.evaluation._runs import Task, run_all
 from skad.series._rows import Rows, index_of, read_index, read_rows
 from skad.thresholds._labelled import FBetaThreshold
@@ -38,6 +39,7 @@ def evaluate(
     X_val: ArrayLike | None = None,
     y_val: ArrayLike | None = None,
     rule: Any = None,
+    metrics: Sequence[str] | Mapping[str, str | Callable[..., float]] = (),
     references: bool = True,
     seeds: int | Sequence[int] = 5,
     groups_train: ArrayLike | None = None,
@@ -72,6 +74,11 @@ def evaluate(
         Finds the threshold from the scores of `X_val`, and `y_val` if it reads labels;
         see `TunedThresholdDetector`. None: ``FBetaThreshold(beta=1.0)`` if `y_val` is
         given; without `X_val`, the threshold that each detector has learnt in fit.
+    metrics : list of str, or dict of str to str or callable, default=()
+        Further figures: names that `make_outlier_scorer` knows, such as "vus_pr" or
+        "affiliation_f1", or what it takes as a metric, with a name of yours, such as
+        ``{"VUS": partial(vus_pr_score, window=50)}``. Those of events, which have a
+        parameter `index`, get the series and times of the test rows.
     references : bool, default=True
         Whether to add detectors that every other one must beat; see Notes.
     seeds : int or sequence of int, default=5
@@ -90,7 +97,8 @@ def evaluate(
         It prints as a table, and how the figures were obtained. ``report.table`` is a
         DataFrame of means and standard deviations, ``report.runs`` one of single runs,
         ``report.protocol`` a tuple of str, ``report.detectors`` the detectors fitted
-        with the first seed, with their thresholds.
+        with the first seed, with their thresholds, and ``report.scores`` the scores of
+        the test rows.
 
     Raises
     ------
@@ -98,8 +106,9 @@ def evaluate(
         If two parts share rows (the same memory, the same index labels with the same
         values, or many more equal or nearly equal rows than repeat within the parts), a
         threshold that came with a detector or a rule was found on the test rows, labels
-        are in neither coding or lack a class that `rule` needs, or validation rows and
-        `rule` do not fit.
+        are in neither coding or lack a class that `rule` needs, validation rows and
+        `rule` do not fit, or `metrics` holds an unknown one, or one of events where the
+        rows are no points of a series.
 
     Warns
     -----
@@ -130,7 +139,8 @@ def evaluate(
     windows from them (`WindowedDetector` or `SlidingWindow`), or their index holds
     times that ascend in each series. Figures that cannot be computed are nan, and the
     protocol says why: the area under the curve if all test rows are of one class,
-    precision if nothing was flagged. A mean over seeds leaves out nan.
+    precision if nothing was flagged. A mean over seeds leaves out nan. What a metric is
+    worth shows beside "random" and "flag all", which many of them reward.
 
     **What it sees.** Rows count as nearly equal if they are much nearer to a row of the
     other part than that one's other neighbours are, as after rounding, a cast to
@@ -173,27 +183,25 @@ def evaluate(
     read = _reader(detectors, X_train)
     test = Part("test", X_test, y_test, groups_test, read(X_test))
     val = None if X_val is None else Part("val", X_val, y_val, groups_val, read(X_val))
+    rows = _read_points(detectors, test.seen, y_test)
     task = Task(
         train=Part("train", X_train, y_train, groups_train, read(X_train)),
         val=val,
         test=test,
         rule=rule,
         truth=check_outlier_labels(y_test, name="y_test"),
-        rows=_read_points(detectors, test.seen, y_test),
+        rows=rows,
+        metrics=read_metrics(metrics, is_series=rows is not None),
     )
-    parts = [part for part in (task.train, task.val, task.test) if part is not None]
-    findings = check_parts(parts, is_series=task.rows is not None)
+    parts = [part for part in (task.train, val, test) if part is not None]
+    findings = check_parts(parts, is_series=rows is not None)
     for text in (finding.text for finding in findings if finding.is_warning):
         warn(text, about=text)
-    runs, fitted = run_all(detectors, task, seeds, references=references)
-    own = {name: fitted[name] for name in detectors}
-    protocol = (
-        *describe(task, own, seeds, references=references),
-        *find_doubts(task, runs),
-        *(finding.text for finding in findings),
-    )
-    table = _summarize(runs, detectors)
-    return EvaluationReport(table=table, runs=runs, protocol=protocol, detectors=fitted)
+    outcome = run_all(detectors, task, seeds, references=references)
+    own = {name: outcome.fitted[name] for name in detectors}
+    said = describe(task, own, seeds, references=references)
+    doubts = [*find_doubts(task, outcome.table), *(found.text for found in findings)]
+    return _report(outcome, (*said, *doubts), detectors)
 
 
 def _check_seeds(seeds) -> list[int]:
@@ -298,10 +306,21 @@ def _is_series(detectors, index) -> bool:
     return not time.hasnans and read_rows(index).is_in_order
 
 
+def _report(outcome, protocol, detectors) -> EvaluationReport:
+    runs = outcome.table
+    return EvaluationReport(
+        table=_summarize(runs, detectors),
+        runs=runs,
+        protocol=protocol,
+        detectors=outcome.fitted,
+        scores=outcome.scores,
+    )
+
+
 def _summarize(runs, detectors) -> pd.DataFrame:
     """Compute means and standard deviations over the runs of each detector."""
     by_name = runs.groupby("detector", sort=False)
-    figures = by_name[[name for name in FIGURES if name in runs]]
+    figures = by_name[[n for n in runs if n not in ("detector", "seed", "threshold")]]
     table = figures.mean().join(figures.std().add_suffix("_std"))
     table["n_runs"] = by_name.size()
     table["is_reference"] = ~table.index.isin(list(detectors))

@@ -6,6 +6,7 @@ from sklearn.pipeline import Pipeline
 
 from skad._nesting import core_of, layers
 from skad._validation import check_outlier_labels
+from skad.evaluation._figures import describe_metrics
 from skad.series._events import find_ranges
 from skad.series._length import WindowLength
 from skad.series._windowed import WindowedDetector
@@ -35,6 +36,7 @@ def describe(task, detectors, seeds, *, references) -> list[str]:
         f"rows: {_describe_rows(detectors, is_series=task.rows is not None)}",
         f"seeds: {_describe_seeds(seeds)}",
         f"references: {_describe_references(detectors, references)}",
+        *([f"metrics: {describe_metrics(task.metrics)}"] if task.metrics else []),
     ]
 
 
@@ -100,9 +102,10 @@ def find_doubts(task, runs) -> list[str]:
     doubts = []
     share = task.truth.mean()
     if share in (0, 1):
+        *names, last = "ROC-AUC", "average precision", *map(repr, task.metrics)
         doubts.append(
-            f"The test rows are all {'anomalies' if share else 'normal'}: ROC-AUC and "
-            "average precision are undefined (nan)"
+            f"The test rows are all {'anomalies' if share else 'normal'}: "
+            f"{', '.join(names)} and {last} are undefined (nan)"
             + ("." if share else ", and so are figures that count anomalies.")
         )
     elif share > 0.5:

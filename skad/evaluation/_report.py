@@ -5,7 +5,9 @@ from html import escape
 from textwrap import fill
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 # figure: (heading, format)
 FIGURES = {
@@ -37,6 +39,7 @@ class EvaluationReport:
         - "event_f1", "delay", "false_alarms_per_day": `event_fbeta_score`,
           `detection_delay` in rows, and `false_alarms_per_day`; only if the rows are
           points of a series (the last one if their index holds dates or durations);
+        - those of `metrics`, under their names;
         - "fit_seconds": elapsed time of `fit`;
         - the same with the suffix "_std": standard deviation over seeds (with n - 1),
           nan for a single run;
@@ -50,6 +53,9 @@ class EvaluationReport:
         How the figures were obtained, and reasons to doubt them.
     detectors : dict of str to estimator
         The detectors fitted with the first seed, with their thresholds.
+    scores : dict of str to ndarray of shape (n_test, n_runs)
+        The scores of the test rows by each detector and reference but "flag all",
+        higher = more normal: a column for each of its runs, in the order of `runs`.
 
     See Also
     --------
@@ -60,6 +66,7 @@ class EvaluationReport:
     runs: pd.DataFrame
     protocol: tuple[str, ...]
     detectors: dict[str, Any] = field(default_factory=dict)
+    scores: dict[str, NDArray[np.float64]] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         lines = self._cells().to_string().splitlines()
@@ -84,7 +91,8 @@ class EvaluationReport:
 
     def _cells(self) -> pd.DataFrame:
         """Return the table as text: means, and below them the spread over seeds."""
-        shown = {name: FIGURES[name] for name in FIGURES if name in self.table}
+        figures = [name for name in self.table if f"{name}_std" in self.table]
+        shown = {name: FIGURES.get(name, (name, ".3f")) for name in figures}
         names, cells = [], []
         for name, row in self.table.iterrows():
             names.append(name)

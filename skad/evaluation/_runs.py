@@ -1,27 +1,35 @@
 """Single runs: fit on one part, threshold from the second, figures from the third."""
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from sklearn.base import clone
-from sklearn.metrics import average_precision_score, roc_auc_score
 
 from skad._nesting import core_of, find_layer
 from skad._validation import is_3d, safe_indexing
+from skad.evaluation._figures import Metric, compute_figures
 from skad.evaluation._given_away import find_place, may_remember
 from skad.evaluation._parts import Part
 from skad.evaluation._references import FLAG_ALL, make_references
-from skad.metrics._event_scores import (
-    detection_delay,
-    event_fbeta_score,
-    false_alarms_per_day,
-)
-from skad.metrics._report import detection_report
 from skad.series._rows import Rows
 from skad.thresholds._tuned import TunedThresholdDetector
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What the runs so far came to; detectors and references by name."""
+
+    runs: list[dict[str, Any]] = field(default_factory=list)
+    fitted: dict[str, Any] = field(default_factory=dict)  # with the first seed
+    scores: dict[str, np.ndarray] = field(default_factory=dict)  # (n_test, n_runs)
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """The runs, one in each row."""
+        return pd.DataFrame(self.runs).astype({"seed": "Int64"})
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,23 +42,23 @@ class Task:
     rule: Any  # finds the threshold
     truth: np.ndarray  # whether the rows of the test part are anomalies
     rows: Rows | None  # those of the test part, if they are points of a series
+    metrics: dict[str, Metric]  # further figures, by name
 
 
-def run_all(detectors, task, seeds, *, references) -> tuple[pd.DataFrame, dict]:
-    """Run detectors and references; return the runs and the fitted detectors."""
-    runs: list[dict[str, Any]] = []
-    fitted: dict[str, Any] = {}
+def run_all(detectors, task, seeds, *, references) -> Outcome:
+    """Run detectors and references."""
+    outcome = Outcome()
     for name, detector in detectors.items():
-        fitted[name] = _run(name, detector, task, seeds, runs)
+        _run(name, detector, task, seeds, outcome)
     if references:
         first = next(iter(detectors.values()))
         flat = _for_references(task, core_of(first))
         for name, detector in make_references(first).items():
-            fitted[name] = _run(name, detector, flat, seeds, runs)
+            _run(name, detector, flat, seeds, outcome)
         flags = np.ones(len(task.truth), dtype=bool)
-        figures = _figures(task, np.zeros(len(flags)), flags)
-        runs.append({"detector": FLAG_ALL, "seed": None, **figures})
-    return pd.DataFrame(runs).astype({"seed": "Int64"}), fitted
+        figures = compute_figures(task, np.zeros(len(flags)), flags)
+        outcome.runs.append({"detector": FLAG_ALL, "seed": None, **figures})
+    return outcome
 
 
 def _for_references(task, core) -> Task:
@@ -70,26 +78,27 @@ def _flatten(part):
     return replace(part, X=np.reshape(part.X, (len(part), -1)))
 
 
-def _run(name, detector, task, seeds, runs):
-    """Add one run for each seed; return the detector fitted with the first."""
+def _run(name, detector, task, seeds, outcome) -> None:
+    """Add one run for each seed, and the detector fitted with the first."""
     names = [p for p in detector.get_params() if p.split("__")[-1] == "random_state"]
-    first = None
+    scores = []
     for seed in seeds if names else [None]:
         new = clone(detector)
         if names:
             new.set_params(**dict.fromkeys(names, seed))
         try:
-            fitted, figures = _judge(new, task)
+            fitted, figures, found = _judge(new, task)
         except Exception as error:
             error.add_note(f"This happened in {name!r}, evaluated with seed {seed}.")
             raise
-        runs.append({"detector": name, "seed": seed, **figures})
-        first = fitted if first is None else first
-    return first
+        outcome.runs.append({"detector": name, "seed": seed, **figures})
+        outcome.fitted.setdefault(name, fitted)
+        scores.append(np.ravel(found))
+    outcome.scores[name] = np.column_stack(scores)
 
 
-def _judge(detector, task) -> tuple[Any, dict[str, float]]:
-    """Fit a detector, find its threshold, and compute its figures."""
+def _judge(detector, task) -> tuple[Any, dict[str, float], np.ndarray]:
+    """Fit a detector, find its threshold, and compute its figures and scores."""
     start = time.perf_counter()
     detector.fit(task.train.X, task.train.y)
     seconds = time.perf_counter() - start
@@ -100,27 +109,9 @@ def _judge(detector, task) -> tuple[Any, dict[str, float]]:
     threshold = float(np.squeeze(find_layer(detector, "offset_").offset_))
     if may_remember(detector, task.rule):
         _check_threshold(threshold, scores, task, detector)
-    figures = _figures(task, scores, scores - threshold < 0)
-    return detector, {**figures, "fit_seconds": seconds, "threshold": threshold}
-
-
-def _figures(task, scores, is_flagged) -> dict[str, float]:
-    """Compute the figures of one run; undefined ones are nan."""
-    report = detection_report(task.truth, is_flagged)
-    figures: dict[str, Any] = {"roc_auc": np.nan, "average_precision": np.nan}
-    if 0 < report.n_anomalies < report.n_samples:
-        figures["roc_auc"] = roc_auc_score(task.truth, -scores)
-        figures["average_precision"] = average_precision_score(task.truth, -scores)
-    figures |= {"precision": report.precision, "recall": report.recall}
-    figures["f1"] = report.fbeta
-    if task.rows is not None:
-        labels, index = (task.truth, is_flagged), task.rows
-        figures["event_f1"] = event_fbeta_score(*labels, index=index)
-        figures["delay"] = detection_delay(*labels, index=index)
-        if task.rows.step is not None:
-            rate = false_alarms_per_day(*labels, index=index)
-            figures["false_alarms_per_day"] = rate
-    return figures
+    figures = compute_figures(task, scores, scores - threshold < 0)
+    figures |= {"fit_seconds": seconds, "threshold": threshold}
+    return detector, figures, scores
 
 
 def _check_threshold(threshold, scores, task, detector) -> None:

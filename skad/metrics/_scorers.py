@@ -14,26 +14,57 @@ from sklearn.metrics import make_scorer
 from skad._series_names import refuse_series
 from skad._validation import MIXED_FOLDS, check_outlier_labels, column_or_1d
 from skad.metrics import _event_scores as events
+from skad.metrics import _range_auc as areas
+from skad.metrics import _range_scores as ranges
 from skad.metrics import _volume as volume
+from skad.metrics._affiliation import affiliation_figure
+from skad.metrics._best_scores import best_fbeta_score, composite_fbeta_score
+from skad.metrics._nab import nab_score
 from skad.series._rows import index_of
 
 # In a search an undefined metric counts as the worst value: nan would take the
 # candidate out of the ranking, and a warning per fold would bury all others.
 _WORST = {"zero_division": 0.0}
+_FBETA = {"beta": 1.0, **_WORST}
 
 # name: (function, what it reads, changed defaults)
 _METRICS: dict[str, tuple[Any, str, dict[str, Any]]] = {
     "accuracy": (metrics.accuracy_score, "predict", {}),
+    "affiliation_f1": (affiliation_figure, "predict", _WORST),
+    "affiliation_fbeta": (affiliation_figure, "predict", _FBETA),
+    "affiliation_precision": (
+        affiliation_figure,
+        "predict",
+        {"figure": "precision", **_WORST},
+    ),
+    "affiliation_recall": (
+        affiliation_figure,
+        "predict",
+        {"figure": "recall", **_WORST},
+    ),
     "average_precision": (metrics.average_precision_score, "score", {}),
     "balanced_accuracy": (metrics.balanced_accuracy_score, "predict", {}),
+    "best_f1": (best_fbeta_score, "score", _WORST),
+    "best_fbeta": (best_fbeta_score, "score", _FBETA),
+    "composite_f1": (composite_fbeta_score, "predict", _WORST),
+    "composite_fbeta": (composite_fbeta_score, "predict", _FBETA),
     "event_f1": (events.event_fbeta_score, "predict", _WORST),
-    "event_fbeta": (events.event_fbeta_score, "predict", {"beta": 1.0, **_WORST}),
+    "event_fbeta": (events.event_fbeta_score, "predict", _FBETA),
     "event_precision": (events.event_precision_score, "predict", _WORST),
     "event_recall": (events.event_recall_score, "predict", _WORST),
     "f1": (metrics.f1_score, "predict", _WORST),
-    "fbeta": (metrics.fbeta_score, "predict", {"beta": 1.0, **_WORST}),
+    "fbeta": (metrics.fbeta_score, "predict", _FBETA),
     "matthews_corrcoef": (metrics.matthews_corrcoef, "predict", {}),
+    "nab": (nab_score, "predict", _WORST),
+    "point_adjusted_f1": (events.point_adjusted_fbeta_score, "predict", _WORST),
+    "point_adjusted_fbeta": (events.point_adjusted_fbeta_score, "predict", _FBETA),
     "precision": (metrics.precision_score, "predict", _WORST),
+    "range_auc_pr": (areas.range_auc_pr_score, "score", _WORST),
+    "range_auc_roc": (areas.range_auc_roc_score, "score", _WORST),
+    "range_f1": (ranges.range_fbeta_score, "predict", _WORST),
+    "range_fbeta": (ranges.range_fbeta_score, "predict", _FBETA),
+    "range_precision": (ranges.range_precision_score, "predict", _WORST),
+    "range_recall": (ranges.range_recall_score, "predict", _WORST),
     "recall": (metrics.recall_score, "predict", _WORST),
     "roc_auc": (metrics.roc_auc_score, "score", {}),
     "vus_pr": (volume.vus_pr_score, "score", _WORST),
@@ -114,7 +145,7 @@ class _OutlierMetric:
 
     def with_index(self, y_true, series, params):
         """Tell a metric of events, too, that rows are of several series."""
-        if "index" not in (_parameters(self.metric) or ()) or "index" in params:
+        if not reads_index(self.metric) or "index" in params:
             return params
         index = index_of(y_true)
         labels = pd.RangeIndex(len(series)) if index is None else index
@@ -126,7 +157,7 @@ class _OutlierMetric:
         if sample_weight is not None:
             params["sample_weight"] = sample_weight
         index = index_of(y_true)
-        if index is not None and "index" in (_parameters(self.metric) or ()):
+        if index is not None and reads_index(self.metric):
             params.setdefault("index", index)
         truth = check_outlier_labels(
             y_true, both_classes=True, name="y_true", remedy=_REMEDY
@@ -134,7 +165,9 @@ class _OutlierMetric:
         if self.response == "score":
             judged = -column_or_1d(y_pred)
         else:
-            judged = check_outlier_labels(y_pred, name="predict(X)").astype(int)
+            judged = check_outlier_labels(y_pred, name="predict(X)")
+            # metrics of events read ones alone as normal, True alone as anomalies
+            judged = judged if reads_index(self.metric) else judged.astype(int)
         return self.metric(truth.astype(int), judged, **params)
 
 
@@ -158,10 +191,12 @@ def make_outlier_scorer(
     metric : str or callable
         A function ``metric(y_true, y_score)`` or ``metric(y_true, y_pred)`` that
         returns a number, or a name. Read from scores: "roc_auc", "average_precision";
-        of events: "vus_pr", "vus_roc". Read from predictions, with the anomaly as the
-        positive class: "accuracy", "balanced_accuracy", "precision", "recall", "f1",
-        "fbeta" (give `beta`, 1 by default), "matthews_corrcoef"; of events:
-        "event_precision", "event_recall", "event_f1", "event_fbeta".
+        of events: "vus_pr", "vus_roc", "range_auc_pr", "range_auc_roc", "best_f1",
+        "best_fbeta". Read from predictions, with the anomaly as the positive class:
+        "accuracy", "balanced_accuracy", "precision", "recall", "f1", "fbeta" (give
+        `beta`, 1 by default), "matthews_corrcoef"; of events: "nab", and "precision",
+        "recall", "f1" or "fbeta" after "event_", "range_" or "affiliation_", "f1"
+        or "fbeta" after "composite_" or "point_adjusted_".
     response : {"auto", "score", "predict"}, default="auto"
         What the metric reads. "score": ``-score_samples(X)``, floats of shape
         (n_samples,), higher = more anomalous, or ``-decision_function(X)`` if there is
@@ -235,7 +270,7 @@ def make_outlier_scorer(
     >>> cross_val_score(forest, X, y, cv=cv, scoring="roc_auc").max() < 0.1
     np.True_
     """
-    function, needed, defaults = _find_metric(metric)
+    function, needed, defaults = find_metric(metric)
     params = {**defaults, **metric_params}
     _check_metric_params(function, params)
     response = needed if response == "auto" else response
@@ -256,7 +291,7 @@ def make_outlier_scorer(
     return scorer
 
 
-def _find_metric(metric) -> tuple[Any, Any, dict[str, Any]]:
+def find_metric(metric) -> tuple[Any, Any, dict[str, Any]]:
     """Look up the function of a metric, what it reads, and its changed defaults."""
     if callable(metric):
         arguments = list(_parameters(metric) or ())
@@ -292,3 +327,8 @@ def _parameters(metric):
         return inspect.signature(metric).parameters
     except (TypeError, ValueError):
         return None
+
+
+def reads_index(metric) -> bool:
+    """Whether a metric has a parameter for the series and times of the rows."""
+    return "index" in (_parameters(metric) or ())

@@ -114,9 +114,11 @@ _PUBLIC: dict[str, dict[str, str]] = {
     },
     VALUE: {
         "skad": """
-            detection_delay detection_report event_fbeta_score event_precision_score
-            event_recall_score false_alarms_per_day point_adjusted_fbeta_score
-            vus_pr_score vus_roc_score""",
+            affiliation_scores best_fbeta_score composite_fbeta_score detection_delay
+            detection_report event_fbeta_score event_precision_score event_recall_score
+            false_alarms_per_day nab_score point_adjusted_fbeta_score range_auc_pr_score
+            range_auc_roc_score range_fbeta_score range_precision_score
+            range_recall_score vus_pr_score vus_roc_score""",
         "sklearn.feature_selection": """
             chi2 f_classif f_regression mutual_info_classif mutual_info_regression
             r_regression""",
@@ -183,6 +185,7 @@ _PRIVATE: dict[str, dict[str, str]] = {
         "sklearn.MetadataRequest": _place(MetadataRequest),
         "sklearn.MethodMetadataRequest": _place(type(MetadataRequest("").fit)),
     },
+    VALUE: {"skad.AffiliationFigure": "skad.metrics._affiliation:affiliation_figure"},
     MODULE: {
         "skad.MLPModule": "skad.detectors._mlp:MLPModule",
         "skad.MLPWithLinearPath": "skad.detectors._mlp:mlp_with_linear_path",
