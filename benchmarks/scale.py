@@ -119,7 +119,7 @@ def score_parquet_of_little(estimator):
 
 def in_child(what, *args):
     """Run `child`; return the peak in MB and CPU seconds."""
-    line = [sys.executable, __file__, "--child", what, *map(str, args)]
+    line = [sys.executable, "-W", "ignore", __file__, "--child", what, *map(str, args)]
     told = subprocess.run(line, check=True, capture_output=True, text=True).stdout
     return [float(value) for value in told.split()]
 
@@ -178,7 +178,16 @@ def kills(folder, model, n_rows, n_kills=20):
         score_parquet(estimator, source, folder / "unbroken", **NAMED)
     )
     seconds = time.perf_counter() - begin + 3.0  # of imports
-    line = [sys.executable, __file__, "--child", "parquet", model, source]
+    line = [
+        sys.executable,
+        "-W",
+        "ignore",
+        __file__,
+        "--child",
+        "parquet",
+        model,
+        source,
+    ]
     n_killed = n_wrong = 0
     for number in range(n_kills):
         target = folder / f"broken-{number}"
