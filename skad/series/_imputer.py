@@ -196,8 +196,11 @@ class TimeSeriesImputer(ReadsRows, VersionedMixin, TransformerMixin, BaseEstimat
         self.statistics_ = self.series_statistics_[-1].copy()
         self._learn_columns(np.concatenate(shares))
         names, (_, _, time) = tails[0]
-        last, ages = (np.hstack([t[k] for _, t in tails]) for k in (0, 1))
-        self._tails: Any = names, _Tail(last[:, self._kept], ages[:, self._kept], time)
+        last, ages = (
+            np.take(np.hstack([t[k] for _, t in tails]), self._kept, axis=1)
+            for k in (0, 1)
+        )
+        self._tails: Any = names, _Tail(last, ages, time)
         return self
 
     @add_parameters(_TABLE)
