@@ -12,7 +12,8 @@ from study import BATCH_SIZE, as_windows, errors_of
 from torch import nn
 from torch.nn import functional as F
 
-from skad.detectors._windows import all_windows, principal_components
+from skad.detectors._components import principal_components
+from skad.detectors._windows import all_windows
 from skad.training._random import draw_seed, make_generator, torch_generator
 
 __all__ = ["hand_written_fit", "naive_skorch_fit"]

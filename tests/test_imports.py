@@ -1,6 +1,7 @@
 """Imports point one way, and come only when they are needed."""
 
 import ast
+import importlib
 import subprocess
 import sys
 from pathlib import Path
@@ -142,3 +143,20 @@ def test_public_names__are_all_there():
         assert getattr(skad, name).__name__ == name
     with pytest.raises(AttributeError, match="No skad attribute MLP"):
         skad.MLP  # noqa: B018
+
+
+SCRIPTS = sorted(
+    path
+    for folder in ("benchmarks", "examples")
+    for path in (PACKAGE.parent / folder).glob("*.py")
+)
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)
+def test_scripts__import_what_is_there(path):
+    """CI does not run all of them."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("skad"):
+            module = importlib.import_module(node.module)
+            lacking = [a.name for a in node.names if not hasattr(module, a.name)]
+            assert not lacking, f"{node.module} has no {lacking}"
