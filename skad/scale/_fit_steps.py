@@ -67,7 +67,7 @@ def check_step(step: Any) -> None:
 
 def _way_to_learn(step) -> Any:
     ways: dict[type, Callable] = {
-        FrozenEstimator: _learn_nothing,
+        FrozenEstimator: _learn_from_some,  # its `fit` learns nothing
         FunctionTransformer: _learn_from_some,
         MaxAbsScaler: _learn_by_parts,
         MinMaxScaler: _learn_by_parts,
@@ -77,10 +77,6 @@ def _way_to_learn(step) -> Any:
         TimeSeriesImputer: _learn_at_once,
     }
     return ways.get(type(step))  # a subclass may learn more
-
-
-def _learn_nothing(step, table) -> None:
-    pass
 
 
 def _learn_from_some(step, table) -> None:

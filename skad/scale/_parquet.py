@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import pickle
+from collections import deque
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -175,8 +176,7 @@ def score_parquet(
     ends = last_ranges(files, ranges, in_series)
     todo = [n for n in range(len(ranges)) if not job.part(n).exists()]
     run = _run_here if engine == "local" else _run_on_dask
-    for _ in _shown(run(job, ranges, ends, todo, client), len(todo), progress):
-        pass
+    deque(_shown(run(job, ranges, ends, todo, client), len(todo), progress), maxlen=0)
     for left in job.target.glob(".part-*"):
         left.unlink(missing_ok=True)
     return job.target
