@@ -145,6 +145,19 @@ def test_public_names__are_all_there():
         skad.MLP  # noqa: B018
 
 
+def test_settings_of_scikit_learn__are_changed_in_fit_alone():
+    """A Ctrl-C at a bad moment leaves them changed; `fit_method` puts them back."""
+    users = {p.name for p in files() if "sklearn.config_context" in imported_names(p)}
+    assert users == {"_members.py"}, "use knowing_finite"
+
+
+def imported_names(path):
+    """Yield what a file imports from modules, as module.name."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
 SCRIPTS = sorted(
     path
     for folder in ("benchmarks", "examples")

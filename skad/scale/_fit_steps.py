@@ -80,7 +80,7 @@ def _way_to_learn(step) -> Any:
 
 
 def _learn_from_some(step, table) -> None:
-    step.fit(next(_parts(table))[1])
+    step.fit(next(_parts(table))[1], None)  # FrozenEstimator demands y
 
 
 def _learn_at_once(step, table) -> None:

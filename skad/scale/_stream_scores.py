@@ -10,12 +10,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn import config_context
 from sklearn.utils import gen_batches
 
 from skad._fitting import as_fitted
 from skad._nesting import explain_inside, members
-from skad._validation import check_finite
+from skad._validation import check_finite, knowing_finite
 from skad.scale._flows import LOST_INDEX
 from skad.scale._path import cutters, open_path
 from skad.scale._stream_steps import (
@@ -105,16 +104,14 @@ class LastWindows:
             errors = self.few()._errors_of_few(windows, timesteps=self._timesteps)
             return -(errors[:, -1] if self._timesteps else errors)
         method = "score_timesteps" if self._timesteps else "score_samples"
-        scores = np.empty(len(windows))
-        with config_context(assume_finite=True):
-            for at in gen_batches(len(windows), windows_at_once(windows.shape[1])):
-                told = getattr(self._inner, method)(windows[at])
-                scores[at] = told[:, -1] if self._timesteps else told
+        score, scores = getattr(self._inner, method), np.empty(len(windows))
+        for at in gen_batches(len(windows), windows_at_once(windows.shape[1])):
+            told = knowing_finite(score, windows[at])
+            scores[at] = told[:, -1] if self._timesteps else told
         return scores
 
     def _shares_of(self, windows) -> NDArray[np.float64]:
-        with config_context(assume_finite=True):
-            shares = explain_inside(self._inner, windows)
+        shares = knowing_finite(explain_inside, self._inner, windows)
         if self._timesteps:
             return self._length * shares[:, -1]
         return shares.sum(axis=1)

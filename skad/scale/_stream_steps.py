@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn import config_context, get_config
+from sklearn import get_config
 from sklearn.preprocessing import (
     MaxAbsScaler,
     MinMaxScaler,
@@ -153,9 +153,7 @@ class Scaler:
     def push(self, state: State, part: Part) -> tuple[State, Part]:
         """Scale rows."""
         rows = as_values(self._scaler, part.values)
-        with config_context(assume_finite=True):
-            scaled = self._bare.transform(rows)
-        return state, _passed_on(part, scaled, self._scaler)
+        return state, _passed_on(part, self._bare.transform(rows), self._scaler)
 
 
 class Alone:
