@@ -5,6 +5,7 @@ Rows of ten sensors of eight machines, with gaps, in Parquet files that this wri
 - memory: `score_parquet`, and `score_samples` of the whole table, in a process each:
   the peak above what the imports take, and CPU time a row;
 - workers: the wall time of two Dask workers and of one process (two idle cores!);
+- pass: the pass through the files that comes before, on a cluster;
 - kills: `score_parquet` killed at random moments, then resumed: rows that differ from
   an uninterrupted run, that are there twice, or lacking;
 - stream: CPU microseconds of `StreamScorer.update`, one row a call, by windows of 100
@@ -45,6 +46,10 @@ from skad import (
     fit_parquet,
     score_parquet,
 )
+from skad.scale._flows import Flows
+from skad.scale._parquet import Job, push_range
+from skad.scale._path import path_of
+from skad.scale._ranges import columns_to_read, open_parquet, ranges_of
 
 N_SENSORS, N_MACHINES, ROWS_IN_FILE = 10, 8, 500_000
 
@@ -254,6 +259,18 @@ def median_costs(calls, rows, n_first=120, n_at_once=40):
     return 1e6 * np.median(taken[n_first // n_at_once :], axis=0)
 
 
+def first_pass(folder, model, n_rows):
+    """Print what it costs to read files for the state of series in each range."""
+    path = path_of(joblib.load(model))
+    files = open_parquet(folder / "source")
+    columns, named = columns_to_read(files, (["machine"], ["time"]), None)
+    job = Job(joblib.load(model), folder / "source", folder, columns, named, False)
+    flows, begin = Flows(path, scores=False), cpu()
+    for rows in ranges_of(files):
+        push_range(job, flows, rows, set())
+    print(f"states of series, without scores: {1e6 * (cpu() - begin) / n_rows:.2f} us")
+
+
 def own_memory():
     """Memory of this process but mapped files, in MB."""
     with open("/proc/self/status") as lines:
@@ -288,14 +305,17 @@ def child_fit(what, model, source, target):
     print(max(peaks) - before, took)
 
 
-def fit(folder, model, n_rows):
+DETECTORS = {
+    "LinearAutoencoder": LinearAutoencoder(),
+    "MLPAutoencoder": MLPAutoencoder(max_epochs=1, random_state=0),
+}
+
+
+def fit(folder, model, n_rows, names):
     """Print peaks and CPU time of both fits, and how far their results are apart."""
     test = machine(0, 20_000).set_index(["machine", "time"])
-    detectors = {
-        "LinearAutoencoder": LinearAutoencoder(),
-        "MLPAutoencoder": MLPAutoencoder(max_epochs=1, random_state=0),
-    }
-    for name, detector in detectors.items():
+    for name in names:
+        detector = DETECTORS[name]
         steps = clone(joblib.load(model)).set_params(
             windoweddetector__estimator=detector
         )
@@ -315,7 +335,7 @@ def fit(folder, model, n_rows):
 
 
 PARTS = {"memory": memory, "workers": workers, "kills": kills}
-PARTS |= {"stream": stream, "fit": fit}
+PARTS |= {"pass": first_pass, "stream": stream, "fit": fit}
 
 
 def main():
@@ -323,6 +343,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", type=int, default=10_000_000)
     parser.add_argument("--only", nargs="+", choices=PARTS, default=[*PARTS])
+    parser.add_argument(
+        "--detectors", nargs="+", choices=DETECTORS, default=[*DETECTORS]
+    )
     parser.add_argument("--child", nargs=4, help=argparse.SUPPRESS)
     args = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = "1"  # of children
@@ -336,7 +359,8 @@ def main():
             write_files(folder / "source", args.rows)
             joblib.dump(fitted(), folder / "model")
         for part in args.only:
-            PARTS[part](folder, folder / "model", args.rows)
+            more = [args.detectors] if part == "fit" else []
+            PARTS[part](folder, folder / "model", args.rows, *more)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Which windows are left out in turn."""
 
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -39,21 +40,21 @@ class LeftOut(NamedTuple):
         return [self.scores[self.blocks == number] for number in numbers]
 
 
-def consecutive_blocks(starts, reach, n_blocks) -> list[tuple[np.ndarray, np.ndarray]]:
+def consecutive_blocks(
+    starts, reach, n_blocks
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Split windows by their first rows (ascending) into blocks that follow each other.
 
-    Returns positions of (windows to learn from, windows left out) for each block. A
+    Yields positions of (windows to learn from, windows left out) for each block. A
     window that starts less than `reach` rows from one that is left out overlaps it, and
     is in neither. Blocks that would leave fewer than two windows to learn from are
     dropped.
     """
-    blocks = []
     for out in np.array_split(np.arange(len(starts)), min(n_blocks, len(starts))):
         first, last = starts[out[0]], starts[out[-1]]
         train = np.flatnonzero((starts <= first - reach) | (starts >= last + reach))
         if len(train) >= 2:
-            blocks.append((train, out))
-    return blocks
+            yield train, out
 
 
 def random_blocks(n_windows, n_blocks) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -82,20 +83,21 @@ def blocks_of(rows, is_learnt, reach, n_blocks) -> list[tuple[np.ndarray, np.nda
             judged = np.union1d(blocks[0][1], np.flatnonzero(~is_learnt))
             blocks[0] = blocks[0][0], judged
         return blocks
-    blocks = consecutive_blocks(rows[learnt], reach, n_blocks)
+    blocks = [*consecutive_blocks(rows[learnt], reach, n_blocks)]
     firsts = [learnt[out[0]] for _, out in blocks[1:]]
     parts = np.split(np.arange(len(rows)), firsts)
     return [(learnt[t], part) for (t, _), part in zip(blocks, parts, strict=False)]
 
 
-def run_blocks(call, blocks) -> list[Any]:
+def run_blocks(call, blocks: Iterable[tuple]) -> list[Any]:
     """Call a function with the arguments of each block, at once if joblib is told so.
 
     In threads, whatever joblib is told, which share the windows: a strided view would
     be copied as a whole, and a net that is being fitted cannot be sent to a process.
+    Blocks may be an iterator, of which no more are made at once than are needed.
     """
     call = in_threads(call)
-    return Parallel(require="sharedmem")([delayed(call)(*block) for block in blocks])
+    return Parallel(require="sharedmem")(delayed(call)(*block) for block in blocks)
 
 
 def disagreement(parts, reach) -> float | None:

@@ -77,12 +77,14 @@ def folds_of(inner: Any, windows: TableWindows) -> list[tuple[int, Any]]:
         return [(0, inner)]
     n_blocks = getattr(inner, "_n_blocks", N_BLOCKS)
     starts = windows.starts
-    blocks = consecutive_blocks(starts, windows.window_length, n_blocks)
-    folds = run_blocks(
-        _fold_of,
-        [(inner, windows.view, starts[train]) for train, _ in blocks],
-    )
-    firsts = [int(starts[out[0]]) for _, out in blocks]
+    firsts = []
+
+    def to_learn():
+        for train, out in consecutive_blocks(starts, windows.window_length, n_blocks):
+            firsts.append(int(starts[out[0]]))
+            yield inner, windows.view, starts[train]
+
+    folds = run_blocks(_fold_of, to_learn())
     return list(zip(firsts, folds, strict=True))
 
 
