@@ -296,8 +296,6 @@ class BaseAutoencoder(LeavesOut, ThresholdMixin, BaseEstimator):
         """Return a copy that puts each window at the front of a block of so many."""
         copied = detached(self)
         copied._block = n_windows
-        if hasattr(copied.error_model_, "_for_few"):
-            copied.error_model_ = copied.error_model_._for_few(BLOCK)
         return copied
 
     def _errors_of_few(self, X, *, timesteps: bool) -> NDArray[np.float64]:

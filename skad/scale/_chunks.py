@@ -10,9 +10,8 @@ import pandas as pd
 
 from skad._fitting import with_standard_numbers
 from skad.scale._flows import Flows, gather
-from skad.scale._path import RowPath, path_of, threshold_of
+from skad.scale._path import names_given, path_of, threshold_of
 from skad.series._rows import index_of
-from skad.series._table_parts import as_names
 from skad.series._tables import as_frame
 
 
@@ -100,12 +99,7 @@ def score_chunks(
     True
     """
     path = path_of(estimator)
-    named = as_names(series), as_names(time)
-    if path.reader is not None and any(named):
-        raise ValueError(
-            f"time={time!r}, series={series!r}, but the pipeline begins with a "
-            "TableReader, which has its own; leave them out here."
-        )
+    named = names_given(path.reader, time, series)
     if isinstance(chunks, np.ndarray | str | bytes) or hasattr(chunks, "columns"):
         raise TypeError(
             f"chunks is of type {type(chunks).__name__}, a single table; expected "
@@ -119,7 +113,7 @@ def _score(path, chunks, named, threshold) -> Iterator[Any]:
     flows = Flows(path)
     n_before = 0
     for chunk in chunks:
-        table = read_chunk(path, chunk, named, n_before)
+        table = read_chunk(path.reader, chunk, named, n_before)
         if len(table):
             labels = labels_of(table, n_before)
             n_before += len(table)
@@ -127,10 +121,10 @@ def _score(path, chunks, named, threshold) -> Iterator[Any]:
     yield from _given(flows.finish(), threshold)
 
 
-def read_chunk(path: RowPath, chunk: Any, named: tuple, n_before: int) -> Any:
+def read_chunk(reader: Any, chunk: Any, named: tuple, n_before: int) -> Any:
     """Read a chunk as the steps behind the reader take it."""
     series, time = named
-    if isinstance(chunk, np.ndarray) and path.reader is None:
+    if isinstance(chunk, np.ndarray) and reader is None:
         return chunk
     frame = chunk if isinstance(chunk, pd.DataFrame) else as_frame(chunk, "A chunk")
     if not len(frame):
@@ -140,7 +134,7 @@ def read_chunk(path: RowPath, chunk: Any, named: tuple, n_before: int) -> Any:
     elif _is_numbered(frame.index):
         numbers = pd.RangeIndex(n_before, n_before + len(frame))
         frame = frame.set_axis(numbers, axis=0)
-    return frame if path.reader is None else path.reader.transform(frame)
+    return frame if reader is None else reader.transform(frame)
 
 
 def _with_index(frame, series, time) -> pd.DataFrame:

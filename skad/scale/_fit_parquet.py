@@ -15,7 +15,7 @@ from skad._nesting import inside, members, reader_of
 from skad._warnings import silently
 from skad.scale._chunks import read_chunk
 from skad.scale._fit_steps import check_step, learn_step
-from skad.scale._path import RowPath, check_reader
+from skad.scale._path import check_reader, names_given
 from skad.scale._ranges import columns_to_read, open_parquet, ranges_of, read_range
 from skad.scale._stored import StoredTable
 from skad.series._table_parts import as_names
@@ -114,14 +114,9 @@ def fit_parquet(
     check_fits(estimator)
     fitted = clone(estimator)
     reader = reader_of(fitted)
-    given = as_names(series), as_names(time)
+    given = names_given(reader, time, series)
     if reader is not None:
         check_reader(reader)
-        if any(given):
-            raise ValueError(
-                f"time={time!r}, series={series!r}, but the pipeline begins with a "
-                "TableReader, which has its own; leave them out here."
-            )
         if columns is not None:
             own: list[Any] = as_names(reader.series) + as_names(reader.time)
             columns = [*own, *columns]
@@ -156,7 +151,7 @@ def _read(files, rows, columns, named) -> Iterator[pd.DataFrame]:
     """Yield the rows of a range, part by part, with their index."""
     n_before = rows.first
     for frame in read_range(files, rows, columns):
-        yield read_chunk(RowPath(None, [], None), frame, named, n_before)
+        yield read_chunk(None, frame, named, n_before)
         n_before += len(frame)
 
 

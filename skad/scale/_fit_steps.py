@@ -23,6 +23,7 @@ from skad._fitting import detached
 from skad._on_disk import empty_on_disk, rows_at_once
 from skad._series_names import rows_by_series
 from skad._warnings import silently
+from skad.scale._flows import LOST_INDEX
 from skad.series._imputer import TimeSeriesImputer
 from skad.series._imputer_parts import FilledParts
 from skad.series._parts_of_tables import rows_at
@@ -42,11 +43,7 @@ def learn_step(step: Any, table: Any) -> Any:
     if columns is not None:
         return pd.DataFrame(values, index_of(table), columns, copy=False)
     if getattr(index_of(table), "nlevels", 1) > 1:
-        raise ValueError(
-            f"The step {type(step).__name__} has lost the index, so that all series "
-            'look like one to the detector; keep it with set_output(transform="pandas")'
-            " of the pipeline."
-        )
+        raise ValueError(LOST_INDEX)
     return values
 
 

@@ -19,7 +19,7 @@ import pandas as pd
 from skad._fitting import with_standard_numbers
 from skad.scale._chunks import labels_of, read_chunk, with_labels
 from skad.scale._flows import Flows, Scores, gather
-from skad.scale._path import path_of, threshold_of
+from skad.scale._path import names_given, path_of, threshold_of
 from skad.scale._ranges import (
     RowRange,
     columns_to_read,
@@ -159,12 +159,7 @@ def score_parquet(
         raise ValueError(f"engine={engine!r}; expected 'local' or 'dask'.")
     path = path_of(estimator)
     files = open_parquet(source)
-    given = as_names(series), as_names(time)
-    if path.reader is not None and any(given):
-        raise ValueError(
-            f"time={time!r}, series={series!r}, but the pipeline begins with a "
-            "TableReader, which has its own; leave them out here."
-        )
+    given = names_given(path.reader, time, series)
     known = columns if columns is not None else _names_known(estimator)
     to_read, named = columns_to_read(files, given, known)
     # as workers see them, wherever they run
@@ -248,7 +243,7 @@ def _first_scores(job, files, ranges) -> str:
     """Digest of the scores of the first rows, by which to know the estimator again."""
     path = path_of(job.estimator)
     for frame in read_range(files, ranges[0], job.columns):
-        table = read_chunk(path, frame[:200], job.named, 0)
+        table = read_chunk(path.reader, frame[:200], job.named, 0)
         flows = Flows(path)
         found = [*flows.push(table, labels_of(table, 0)), *flows.finish()]
         threshold = [threshold_of(job.estimator)] if job.labels else []
@@ -270,7 +265,7 @@ def push_range(job: Job, flows: Flows, rows: RowRange, ended: Any = ()) -> pd.Se
     n_before, labels = rows.first, pd.RangeIndex(0)
     flows.touched = {}
     for frame in read_range(files, rows, job.columns):
-        table = read_chunk(path, frame, job.named, n_before)
+        table = read_chunk(path.reader, frame, job.named, n_before)
         labels = labels_of(table, n_before)
         n_before += len(frame)
         found += flows.push(table, labels)

@@ -10,6 +10,7 @@ from sklearn.pipeline import Pipeline
 from skad._nesting import find_layer, layers, members, parts
 from skad._validation import check_is_fitted
 from skad.series._imputer import TimeSeriesImputer
+from skad.series._table_parts import as_names
 
 
 @dataclass(frozen=True)
@@ -31,12 +32,6 @@ class RowPath:
     steps: list[Any]
     detector: Any
 
-    @property
-    def needs_order(self) -> bool:
-        """Whether the score of a row depends on those around it."""
-        imputers = [step for step in self.steps if _fills(step)]
-        return bool(imputers or cutters(self.detector))
-
 
 def path_of(estimator) -> RowPath:
     """Take a fitted estimator apart; refuse steps that need the rows around.
@@ -54,6 +49,17 @@ def path_of(estimator) -> RowPath:
         _check_step(step)
     _check_detector(detector)
     return RowPath(reader, steps, detector)
+
+
+def names_given(reader, time, series) -> tuple[list, list]:
+    """Read names of the columns of series, and of time; a reader has its own."""
+    given = as_names(series), as_names(time)
+    if reader is not None and any(given):
+        raise ValueError(
+            f"time={time!r}, series={series!r}, but the pipeline begins with a "
+            "TableReader, which has its own; leave them out here."
+        )
+    return given
 
 
 def threshold_of(estimator) -> float:

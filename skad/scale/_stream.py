@@ -12,7 +12,7 @@ import pandas as pd
 from skad._fitting import with_standard_numbers
 from skad.calibration._drift import DriftReport
 from skad.scale._chunks import with_labels
-from skad.scale._path import threshold_of
+from skad.scale._path import names_given, threshold_of
 from skad.scale._stream_drift import pooled, report_of, shares_flagged_so_far
 from skad.scale._stream_lanes import Lanes
 from skad.scale._stream_rows import Given, check_order, read_update
@@ -107,11 +107,7 @@ class StreamScorer:
     ):
         self.estimator, self.time, self.series = estimator, time, series
         self._made: Lanes | None = None
-        if self._lanes.reader is not None and any(self._named):
-            raise ValueError(
-                f"time={time!r}, series={series!r}, but the pipeline begins with a "
-                "TableReader, which has its own; leave them out here."
-            )
+        names_given(self._lanes.reader, time, series)
         self.reset()
 
     def __repr__(self):

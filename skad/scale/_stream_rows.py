@@ -40,7 +40,7 @@ def read_update(lanes, rows: Any, named, n_before: int) -> Given:
         rows = np.asarray(rows) if isinstance(rows, list | tuple) else rows
         is_one = isinstance(rows, np.ndarray) and rows.ndim == 1
         rows = rows[None] if is_one else rows
-    table = read_chunk(lanes, rows, named, n_before)
+    table = read_chunk(lanes.reader, rows, named, n_before)
     return Given(_parts_of(lanes, table), labels_of(table, n_before), is_one)
 
 

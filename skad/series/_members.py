@@ -73,7 +73,7 @@ class Rows:
         n_blocks = min(n_blocks, len(own) // (2 * reach))
         if n_blocks < 2:  # there would be no window in one
             return []
-        found = consecutive_blocks(np.arange(len(own)), 1, n_blocks)
+        found = [*consecutive_blocks(np.arange(len(own)), 1, n_blocks)]
         return [(own[train[is_learnt[train]]], own[judged]) for train, judged in found]
 
 
