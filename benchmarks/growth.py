@@ -146,7 +146,7 @@ def _draw_proportional(ax, rows, grows, seconds):
 def main():
     """Write the table and the picture."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, default=Path("docs"))
+    parser.add_argument("--out", type=Path, default=Path("docs", "measured"))
     parser.add_argument("--most", type=int, default=10**6, help="windows")
     parser.add_argument("--draw", action="store_true", help="only, from the table")
     args = parser.parse_args()

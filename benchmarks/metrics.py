@@ -1,6 +1,6 @@
 """Metrics of events: what random scores get, and values and times beside the peers'.
 
-First the table of random scores in docs/metrics.md: 20,000 rows, 5 % anomalies in
+First the table of random scores in docs/measured/metrics.md: 20,000 rows, 5 % anomalies in
 events of 1, 20, 100 and 1000 rows; random scores with a threshold that flags 5 % of the
 rows, smooth random ones (means of 20 rows) likewise, both the mean of ten draws, and
 flagging all rows.

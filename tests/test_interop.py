@@ -1,4 +1,4 @@
-"""The recipes of docs/interop.md run as they stand there, and what they promise."""
+"""The recipes of docs/guide/interop.md run as they stand there, and what they promise."""
 
 import re
 import warnings
@@ -10,7 +10,7 @@ import pytest
 
 import skad
 
-TEXT = (Path(__file__).parents[1] / "docs" / "interop.md").read_text()
+TEXT = (Path(__file__).parents[1] / "docs" / "guide" / "interop.md").read_text()
 START, *SECTIONS = re.split(r"^## ", TEXT, flags=re.MULTILINE)
 RECIPES = {section.split("\n", 1)[0]: section for section in SECTIONS}
 NEEDS = {"MLflow": "mlflow", "skops": "skops", "Optuna": "optuna"}

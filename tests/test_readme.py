@@ -20,7 +20,7 @@ def test_code__runs(tmp_path, monkeypatch):
 
 
 def test_code_for_new_rows__runs():
-    text = (README.parent / "docs" / "new_rows.md").read_text()
+    text = (README.parent / "docs" / "guide" / "new_rows.md").read_text()
     (block,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     exec(block, {})
 

@@ -1,4 +1,4 @@
-"""docs/reliability.md names a test for each promise."""
+"""docs/measured/reliability.md names a test for each promise."""
 
 import re
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 
 def test_promises__name_tests_that_are_there():
     root = Path(__file__).parents[1]
-    page = root / "docs" / "reliability.md"
+    page = root / "docs" / "measured" / "reliability.md"
     if not page.is_file():
         pytest.skip("docs/ is not part of this installation")
     named = re.findall(r"`(tests/\w+\.py)::(\w+)`", page.read_text())

@@ -1,11 +1,11 @@
-"""The code of docs/scale.md runs as it stands there."""
+"""The code of docs/guide/scale.md runs as it stands there."""
 
 import re
 from pathlib import Path
 
 import pytest
 
-TEXT = (Path(__file__).parents[1] / "docs" / "scale.md").read_text()
+TEXT = (Path(__file__).parents[1] / "docs" / "guide" / "scale.md").read_text()
 NEEDS = {"Dask": "distributed", "Ray": "ray", "Spark": "pyspark"}
 
 pytestmark = pytest.mark.filterwarnings("ignore")

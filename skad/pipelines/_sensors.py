@@ -23,7 +23,7 @@ from skad.series._reader import TableReader
 from skad.series._union import DetectorUnion
 from skad.series._windowed import WindowedDetector
 
-# Chosen on SKAB, discords, UCR and the field tables, see docs/quality.md.
+# Chosen on SKAB, discords, UCR and the field tables, see docs/measured/quality.md.
 _UNITS: dict[str, Literal["std", "rms", "gain"]] = {
     "nearest": "rms",
     "half_shape": "gain",
@@ -116,7 +116,7 @@ def sensor_pipeline(
 
     It is meant for tables of which nothing is known: drifting levels, broken
     couplings and odd cycles show in one member or another. Where it is known what goes
-    wrong, the one detector that sees it ranks better (docs/quality.md).
+    wrong, the one detector that sees it ranks better (docs/measured/quality.md).
 
     Examples
     --------
