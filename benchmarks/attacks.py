@@ -1,4 +1,4 @@
-"""What hostile model files cost: memory, time and answer, for docs/measured/reliability.md.
+"""What hostile model files cost, for docs/measured/reliability.md.
 
 ``python benchmarks/attacks.py`` opens each kind of file of tests/hostile.py at sizes
 from 10 kB to 4 MB, every one in a process of its own, and prints a table: the most

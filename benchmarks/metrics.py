@@ -1,9 +1,9 @@
 """Metrics of events: what random scores get, and values and times beside the peers'.
 
-First the table of random scores in docs/measured/metrics.md: 20,000 rows, 5 % anomalies in
-events of 1, 20, 100 and 1000 rows; random scores with a threshold that flags 5 % of the
-rows, smooth random ones (means of 20 rows) likewise, both the mean of ten draws, and
-flagging all rows.
+First the table of random scores in docs/measured/metrics.md: 20,000 rows, 5 % anomalies
+in events of 1, 20, 100 and 1000 rows; random scores with a threshold that flags 5 % of
+the rows, smooth random ones (means of 20 rows) likewise, both the mean of ten draws,
+and flagging all rows.
 
 Then, for 10,000 rows and more, every metric of skad, with the CPU seconds of a call,
 and those of the peers in an environment with benchmarks/peers-metrics.txt, which

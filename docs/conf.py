@@ -23,13 +23,14 @@ extensions = [
     "sphinx_gallery.gen_gallery",
     "public_names",
     "mathml",
+    "decision_picture",
 ]
 exclude_patterns = ["_build", "_templates", "gallery/*.ipynb"]
 templates_path = ["_templates"]
 default_role = "literal"  # single backticks in docstrings, as in scikit-learn
 
-# Every reference must lead somewhere. Names of other projects cannot, as no inventory is
-# fetched: the build needs no network. Those that docstrings link to are listed here.
+# Every reference must lead somewhere. Names of other projects cannot, as no inventory
+# is fetched: the build needs no network. Their packages are listed here.
 nitpicky = True
 nitpick_ignore_regex = [
     (r"py:.*", r"(sklearn|skorch|torch|pandas|numpy|matplotlib|scipy)\..*"),
@@ -68,6 +69,7 @@ sphinx_gallery_conf = {
 html_title = "skad"
 html_math_renderer = "mathml"
 html_theme = "pydata_sphinx_theme"
+html_context = {"default_mode": "auto"}  # light or dark, as the system is
 html_static_path = ["_static"]
 html_css_files = ["skad.css"]
 html_favicon = "_static/logo.svg"
@@ -78,10 +80,10 @@ html_theme_options = {
         "text": "skad",
         "image_light": "_static/logo.svg",
         "image_dark": "_static/logo.svg",
-        "alt_text": "",  # the name stands beside it
+        "alt_text": "Home",
     },
     "github_url": "https://github.com/skad-dev/skad",
-    "header_links_before_dropdown": 7,
+    "header_links_before_dropdown": 9,
     "navbar_align": "left",
     "show_toc_level": 2,
     "show_nav_level": 1,

@@ -1,4 +1,4 @@
-"""The recipes of docs/guide/interop.md run as they stand there, and what they promise."""
+"""The recipes of docs/guide/interop.md run as they stand there."""
 
 import re
 import warnings

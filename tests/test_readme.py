@@ -1,4 +1,4 @@
-"""The code of the README, and of docs, runs as it stands there."""
+"""The code of the README runs as it stands there."""
 
 import re
 from pathlib import Path
@@ -17,12 +17,6 @@ def test_code__runs(tmp_path, monkeypatch):
     for block in blocks:
         exec(block, namespace)
     assert namespace["search"].best_score_ > 0.5
-
-
-def test_code_for_new_rows__runs():
-    text = (README.parent / "docs" / "guide" / "new_rows.md").read_text()
-    (block,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-    exec(block, {})
 
 
 def test_commands__are_two():

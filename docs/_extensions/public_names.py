@@ -45,6 +45,18 @@ class LinkPublicNames(SphinxTransform):
             link += literal
 
 
+class KeepNumbersWhole(SphinxTransform):
+    """Mark cells of tables that hold numbers alone, which must not be broken."""
+
+    default_priority = 210
+
+    def apply(self, **options):
+        """Give them a class."""
+        for entry in self.document.findall(nodes.entry):
+            if re.fullmatch(r"[\d.,;/%±¹ -]+", entry.astext()):
+                entry["classes"].append("number")
+
+
 def _inside(node, kinds):
     while node := node.parent:
         if isinstance(node, kinds):
@@ -75,6 +87,7 @@ def escape_plain_words(app, what, name, obj, options, lines):
 def setup(app):
     """Tell Sphinx."""
     app.add_transform(LinkPublicNames)
+    app.add_transform(KeepNumbersWhole)
     app.connect("autodoc-skip-member", skip_members_of_others)
     # after numpydoc, which is there at 500
     app.connect("autodoc-process-docstring", escape_plain_words, priority=600)

@@ -32,8 +32,8 @@ SHARED = """
     index : array-like of shape (n_timestamps,), default=None
         Times of the rows: dates, durations or numbers; the last level of a MultiIndex,
         whose other levels name the series. If None, the index of `y_true` if it has
-        one. Events and slopes cross neither series nor gaps in time. docs/measured/metrics.md
-        says what else holds for all metrics.
+        one. Events and slopes cross neither series nor gaps in time.
+        docs/measured/metrics.md says what else holds for all metrics.
     max_gap : number or timedelta-like, default=None
         A longer step in the time index is a gap. None: 5 times the median step.
 
