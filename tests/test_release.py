@@ -37,6 +37,8 @@ def test_pythons__of_classifiers_are_those_that_are_tested():
     assert [one for one in told if re.fullmatch(r"3\.\d+", one)] == tested
 
 
-@pytest.mark.parametrize("file", sorted((ROOT / ".github").rglob("*.yml")), ids=lambda file: file.name)
+@pytest.mark.parametrize(
+    "file", sorted((ROOT / ".github").rglob("*.yml")), ids=lambda file: file.name
+)
 def test_files_of_github__are_yaml(file):
     assert isinstance(yaml.safe_load(file.read_text()), dict)
