@@ -21,6 +21,7 @@ from urllib.parse import unquote, urlsplit
 from playwright.sync_api import TimeoutError, sync_playwright
 
 DOCS = Path(__file__).parent
+BROWSERS = "chromium", "chromium-browser", "google-chrome"
 SCHEMES = "light", "dark"
 WIDTHS = {1280: 900, 390: 844}
 WORD = "calibration"  # which the search must find
@@ -168,6 +169,14 @@ def _is_code_of(copied, code):
     return all(line.strip() in code for line in copied.splitlines())
 
 
+def find_browser():
+    """Return the browser of this machine; none is fetched."""
+    for name in BROWSERS:
+        if path := shutil.which(name):
+            return path
+    sys.exit(f"There is none of {', '.join(BROWSERS)}; install one.")
+
+
 def look(root, only, screenshots):
     """Look at all pages, print what was found, and return how much."""
     server = ThreadingHTTPServer(
@@ -179,7 +188,7 @@ def look(root, only, screenshots):
     names = [name for name in names if only in name and not name.startswith("_")]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"), args=["--no-sandbox"]
+            executable_path=find_browser(), args=["--no-sandbox"]
         )
         address = f"http://127.0.0.1:{server.server_port}"
         visit = Visit(browser, root, address, findings)

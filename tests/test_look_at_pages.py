@@ -32,8 +32,8 @@ SEARCH = '<div id="search-results"><ul class="search">{}</ul></div>'
 @pytest.fixture
 def look(tmp_path):
     pytest.importorskip("playwright")
-    if shutil.which("chromium") is None:
-        pytest.skip("no chromium")
+    if not any(map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))):
+        pytest.skip("no browser")
 
     def look(body, results):
         for name, text in {"index": body, "search": SEARCH.format(results)}.items():
