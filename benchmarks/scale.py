@@ -4,7 +4,8 @@ Rows of ten sensors of eight machines, with gaps, in Parquet files that this wri
 
 - memory: `score_parquet`, and `score_samples` of the whole table, in a process each:
   the peak above what the imports take, and CPU time a row;
-- workers: the wall time of two Dask workers and of one process (two idle cores!);
+- workers: the wall time of two Dask workers, in the environment that Dask starts them
+  with and in one without its setting of malloc, and of one process (two idle cores!);
 - pass: the pass through the files that comes before, on a cluster;
 - kills: `score_parquet` killed at random moments, then resumed: rows that differ from
   an uninterrupted run, that are there twice, or lacking;
@@ -30,6 +31,7 @@ import time
 from functools import partial
 from pathlib import Path
 
+import dask
 import joblib
 import numpy as np
 import pandas as pd
@@ -145,14 +147,40 @@ def memory(folder, model, n_rows):
     print(f"rows in the same order, equal bits: {same}")
 
 
+ENVIRONMENT = "distributed.nanny.pre-spawn-environ"
+ONE_THREAD = {
+    f"{name}_NUM_THREADS": 1 for name in ("OMP", "MKL", "OPENBLAS")
+}  # without Dask's own MALLOC_TRIM_THRESHOLD_
+
+
 def workers(folder, model, n_rows):
-    """Print wall times here and on two workers."""
+    """Print wall and CPU times here, and on two workers of either environment."""
+    estimator, source = joblib.load(model), folder / "source"
+    wall, cpu_before = time.perf_counter(), cpu()
+    here = score_parquet(estimator, source, folder / "here", **NAMED)
+    wall = time.perf_counter() - wall
+    print(f"one process: {wall:.1f} s, {cpu() - cpu_before:.1f} CPU s")
+    for name in ("as Dask's default", "one thread alone"):
+        given = (
+            ONE_THREAD if name == "one thread alone" else dask.config.get(ENVIRONMENT)
+        )
+        target = folder / name.replace(" ", "-")
+        with dask.config.set({ENVIRONMENT: given}):
+            both, seconds = on_two_workers(estimator, source, target)
+        same = all(
+            pd.read_parquet(one).equals(pd.read_parquet(target / one.name))
+            for one in here.glob("part-*")
+        )
+        print(
+            f"two Dask workers, environment {name}: {both:.1f} s, {both / wall:.2f} of "
+            f"one process; {seconds:.1f} CPU s of workers; equal bits: {same}"
+        )
+
+
+def on_two_workers(estimator, source, target):
+    """Score on a cluster of two; return wall seconds, and CPU seconds of workers."""
     from distributed import Client, LocalCluster
 
-    estimator, source = joblib.load(model), folder / "source"
-    begin = time.perf_counter()
-    here = score_parquet(estimator, source, folder / "here", **NAMED)
-    alone = time.perf_counter() - begin
     with (
         LocalCluster(
             n_workers=2, threads_per_worker=1, dashboard_address=None
@@ -160,18 +188,11 @@ def workers(folder, model, n_rows):
         Client(cluster) as client,
     ):
         client.run(score_parquet_of_little, estimator)
+        before = sum(client.run(cpu).values())
         begin = time.perf_counter()
-        there = score_parquet(
-            estimator, source, folder / "there", engine="dask", client=client, **NAMED
-        )
-        both = time.perf_counter() - begin
-    ratio = both / alone
-    pairs = [(one, there / one.name) for one in sorted(here.glob("part-*"))]
-    same = all(
-        pd.read_parquet(one).equals(pd.read_parquet(other)) for one, other in pairs
-    )
-    print(f"one process {alone:.1f} s, two Dask workers {both:.1f} s: {ratio:.2f}")
-    print(f"parts: {len(pairs)}, equal bits: {same}")
+        score_parquet(estimator, source, target, engine="dask", client=client, **NAMED)
+        wall = time.perf_counter() - begin
+        return wall, sum(client.run(cpu).values()) - before
 
 
 def kills(folder, model, n_rows, n_kills=20):

@@ -1,6 +1,7 @@
 """How Sphinx builds these pages: `python -m sphinx -W -b html docs docs/_build`."""
 
 import sys
+import warnings
 from pathlib import Path
 
 import skad
@@ -21,12 +22,14 @@ extensions = [
     "sphinx_design",
     "sphinx_copybutton",
     "sphinx_gallery.gen_gallery",
-    "public_names",
+    "as_written",
     "mathml",
     "decision_picture",
 ]
 exclude_patterns = ["_build", "_templates", "gallery/*.ipynb"]
 templates_path = ["_templates"]
+smartquotes = False  # "auto" is typed with plain quotes
+toc_object_entries_show_parents = "hide"
 default_role = "literal"  # single backticks in docstrings, as in scikit-learn
 
 # Every reference must lead somewhere. Names of other projects cannot, as no inventory
@@ -51,6 +54,9 @@ numpydoc_show_class_members = False  # _templates/autosummary/class.rst lists th
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
 
+# Stories show the warnings that they cause, without the paths of this machine.
+warnings.formatwarning = lambda text, kind, *_, **__: f"{kind.__name__}: {text}\n"
+
 sphinx_gallery_conf = {
     "examples_dirs": "../examples/gallery",
     "gallery_dirs": "gallery",
@@ -74,7 +80,9 @@ html_static_path = ["_static"]
 html_css_files = ["skad.css"]
 html_favicon = "_static/logo.svg"
 html_copy_source = html_show_sourcelink = False
-html_sidebars = {"index": [], "choosing": [], "glossary": [], "whats_new": []}
+html_sidebars = {
+    page: [] for page in ("index", "choosing", "coming_from/*", "glossary", "whats_new")
+}
 html_theme_options = {
     "logo": {
         "text": "skad",

@@ -3,17 +3,28 @@
   const found = [];
   const root = document.documentElement;
   if (root.scrollWidth > window.innerWidth) {
-    const wide = [...document.querySelectorAll("body *")].filter(
-      (e) => e.getBoundingClientRect().right > window.innerWidth + 1 && !inScroller(e),
-    );
-    found.push(["overflow", `${root.scrollWidth} of ${window.innerWidth}: ${name(wide[0])}`]);
+    found.push(["overflow", `${root.scrollWidth} of ${window.innerWidth}`]);
   }
 
-  function inScroller(element) {
-    for (let e = element.parentElement; e && e !== document.body; e = e.parentElement) {
-      if (getComputedStyle(e).overflowX !== "visible") return true;
+  // What holds an element within the window: a box that scrolls, or hides what is over.
+  function holder(element) {
+    for (let e = element; e && e !== document.body; e = e.parentElement) {
+      if (getComputedStyle(e).overflowX !== "visible") return e;
     }
-    return false;
+    return root;
+  }
+
+  // Text that a reader cannot reach: beyond the window, or cut off by its holder.
+  function lookForCuts(element, area) {
+    const box = holder(element);
+    if (box.scrollWidth > box.clientWidth && ["auto", "scroll"].includes(getComputedStyle(box).overflowX)) {
+      if (box.closest("article") === box) found.push(["overflow", `${name(box)} scrolls`]);
+      return;
+    }
+    const edge = box === root ? window.innerWidth : box.getBoundingClientRect().right;
+    if (area.left < edge && area.right > edge + 1) {
+      found.push(["overflow", `${name(element)} in ${name(element.parentElement)}: cut off by ${Math.round(area.right - edge)} px`]);
+    }
   }
 
   function name(e) {
@@ -64,6 +75,7 @@
     range.selectNodeContents(node);
     const area = range.getBoundingClientRect();
     if (area.width < 2 || area.height < 2 || element.getBoundingClientRect().width < 2) return;
+    lookForCuts(element, area);
     const style = getComputedStyle(element);
     const inSvg = element.closest("svg") && element.getScreenCTM;
     const size = parseFloat(style.fontSize) * (inSvg ? element.getScreenCTM().a : 1);
@@ -87,6 +99,11 @@
     image.loading = "eager";
     await image.decode().catch(() => {});
     if (!image.naturalWidth) found.push(["image", `not there: ${image.src}`]);
+    // Labels of a picture are about 16 pixels at its natural width.
+    const shrunk = image.width / image.naturalWidth;
+    if (image.naturalWidth > 500 && image.width && shrunk < 0.6) {
+      found.push(["small", `${image.src} at ${Math.round(100 * shrunk)} %`]);
+    }
     // Pictures in the gallery's list have their title beside them.
     const isThumb = image.closest(".sphx-glr-thumbcontainer");
     if (!image.alt.trim() && !isThumb) found.push(["image", `no text: ${image.src}`]);

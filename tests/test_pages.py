@@ -66,3 +66,10 @@ def test_paths_of_pages__lead_to_files():
         text = (ROOT / file).read_text()
         for path in re.findall(r"\bdocs/[\w/]+\.(?:md|rst|png|csv|py)\b", text):
             assert (ROOT / path).is_file(), f"{file} names {path}"
+
+
+def test_lines__are_no_comments():
+    """MyST takes a line that begins with a percent sign for one, and drops it."""
+    for page in DOCS.rglob("*.md"):
+        text = re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
+        assert not re.search(r"^%", text, re.MULTILINE), page

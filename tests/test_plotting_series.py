@@ -15,6 +15,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from test_plotting import contrast, tick_labels
 
 from skad import (
+    DetectorUnion,
     FixedThresholdDetector,
     LinearAutoencoder,
     MahalanobisErrors,
@@ -642,6 +643,15 @@ def test_contributions_of_one_window(table):
     assert display.name == "window 1: score \N{MINUS SIGN}20"
     assert draw_parts(parts, y_true=[1, -1, 1]).name.startswith("window 1, anomaly:")
     assert draw_parts(parts, window=0, start=1, stop=2).rows_ == slice(1, 3)
+
+
+def test_contributions_of_a_union__warn_of_no_single_row(table):
+    X = TimeSeriesImputer(max_missing=0.5).set_output(transform="pandas")
+    X = X.fit(table[0][:1500]).transform(table[0])
+    detector = WindowedDetector(LinearAutoencoder(6), 20)
+    union = DetectorUnion([("one", detector)]).fit(X[:1500])
+    display = ContributionDisplay.from_estimator(union, X)  # warnings are errors
+    assert display.contributions.shape == X.shape
 
 
 def test_contributions_refuse(plt, table, pipeline):

@@ -12,7 +12,7 @@ faults in the other?
 
 import skad
 
-table, is_anomaly = skad.make_sensors(6000, n_sensors=8, n_faults=4, random_state=2)
+table, is_anomaly = skad.make_sensors(6000, n_sensors=8, n_faults=4, random_state=3)
 normal, later = table[:3000], table[3000:]
 table.iloc[:4, :6].round(2)
 

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from skad._nesting import as_read, layers
 from skad._validation import num_samples, safe_indexing
+from skad._warnings import silently
 from skad.plotting._windows import read_window
 from skad.series._expected import expect, expected_as_read, has_reference
 from skad.series._explain import channel_names, deviations_of, find_explainer
@@ -40,7 +41,9 @@ def explain_shown(estimator, X, y, series, window) -> Explained:
     detector, inner = find_explainer(estimator, X)
     if num_samples(inner) == 0:
         raise ValueError("X holds no rows; at least one is needed.")
-    is_windows = detector.explain(safe_indexing(inner, [0])).ndim == 3
+    # one row is short for a detector of tables, which would say so
+    first = silently(detector.explain, safe_indexing(inner, [0]))
+    is_windows = first.ndim == 3
     shown, is_anomaly = inner, None
     if is_windows:
         if window is None:

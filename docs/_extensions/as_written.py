@@ -6,6 +6,7 @@ import re
 from docutils import nodes
 from sphinx import addnodes
 from sphinx.transforms import SphinxTransform
+from sphinx_gallery.directives import imgsgnode
 
 import skad
 
@@ -57,6 +58,24 @@ class KeepNumbersWhole(SphinxTransform):
                 entry["classes"].append("number")
 
 
+class RoomForPictures(SphinxTransform):
+    """Let wide pictures scroll by themselves, so that labels stay large on phones."""
+
+    default_priority = 210
+
+    def apply(self, **options):
+        """Put each picture into a box."""
+        pictures = self.document.findall(
+            lambda node: isinstance(node, (nodes.image, imgsgnode))
+        )
+        for picture in list(pictures):
+            if "thumb" in picture["uri"]:
+                continue
+            box = nodes.container(classes=["picture"])
+            picture.replace_self(box)
+            box += picture
+
+
 def _inside(node, kinds):
     while node := node.parent:
         if isinstance(node, kinds):
@@ -88,6 +107,7 @@ def setup(app):
     """Tell Sphinx."""
     app.add_transform(LinkPublicNames)
     app.add_transform(KeepNumbersWhole)
+    app.add_transform(RoomForPictures)
     app.connect("autodoc-skip-member", skip_members_of_others)
     # after numpydoc, which is there at 500
     app.connect("autodoc-process-docstring", escape_plain_words, priority=600)
