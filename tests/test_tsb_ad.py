@@ -95,6 +95,21 @@ def test_read_task__leaves_out_missing_rows_before_the_split(scripts, write):
     assert (len(task.X_train), len(task.X_test)) == (200, 399)
 
 
+def test_find_files__names_what_it_leaves_out(scripts, write, tmp_path, capsys):
+    short = write("001_A_id_1_B_tr_10_1st_300.csv", lambda t: t[250:])
+    long = write("002_A_id_2_B_tr_10_1st_300.csv")
+    find = scripts[0].find_files
+    assert find(tmp_path) == find(tmp_path, max_rows=400) == [short, long]
+    assert not capsys.readouterr().out
+    assert find(tmp_path, max_rows=399) == [short]
+    assert long.name in capsys.readouterr().out
+
+    listed = tmp_path / "list.txt"
+    listed.write_text(f"file_name\nnone.csv\n{long.name}\n")
+    # what is missing is kept, so that it is reported
+    assert find(tmp_path, listed, 399) == [tmp_path / "none.csv"]
+
+
 @pytest.mark.parametrize(
     ("lags", "channel"),
     [
