@@ -227,10 +227,8 @@ def score(detector, task, unsupervised):
     """Score all rows; in the unsupervised track each fifth by the others."""
     if not unsupervised:
         return detector.fit(task.X_train).decision_function(task.X_test)
-    fifths = KFold(5)
-    return cross_val_predict(
-        detector, task.X_test, cv=fifths, method="decision_function"
-    )
+    method = "decision_function"
+    return cross_val_predict(detector, task.X_test, cv=KFold(5), method=method)
 
 
 def track(unsupervised):
@@ -244,7 +242,7 @@ def run(paths, names, unsupervised, results, n_jobs=1):
         results.write_text(",".join(COLUMNS) + "\n")
     asked = pd.MultiIndex.from_product([[p.name for p in paths], names])
     done = read_results(results, asked, unsupervised)
-    done = set(done.index[done["failure"].isna()])
+    done = set(done.index[done[[*FIGURES]].notna().all(axis=1)])
     jobs = [
         delayed(judge)(path, name, unsupervised)
         for path in paths
@@ -252,12 +250,13 @@ def run(paths, names, unsupervised, results, n_jobs=1):
         if (path.name, name) not in done
     ]
     with results.open("a", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS)
+        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         parallel = Parallel(n_jobs, return_as="generator_unordered")
         for n_done, row in enumerate(parallel(jobs), start=1):
             writer.writerow(row)
             file.flush()
-            print(f"{n_done} of {len(jobs)}: {row['file']}, {row['detector']}")
+            place = f"{n_done} of {len(jobs)}"
+            print(f"{place}: {row['file']}, {row['detector']}", flush=True)
     return read_results(results, asked, unsupervised)
 
 
