@@ -23,7 +23,8 @@ in this:
 - nothing was tuned, where it tuned each detector on files of their own.
 
 Detectors are those of quality.py. Each result goes to a CSV file as soon as it is
-there; a later run does what is missing or failed.
+there; a later run does what is missing or failed. With trim, a fit of sensor_pipeline
+takes several times as long: choose --detectors for long files.
 
 Q. Liu and J. Paparrizos, "The Elephant in the Room: Towards A Reliable Time-Series
 Anomaly Detection Benchmark", NeurIPS 2024.
