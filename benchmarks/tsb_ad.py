@@ -4,8 +4,8 @@ A file is named <index>_<dataset>_id_<n>_<domain>_tr_<train>_1st_<anomaly>.csv a
 column a channel, then "Label"; rows with missing values are left out. A detector learns
 from the first `train` rows, without labels, or with --unsupervised from the whole
 series, and all rows are judged. Windows are of the length that
-`suggest_window_length` finds in what is learnt; settings are those of quality.py, except
-that no thresholds are calibrated, which no figure needs.
+`suggest_window_length` finds in what is learnt; settings are those of quality.py,
+except that no thresholds are calibrated, which no figure needs.
 
 With --unsupervised, each fifth of the rows is scored by what was learnt from the others
 (as "left out" in unlabelled.py), and what remembers windows forgets a tenth of them
