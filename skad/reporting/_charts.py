@@ -48,7 +48,7 @@ class PageTimeline(Timeline):
         return float(self.x[first] - self.step / 2), float(self.x[last] + self.step / 2)
 
     def ranges(self, flags) -> tuple[np.ndarray, np.ndarray]:
-        """A line from end to end of every range of flags, with gaps between."""
+        """Draw a line from end to end of every range of flags, with gaps between."""
         first, last = find_ranges(flags, self.segments)
         bars = np.column_stack([self.x[first], self.x[last]])
         if len(bars) > _N_RANGES:
@@ -88,8 +88,7 @@ def draw_scores(record: Record, series: Series, timeline: PageTimeline) -> Any:
     figure.update_layout(
         yaxis={
             "title": {"text": "error (\N{MINUS SIGN}score)"},
-            "type": _scale(errors, threshold),
-            "exponentformat": "power",
+            **_scale(errors, threshold),
             "domain": [0.0, 0.84],
             "fixedrange": True,
         },
@@ -109,6 +108,8 @@ def _add_strips(figure, timeline, series) -> None:
     if series.is_anomaly is not None:
         strips["labelled"] = series.is_anomaly
     for place, (part, flags) in enumerate(strips.items()):
+        if not flags.any():
+            continue
         x, y = timeline.ranges(flags)
         figure.add_scatter(
             x=x,
@@ -118,7 +119,7 @@ def _add_strips(figure, timeline, series) -> None:
             meta=part,
             yaxis="y2",
             line={"width": 7},
-            marker={"size": 7, "symbol": "line-ns-open"},
+            marker={"size": 5, "symbol": "line-ns-open"},
             showlegend=False,
             hoverinfo="skip",
             connectgaps=False,
@@ -137,12 +138,29 @@ def _add_strips(figure, timeline, series) -> None:
     )
 
 
-def _scale(errors, threshold) -> str:
+def _scale(errors, threshold) -> dict[str, Any]:
     """Logarithmic where one peak would leave nothing of the rest to be seen."""
-    sizes = np.abs(errors[np.isfinite(errors)])
-    if not len(sizes) or np.nanmin(errors) <= 0 or (threshold or -1.0) >= 0:
-        return "linear"
-    return "log" if is_heavy_tailed(sizes, sizes.max()) else "linear"
+    errors = errors[np.isfinite(errors)]
+    is_log = len(errors) and errors.min() > 0 and is_heavy_tailed(errors, errors.max())
+    if not is_log or (threshold is not None and threshold >= 0):
+        return {"type": "linear", "exponentformat": "power", "nticks": 6}
+    return _log_axis(np.append(errors, [] if threshold is None else -threshold))
+
+
+def _log_axis(values) -> dict[str, Any]:
+    """Make a logarithmic axis with plain numbers: 1, 2 and 5 of each power of ten."""
+    low, high = np.log10(values.min()), np.log10(values.max())
+    powers = np.arange(np.floor(low), np.ceil(high) + 1)
+    step = -(-len(powers) // 7)
+    steps = [1, 2, 5] if len(powers) < 4 else [1]
+    ticks = [float(n * 10**power) for power in powers[::step] for n in steps]
+    room = 0.04 * (high - low) or 0.1
+    return {
+        "type": "log",
+        "range": [float(low - room), float(high + room)],
+        "tickvals": ticks,
+        "ticktext": [number(tick) for tick in ticks],
+    }
 
 
 def draw_curves(curves, threshold) -> Any:
@@ -168,7 +186,7 @@ def draw_curves(curves, threshold) -> Any:
 
 
 def _usual_range(x, threshold) -> list[float]:
-    """The scores from all but the 2 % lowest thresholds on; others are a zoom away."""
+    """Leave out the lowest 2 % of thresholds, which are a zoom away."""
     low = min(np.quantile(x, 0.02), threshold)
     high = max(x[-1], threshold)
     room = 0.02 * (high - low) or 0.5
@@ -205,15 +223,20 @@ def draw_history(history, best_epoch) -> Any:
     if best_epoch is not None:
         figure.add_vline(best_epoch, line={"dash": "dot", "width": 1.2})
         figure.add_annotation(
-            x=best_epoch, y=1, yref="paper", showarrow=False, xanchor="left", xshift=4,
-            text=f"best epoch {best_epoch}",
-        )  # fmt: skip
+            x=best_epoch,
+            y=1,
+            yref="paper",
+            yanchor="top",
+            showarrow=False,
+            xanchor="right" if best_epoch > epochs.mean() else "left",
+            text=f" best epoch {best_epoch} ",
+        )
     losses = np.concatenate([*found, np.empty(0)])
     is_steep = len(losses) and losses.max() > _STEEP * losses.min() > 0
-    figure.update_xaxes(title_text="epoch", tickformat="d")
-    scale = "log" if is_steep else "linear"
-    figure.update_yaxes(title_text="loss", type=scale, exponentformat="power")
-    figure.update_yaxes(fixedrange=True)
+    step = max(1, -(-len(history) // 10))
+    figure.update_xaxes(title_text="epoch", dtick=step, tick0=0)
+    scale = _log_axis(losses) if is_steep else {"type": "linear", "nticks": 6}
+    figure.update_yaxes(title_text="loss", fixedrange=True, **scale)
     return figure.to_plotly_json()
 
 
@@ -221,7 +244,7 @@ def _layout(height) -> dict[str, Any]:
     return {
         "template": "none",
         "height": height,
-        "margin": {"l": 64, "r": 12, "t": 34, "b": 44},
+        "margin": {"l": 64, "r": 12, "t": 34, "b": 40},
         "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
         "hovermode": "x",
         "dragmode": "zoom",

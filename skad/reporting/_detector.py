@@ -1,4 +1,4 @@
-"""What is known of a fitted detector: its threshold, calibration, training and drift."""
+"""What is known of a fitted detector: threshold, calibration, training and drift."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -7,7 +7,7 @@ import pandas as pd
 from sklearn.pipeline import Pipeline
 
 from skad._base import current_versions
-from skad._nesting import core_of, find_layer, layers, members
+from skad._nesting import find_layer, inside, layers, members
 from skad._warnings import silently
 from skad.calibration._drift import QUANTITIES
 from skad.plotting._style import number
@@ -57,13 +57,12 @@ def describe_detector(estimator) -> Detector:
     """Describe a fitted estimator."""
     layer = find_layer(estimator, "offset_")
     history, best_epoch = _read_history(estimator)
-    core = core_of(estimator)
-    names = [type(member).__name__ for member in map(core_of, members(core))]
-    name = type(core).__name__
+    core = _scorer_of(estimator)
+    n_members, name = len(members(core)), type(core).__name__
     by_series = getattr(layer, "estimators_", None)
     is_split = getattr(layer, "splits_series", False)
     return Detector(
-        name=f"{name} of {len(names)} detectors" if names else name,
+        name=f"{name} of {n_members} detectors" if n_members else name,
         layers=_list_layers(estimator),
         parameters=repr(estimator),
         calibration=_describe_threshold(layer),
@@ -75,9 +74,17 @@ def describe_detector(estimator) -> Detector:
     )
 
 
+def _scorer_of(estimator) -> Any:
+    """Find the innermost layer that scores rows: ensembles hold what does not."""
+    return [one for one in layers(estimator) if hasattr(one, "score_samples")][-1]
+
+
 def _list_layers(estimator) -> list[str]:
-    found = []
+    found: list[str] = []
+    core = _scorer_of(estimator)
     for layer in layers(estimator):
+        if found and layer is inside(core):
+            break
         found.append(type(layer).__name__)
         if isinstance(layer, Pipeline):
             found += [type(step).__name__ for _, step in layer.steps[:-1]]
@@ -129,7 +136,7 @@ def _read_history(estimator) -> tuple[Any, int | None]:
     try:
         detector = find_layer(estimator, "history_")
     except TypeError:
-        name = type(core_of(estimator)).__name__
+        name = type(_scorer_of(estimator)).__name__
         why = f"{name} keeps no history of a training."
         return Absent(why), None
     history = pd.DataFrame(detector.history_)

@@ -37,8 +37,10 @@ class Explained:
         Number of all events.
     contributions : DataFrame or Absent
         Parts of the errors of the rows in `rows`.
-    readings, expected : DataFrame or None
+    readings : DataFrame or None
         Of the same rows, in the units and with the names of the table.
+    expected : DataFrame or Absent
+        What they should have been.
     rows : ndarray
         Positions in the table of the rows that are explained, ascending.
     """
@@ -58,13 +60,14 @@ def explain_record(record: Record) -> Explained:
         why = Absent(
             "Rows have no times and no order, so neighbouring ones make no events."
         )
-        return Explained(why, 0, why, None, None, nothing)
-    found = find_events(record.is_flagged, scores=record.scores, index=record.rows)
+        return Explained(why, 0, why, None, why, nothing)
+    rows: Any = record.rows
+    found = find_events(record.is_flagged, scores=record.scores, index=rows)
     listed = worst_first(found)[:N_LISTED]
     rows = _rows_to_explain(record, listed)
     parts = _explain(record, rows)
     if isinstance(parts, Absent):
-        return Explained(_numbered(listed), len(found), parts, None, None, nothing)
+        return Explained(_numbered(listed), len(found), parts, None, parts, nothing)
     contributions, deviations, readings, expected = parts
     if len(found):
         listed = _name_sensors(record, listed, rows, contributions, deviations)
@@ -74,7 +77,7 @@ def explain_record(record: Record) -> Explained:
 
 
 def _numbered(events) -> pd.DataFrame:
-    """Number events in the order of their rows."""
+    """Sort events by their rows, and number them."""
     return events.sort_values("start_row", kind="stable").reset_index(drop=True)
 
 
@@ -101,7 +104,9 @@ def _rows_to_explain(record, events) -> NDArray[np.intp]:
     for event in events[:N_AROUND].itertuples():
         first, last = at[event.start_row], at[event.end_row]
         low = max(first - margin, np.searchsorted(segments, segments[first]))
-        high = min(last + margin, np.searchsorted(segments, segments[last], "right") - 1)
+        high = min(
+            last + margin, np.searchsorted(segments, segments[last], "right") - 1
+        )
         if high - low >= left:
             break
         near[low : high + 1] = True
@@ -116,26 +121,31 @@ def _explain(record, rows) -> Any:
         return Absent("The events are too long for their sensors to be found.")
     if len(rows) < record.n_rows:
         X, table = safe_indexing(X, rows), safe_indexing(table, rows)
+    # in rows that are no windows of a table, columns take the place of timesteps
+    by_column = record.window_length is None and getattr(table, "ndim", 0) == 2
     try:
-        contributions, deviations = silently(_explain_both, record.estimator, X)
-    except TypeError as error:
+        explained = silently(_explain_both, record.estimator, X, by_column)
+    except (TypeError, ValueError) as error:
         return Absent(str(error))
-    if record.window_length is None and contributions.shape[1] == 1:
-        return Absent("Rows hold one channel each, so no sensor can be told apart.")
-    readings = expected = None
-    if record.window_length is not None:
+    contributions, deviations = explained
+    readings = None
+    expected: Any = Absent("Rows are windows of several channels.")
+    if by_column and contributions.shape[1] == table.shape[1]:
+        names = getattr(table, "columns", pd.RangeIndex(table.shape[1]))
+        contributions, deviations = (one.set_axis(names, axis=1) for one in explained)
+    if record.window_length is not None or by_column:
         readings = pd.DataFrame(table).reset_index(drop=True)
         try:
             told = silently(expected_as_read, record.estimator, X)
             expected = pd.DataFrame(np.asarray(told), columns=readings.columns)
-        except (TypeError, ValueError):  # a step cannot be taken back: none are shown
-            expected = None
+        except (TypeError, ValueError) as error:  # a step cannot be taken back
+            expected = Absent(str(error))
     tables = contributions.reset_index(drop=True), deviations.reset_index(drop=True)
     return *tables, readings, expected
 
 
-def _explain_both(estimator, X) -> tuple[pd.DataFrame, pd.DataFrame]:
-    return explain(estimator, X, return_deviations=True)
+def _explain_both(estimator, X, timesteps) -> tuple[pd.DataFrame, pd.DataFrame]:
+    return explain(estimator, X, timesteps=timesteps, return_deviations=True)
 
 
 def _name_sensors(record, listed, rows, contributions, deviations) -> pd.DataFrame:

@@ -86,15 +86,16 @@ def _references_of(record, X_fit, y_fit) -> tuple[Any, tuple[str, ...]]:
             "these as X_fit."
         )
         return Absent(why), ()
+    truth = np.where(record.is_anomaly, -1, 1)
     # what is frozen is scored as it is
-    report = evaluate(
-        {"This detector": FrozenEstimator(record.estimator)},
-        X_fit,
-        y_fit,
-        X_test=record.X,
-        y_test=np.where(record.is_anomaly, -1, 1),
-        seeds=1,
-    )
+    detectors = {"This detector": FrozenEstimator(record.estimator)}
+    try:
+        report = evaluate(
+            detectors, X_fit, y_fit, X_test=record.X, y_test=truth, seeds=1
+        )
+    except Exception as error:
+        error.add_note("Here X_train is X_fit, and X_test is X.")
+        raise
     names = [name for name in _FIGURES if name in report.table]
     rows = [
         [cell(str(name)), *(cell(float(row[figure])) for figure in names)]

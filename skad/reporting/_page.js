@@ -5,7 +5,6 @@
   const config = {
     responsive: true,
     displaylogo: false,
-    displayModeBar: true,
     modeBarButtons: [["zoomIn2d", "zoomOut2d", "pan2d", "zoom2d", "resetScale2d"]],
   };
   const phone = matchMedia("(max-width: 40rem)");
@@ -29,6 +28,7 @@
         tickcolor: colour("rule"),
         zeroline: false,
         ...layout[name],
+        title: { ...layout[name].title, font: { size: 12 }, standoff: 8 },
       };
     }
     layout.font = { color: colour("ink"), size: 12, family: getComputedStyle(document.body).fontFamily };
@@ -36,7 +36,7 @@
     layout.hoverlabel = { bgcolor: colour("paper"), bordercolor: colour("rule"), font: { color: colour("ink") } };
     layout.modebar = { color: colour("faint"), activecolor: colour("ink"), bgcolor: "rgba(0,0,0,0)" };
     for (const shape of layout.shapes ?? []) shape.line.color = colour("faint");
-    if (phone.matches) layout.margin = { ...layout.margin, l: 48, r: 4, t: 52 };
+    if (phone.matches) layout.margin = { ...layout.margin, l: 58, r: 4, t: 52 };
     return { data, layout };
   }
 
@@ -54,7 +54,8 @@
       layout.xaxis.range = [...axis.range];
       layout.xaxis.autorange = false;
     }
-    return Plotly.react(node, data, layout, config);
+    const bar = name === "scores" || !phone.matches;
+    return Plotly.react(node, data, layout, { ...config, displayModeBar: bar });
   }
 
   const names = ["scores", "curves", "history"];

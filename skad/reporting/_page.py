@@ -9,25 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from skad.plotting._explained import direction_of
-from skad.plotting._style import as_text, number
+from skad.plotting._style import number
 from skad.reporting import _charts, _pictures
 from skad.reporting._detector import table_of_drift
-from skad.reporting._explained import N_AROUND, N_LISTED
 from skad.reporting._facts import Facts
-from skad.reporting._tables import (
-    Absent,
-    Cell,
-    Table,
-    as_label,
-    cell,
-    count,
-    percent,
-    share_cell,
-)
+from skad.reporting._lists import table_of_events, table_of_sensors, table_of_series
+from skad.reporting._tables import Absent, as_label, count, percent
 
-# Series that can be chosen in the chart, and rows of the table of series.
-_N_CHARTS, _N_SERIES = 24, 500
+# Series that can be chosen in the chart.
+_N_CHARTS = 24
 
 
 def write_page(facts: Facts) -> str:
@@ -60,13 +50,13 @@ def _read(name) -> str:
 
 
 def _hash(script) -> str:
-    """What tells the browser that a script is one of the page's own."""
+    """Make what tells the browser that a script is one of the page's own."""
     digest = hashlib.sha256(script.encode()).digest()
     return f"sha256-{base64.b64encode(digest).decode()}"
 
 
 def _sections(facts: Facts) -> dict[str, Any]:
-    """What each section of the template shows, by name."""
+    """Fill each section of the template, by name."""
     record, judged = facts.record, facts.judged
     shown = _series_shown(record)
     timelines = _timelines(shown)
@@ -83,9 +73,10 @@ def _sections(facts: Facts) -> dict[str, Any]:
         for one, timeline in zip(shown, timelines, strict=True)
     ]
     named: dict[str, Any] = {
-        "events": _table_of_events(facts, shown, timelines),
+        "events": table_of_events(facts, shown, timelines),
+        "expected": facts.explained.expected,
         "gallery": _pictures.draw_gallery(record),
-        "sensors": _table_of_sensors(facts),
+        "sensors": table_of_sensors(facts),
         "drift": drift,
         "curves": curves,
         "history": history,
@@ -97,7 +88,7 @@ def _sections(facts: Facts) -> dict[str, Any]:
         "charts": ["" if one.name is None else as_label(one.name) for one in shown],
         "figures": {"scores": charts} | _figures(curves=curves, history=history),
         "n_series": len(record.series),
-        "series": _table_of_series(record),
+        "series": table_of_series(record),
         "panels": _pictures.draw_events(record, facts.explained),
         "absent": _reasons(named, judged),
         "made": _made(facts),
@@ -111,6 +102,7 @@ def _figures(**figures) -> dict[str, Any]:
 # Sections that may be absent, and what they are called where it is said why.
 _NAMES = {
     "events": "Events",
+    "expected": "Expected values",
     "gallery": "Worst windows",
     "sensors": "Sensors",
     "drift": "Drift",
@@ -158,11 +150,15 @@ def _verdict(facts) -> list[dict[str, str]]:
     if isinstance(drift, Absent):
         told.append({"name": "Drift", "figure": "not known", "note": drift.reason})
     else:
-        moved = f"{len(drift.moved)} of {count(len(drift.sensors), 'sensor')} moved"
-        figure = "no" if drift.labels_can_be_trusted else "yes"
-        note = f"{moved}. {drift.reason}"
+        figure = f"{len(drift.moved)} of {len(drift.sensors)}"
+        note = f"sensors moved since fit; {drift.verdict}"
         told.append({"name": "Drift", "figure": figure, "note": note})
-    return [one for one in told if one]
+    # a number stays with its unit
+    return [
+        one | {"note": one["note"].replace(" %", "\N{NO-BREAK SPACE}%")}
+        for one in told
+        if one
+    ]
 
 
 def _verdict_of_rows(record) -> dict[str, str]:
@@ -187,143 +183,6 @@ def _verdict_of_events(facts) -> dict[str, str]:
     if recall is not None:
         note += f"; {percent(recall)} of the labelled ones were found"
     return {"name": "Events", "figure": f"{explained.n_events:,}", "note": note}
-
-
-def _table_of_series(record) -> Table | None:
-    """Rows, flags and lowest score of each series; None if there is only one."""
-    if len(record.series) < 2:
-        return None
-    rows = [
-        [
-            cell(as_label(one.name)),
-            cell(len(one.scores)),
-            cell(int(one.is_flagged.sum())),
-            share_cell(one.is_flagged.mean()),
-            cell(float(one.scores.min())),
-        ]
-        for one in record.series[:_N_SERIES]
-    ]
-    columns = ["Series", "Rows", "Flagged", "Share", "Lowest score"]
-    return Table("Series and their flagged rows.", columns, rows)
-
-
-def _table_of_events(facts, shown, timelines) -> Any:
-    """Events with their sensors, and where to find them in the chart."""
-    explained, record = facts.explained, facts.record
-    if isinstance(explained.events, Absent):
-        return explained.events
-    if not explained.n_events:
-        return Absent("No row is below the threshold, so there are no events.")
-    places = {
-        ("" if one.name is None else as_label(one.name)): (chart, timeline)
-        for chart, (one, timeline) in enumerate(zip(shown, timelines, strict=True))
-    }
-    at = record.rows.restore(np.arange(record.n_rows))
-    begins = np.flatnonzero(np.r_[True, record.rows.begins_series])
-    rows, spans = [], []
-    for number_, event in explained.events.iterrows():
-        rows.append(_row_of_event(number_, event, explained))
-        chart, timeline = places.get(as_label(event.get("series", "")), (None, None))
-        if timeline is None:
-            spans.append({})
-            continue
-        first, last = at[event["start_row"]], at[event["end_row"]]
-        start = begins[np.searchsorted(begins, first, "right") - 1]
-        left, right = timeline.ends(first - start, last - start)
-        spans.append({"chart": chart, "start": left, "end": right})
-    return Table(
-        _caption_of_events(explained),
-        [name for name, _ in rows[0]],
-        [[value for _, value in row] for row in rows],
-        spans,
-    )
-
-
-def _caption_of_events(explained) -> str:
-    n, listed = explained.n_events, len(explained.events)
-    text = "Runs of flagged rows"
-    if n > listed:
-        text += f"; of {n:,}, the {listed:,} with the lowest scores"
-    text += ". Scores: higher is more normal."
-    if "sensor_1" in explained.events:
-        text += (
-            " Sensors stand with their share of the error; arrows say whether they "
-            "read too high or too low. Reading and expected value of the first sensor "
-            "are means over the event."
-        )
-        if explained.events["sensor_1"].isna().any():
-            text += f" Only the {N_AROUND} worst events were explained."
-    return text
-
-
-def _row_of_event(number_, event, explained) -> list[tuple[str, Cell]]:
-    found = [("Event", cell(int(number_) + 1))]
-    if "series" in event:
-        found.append(("Series", cell(as_label(event["series"]))))
-    found += [(name, cell(event[name.lower()])) for name in ("Start", "End")]
-    if "duration" in event:
-        found.append(("Duration", cell(event["duration"])))
-    found += [("Rows", cell(int(event["n_rows"])))]
-    found += [("Lowest score", cell(float(event["peak_score"])))]
-    if "sensor_1" in event:
-        found.append(("Sensors", _cell_of_sensors(event)))
-        if explained.expected is not None:
-            found += _readings_of(event, explained)
-    return found
-
-
-def _cell_of_sensors(event) -> Cell:
-    told = []
-    for place in range(1, 4):
-        sensor = event.get(f"sensor_{place}")
-        share = event.get(f"share_{place}", np.nan)
-        if sensor is None or (np.isscalar(sensor) and sensor != sensor):
-            continue
-        arrow = direction_of(event.get(f"deviation_{place}", 0.0))
-        told.append(f"{as_text(sensor)} {arrow}".rstrip() + f" {percent(share)}")
-    return cell(", ".join(told) or None)
-
-
-def _readings_of(event, explained) -> list[tuple[str, Cell]]:
-    """Mean reading and mean expected value of the first sensor of an event."""
-    ends = event["start_row"], event["end_row"]
-    first, last = np.searchsorted(explained.rows, ends)
-    means = []
-    for table in (explained.readings, explained.expected):
-        known = event["sensor_1"] in table.columns
-        values = table[event["sensor_1"]].iloc[first : last + 1] if known else []
-        values = np.asarray(values, dtype=float)
-        values = values[np.isfinite(values)]
-        means.append(cell(float(values.mean()) if len(values) else None))
-    return list(zip(("Reading", "Expected"), means, strict=True))
-
-
-def _table_of_sensors(facts) -> Any:
-    """Shares of the sensors in the errors of flagged rows."""
-    explained, record = facts.explained, facts.record
-    parts = explained.contributions
-    if isinstance(parts, Absent):
-        return parts
-    flagged = record.is_flagged[explained.rows]
-    if not flagged.any():
-        return Absent("No row is flagged, so no sensor has a share in anything.")
-    sums = parts[flagged].sum().sort_values(ascending=False, kind="stable")
-    first = explained.events.get("sensor_1")
-    rows = [
-        [
-            cell(as_text(name)),
-            share_cell(value / sums.sum()),
-            cell(int((first == name).sum()) if first is not None else None),
-        ]
-        for name, value in sums.iloc[:N_LISTED].items()
-    ]
-    n_flagged = int(np.count_nonzero(record.is_flagged))
-    of_all = "" if flagged.sum() == n_flagged else f" of {n_flagged:,}"
-    caption = (
-        f"Shares of the sensors in the errors of {int(flagged.sum()):,}{of_all} "
-        "flagged rows, and in how many listed events a sensor comes first."
-    )
-    return Table(caption, ["Sensor", "Share of the error", "First in events"], rows)
 
 
 def _made(facts) -> list[tuple[str, str]]:

@@ -58,13 +58,13 @@ def draw(title, signal, expected, event=None, ends=("", "")) -> Picture:
     both = [drawable(np.asarray(values, dtype=float)) for values in (signal, expected)]
     known = np.concatenate([values[np.isfinite(values)] for values in both])
     lowest, highest = (known.min(), known.max()) if len(known) else (0.0, 0.0)
-    lines = [_points(values, lowest, highest) for values in both]
+    lines, dashes = (_points(values, lowest, highest) for values in both)
     if event is not None:
         first, last = event
         left = WIDTH * first / len(signal)
         event = round(left, 1), round(max(2.0, WIDTH * (last + 1) / len(signal) - left))
     span = number(lowest), number(highest)
-    return Picture(title, *lines, *span, event, *ends)
+    return Picture(title, lines, dashes, *span, event, *ends)
 
 
 def _points(values, lowest, highest) -> list[str]:
@@ -90,7 +90,7 @@ def _points(values, lowest, highest) -> list[str]:
 
 def draw_events(record, explained) -> list[Panel]:
     """Draw the sensors of the worst events beside what was expected of them."""
-    if explained.expected is None or "sensor_1" not in explained.events:
+    if isinstance(explained.expected, Absent) or "sensor_1" not in explained.events:
         return []
     panels = []
     for number_, event in worst_first(explained.events)[:N_EVENTS].iterrows():
@@ -124,14 +124,14 @@ def _pictures_of(record, explained, event) -> list[Picture]:
         sensor = event.get(f"sensor_{place}")
         if sensor not in explained.readings:
             continue
-        values = [
+        read, told = (
             pd.to_numeric(table[sensor], errors="coerce").to_numpy(dtype=float)[places]
             for table in (explained.readings, explained.expected)
-        ]
+        )
         arrow = direction_of(event[f"deviation_{place}"])
         title = f"{as_text(sensor)} {arrow}".rstrip()
         span = np.searchsorted(around, [first, last])
-        pictures.append(draw(title, *values, tuple(span), ends))
+        pictures.append(draw(title, read, told, tuple(span), ends))
     return pictures
 
 
@@ -143,8 +143,8 @@ def draw_gallery(record) -> Any:
     if layer is None:
         return Absent("The detector reconstructs nothing.")
     worst = np.argsort(record.scores, kind="stable")[:N_WINDOWS]
-    shown = safe_indexing(record.X, worst)
-    windows = silently(input_of, layer, record.estimator, shown)
+    windows = silently(input_of, layer, record.estimator, record.X)
+    windows = safe_indexing(windows, worst)
     n_channels = layer.n_channels_
     back = fold(layer.reconstruct(windows), n_channels, "X")
     windows = fold(windows, n_channels, "X")

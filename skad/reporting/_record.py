@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from skad._nesting import as_read, find_layer
+from skad._nesting import as_read, core_of, find_layer, members
 from skad._validation import check_is_fitted, num_samples
 from skad._warnings import silently
 from skad.evaluation._protocol import find_windows
@@ -94,11 +95,12 @@ class Record:
     def series(self) -> list[Series]:
         """The rows of each series, in the order of the names."""
         rows, n_rows = self.rows, self.n_rows
+        time: Any = rows.time if rows.has_dates else rows.labels
         starts = np.flatnonzero(np.r_[True, rows.begins_series, True])
         starts[-1] = n_rows
         found = []
-        for first, stop in zip(starts[:-1], starts[1:], strict=True):
-            labels: Any = (rows.time if rows.has_dates else rows.labels)[first:stop]
+        for first, stop in pairwise(starts):
+            labels = time[first:stop]
             is_time = is_dates(labels) or labels.dtype.kind in "iuf"
             at = rows.place(np.arange(first, stop))
             labelled = None if self.is_anomaly is None else self.is_anomaly[at]
@@ -133,8 +135,17 @@ def read_record(estimator, X, y) -> Record:
         scores=scores,
         is_anomaly=read_labels(y, len(scores), "y"),
         threshold=threshold,
-        window_length=find_windows(estimator),
+        window_length=_find_windows(estimator),
     )
+
+
+def _find_windows(estimator) -> Any:
+    """Rows of the windows that an estimator, or members of a union, cut from a table.
+
+    The longest; None if they take windows, or single rows.
+    """
+    found = [find_windows(one) for one in (estimator, *members(core_of(estimator)))]
+    return max((length for length in found if length is not None), default=None)
 
 
 def find_reconstructor(estimator) -> Any:

@@ -18,11 +18,14 @@ class Absent:
 
 @dataclass(frozen=True)
 class Cell:
-    """One value: how it is written, and what it is sorted by."""
+    """One value: how it is written, what it is sorted by, and what it is.
+
+    `kind` is "number", "time", "lines" or, for other texts, "text".
+    """
 
     text: str
     key: Any = ""
-    is_number: bool = False
+    kind: str = "text"
 
 
 @dataclass(frozen=True)
@@ -46,11 +49,11 @@ def cell(value, text=None) -> Cell:
     if isinstance(value, bool | np.bool_):
         return Cell("yes" if value else "no")
     if isinstance(value, int | np.integer):
-        return Cell(text or f"{int(value):,}", int(value), is_number=True)
+        return Cell(text or f"{int(value):,}", int(value), "number")
     if isinstance(value, float | np.floating):
-        return Cell(text or number(float(value)), float(value), is_number=True)
+        return Cell(text or number(float(value)), float(value), "number")
     if isinstance(value, pd.Timestamp | pd.Timedelta):
-        return Cell(text or as_label(value), int(value.as_unit("ns").value))
+        return Cell(text or as_label(value), value.as_unit("ns").value, "time")
     return Cell(text or as_label(value), str(value))
 
 
@@ -58,7 +61,8 @@ def percent(share) -> str:
     """Write a share in per cent, small ones with a digit more."""
     if not np.isfinite(share):
         return "undefined"
-    return f"{100 * share:.{0 if share >= 0.0995 else 1 if share >= 0.00995 else 2}f} %"
+    n_digits = 0 if share >= 0.0995 else 1 if share >= 0.00995 else 2
+    return f"{100 * share:.{n_digits}f}".removesuffix(".0") + " %"
 
 
 def share_cell(share) -> Cell:
@@ -69,8 +73,8 @@ def share_cell(share) -> Cell:
 def as_label(value) -> str:
     """Write a time, a duration, or the name of a series, which may be a tuple."""
     if isinstance(value, pd.Timestamp):
-        text = str(value)
-        return text.removesuffix(" 00:00:00")
+        is_whole = value == value.floor("min")
+        return value.strftime("%Y-%m-%d %H:%M") if is_whole else str(value)
     if isinstance(value, pd.Timedelta):
         return str(value).removeprefix("0 days ")
     if isinstance(value, tuple):
