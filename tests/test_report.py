@@ -182,8 +182,8 @@ def test_events__are_those_of_find_events(tmp_path):
     assert len(rows) == len(events) > 1
     for row, (_, event) in zip(rows, events.iterrows(), strict=True):
         sensor, rows_of_event = event["sensor_1"], slice(event["start"], event["end"])
-        assert row[1] == event["start"].strftime("%Y-%m-%d %H:%M")
-        assert row[4] == str(event["n_rows"])
+        assert row[2] == event["start"].strftime("%Y-%m-%d %H:%M")
+        assert row[3] == event["end"].strftime("%Y-%m-%d %H:%M")
         assert row[6].startswith(sensor)
         assert percent(event["share_1"]) in row[6]
         for cell_, table in ((row[7], X), (row[8], expected)):

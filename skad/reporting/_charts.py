@@ -17,11 +17,11 @@ from skad.reporting._record import Record, Series
 from skad.series._events import find_ranges
 
 # Columns of all charts of scores together: several times as many as a screen shows.
-_N_COLUMNS = 12_000
+_N_COLUMNS = 8_000
 # Columns of a threshold curve.
 _N_STEPS = 1000
 # Ranges in the strip above the scores; more of them are merged to what can be seen.
-_N_RANGES = 1500
+_N_RANGES = 1000
 _STEEP = 20.0
 
 

@@ -10,7 +10,7 @@ from skad._base import current_versions
 from skad._nesting import find_layer, inside, layers, members
 from skad._warnings import silently
 from skad.calibration._drift import QUANTITIES
-from skad.plotting._style import number
+from skad.plotting._style import as_text, number
 from skad.reporting._tables import Absent, Cell, Table, as_label, cell, share_cell
 from skad.series._drift import drift_report
 
@@ -158,7 +158,8 @@ def table_of_drift(report, n_most=100) -> Table:
     rows = []
     for name, row in report.sensors[:n_most].iterrows():
         moved = [_moved(row, quantity) for quantity in QUANTITIES]
-        rows.append([cell(as_label(name)), cell(row["moved"] or "nothing"), *moved])
+        text = as_label(name) if isinstance(name, tuple) else as_text(name)
+        rows.append([cell(text), cell(row["moved"] or "nothing"), *moved])
     return Table(
         "How far sensors moved since fit, those that moved farthest first. Levels are "
         "in standard deviations of fit, spreads and errors are natural logarithms of "

@@ -95,7 +95,8 @@ def _row_of_event(number_, event, explained) -> list[tuple[str, Cell]]:
     found += [(name, cell(event[name.lower()])) for name in ("Start", "End")]
     if "duration" in event:
         found.append(("Duration", cell(event["duration"])))
-    found += [("Rows", cell(int(event["n_rows"])))]
+    else:
+        found.append(("Rows", cell(int(event["n_rows"]))))
     found += [("Lowest score", cell(float(event["peak_score"])))]
     if "sensor_1" in event:
         found.append(("Sensors", _cell_of_sensors(event)))

@@ -3,16 +3,20 @@
   const figures = JSON.parse(document.getElementById("figures").textContent);
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const config = {
-    responsive: true,
     displaylogo: false,
     modeBarButtons: [["zoomIn2d", "zoomOut2d", "pan2d", "zoom2d", "resetScale2d"]],
   };
   const phone = matchMedia("(max-width: 40rem)");
   let chosen = 0;
 
+  // On paper all is light, and charts are as wide as that is.
+  const root = document.documentElement;
+  const paperWidth = 680;
+  const isPaper = () => root.classList.contains("paper");
+
   // A copy of a figure in the colours of the page; data are shared.
   function coloured(figure) {
-    const style = getComputedStyle(document.documentElement);
+    const style = getComputedStyle(root);
     const colour = (name) => style.getPropertyValue(`--${name}`).trim();
     const data = figure.data.map((trace) => ({
       ...trace,
@@ -37,6 +41,7 @@
     layout.modebar = { color: colour("faint"), activecolor: colour("ink"), bgcolor: "rgba(0,0,0,0)" };
     for (const shape of layout.shapes ?? []) shape.line.color = colour("faint");
     if (phone.matches) layout.margin = { ...layout.margin, l: 58, r: 4, t: 52 };
+    layout.width = isPaper() ? paperWidth : document.querySelector("main").clientWidth;
     return { data, layout };
   }
 
@@ -61,22 +66,13 @@
   const names = ["scores", "curves", "history"];
   const drawAll = () => Promise.all(names.map((name) => draw(name, true)));
   dark.addEventListener("change", drawAll);
-  phone.addEventListener("change", drawAll);
-
-  // On paper charts are as wide as that is, in the colours of light.
-  const paper = 680;
-  addEventListener("beforeprint", () => {
-    for (const name of names) {
-      const node = document.getElementById(`chart-${name}`);
-      if (node) Plotly.relayout(node, { width: paper, autosize: false });
-    }
-  });
-  addEventListener("afterprint", () => {
-    for (const name of names) {
-      const node = document.getElementById(`chart-${name}`);
-      if (node) Plotly.relayout(node, { width: null, autosize: true });
-    }
-  });
+  new ResizeObserver(() => isPaper() || drawAll()).observe(document.querySelector("main"));
+  for (const [name, isOn] of [["beforeprint", true], ["afterprint", false]]) {
+    addEventListener(name, () => {
+      root.classList.toggle("paper", isOn);
+      drawAll();
+    });
+  }
 
   document.getElementById("series")?.addEventListener("change", (event) => {
     chosen = Number(event.target.value);
@@ -125,6 +121,4 @@
     if (button?.matches(".sort")) sort(button);
     if (button?.matches(".show")) show(button);
   });
-
-  drawAll();
 })();
