@@ -11,6 +11,7 @@ import argparse
 import tempfile
 from pathlib import Path
 
+from plotly.offline import get_plotlyjs
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from timing import cpu_seconds, machine, use_one_thread
@@ -42,10 +43,14 @@ def measure(n_rows, folder):
 def main():
     """Print a table of sizes and times."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rows", type=int, nargs="+", default=[10_000, 1_000_000])
+    parser.add_argument(
+        "--rows", type=int, nargs="+", default=[10_000, 100_000, 1_000_000]
+    )
     rows = parser.parse_args().rows
     use_one_thread()
     print(machine("skad", "plotly", "numpy", "torch"))
+    library = len(get_plotlyjs().encode()) / 1e6
+    print(f"plotly takes {library:.1f} MB of each page")
     print("\n| rows | page (MB) | report (CPU s) | score (CPU s) |\n|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
         # once, so that what is imported does not count

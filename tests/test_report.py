@@ -5,6 +5,7 @@ import html
 import json
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -219,7 +220,7 @@ def test_names__are_never_html(tmp_path):
     names = [f"{bad}{n}" for n in range(X.shape[1])]
     table = X.set_axis(names, axis=1).rename_axis(f"{bad} time")
     plant = pd.concat({f"{bad} a": table, f"{bad} b": table}, names=[bad, None])
-    detector = WindowedDetector(LinearAutoencoder(3), 20).fit(plant)
+    detector = WindowedDetector(LinearAutoencoder(3), 20, contamination=0.1).fit(plant)
     page = make(detector, plant, np.r_[Y, Y], path=tmp_path)
     assert bad not in page
     assert bad in text_of(section(page, "events"))
@@ -313,6 +314,14 @@ def test_scores_that_are_missing__are_an_error(tmp_path):
 
     with pytest.raises(ValueError, match="NaN"):
         report(Broken(3).fit(X), X, path=tmp_path / "page.html")
+
+
+def test_documentation__runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    text = (Path(__file__).parents[1] / "docs" / "report.md").read_text("utf-8")
+    (code,) = re.findall("```python\n(.*?)```", text, re.S)
+    exec(code, {})
+    assert "<h2>References" in Path("report.html").read_text("utf-8")
 
 
 @pytest.mark.parametrize("package", ["plotly", "jinja2"])

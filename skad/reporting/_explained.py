@@ -17,7 +17,7 @@ from skad.series._expected import expected_as_read
 from skad.series._explain import explain
 
 # Values (rows times sensors) up to which all rows are explained: beyond, only those
-# around the worst events are. It takes about 10 seconds.
+# around the worst events are.
 MOST_EXPLAINED = 1_000_000
 # Events that are listed, and of these those whose neighbourhood is explained.
 N_LISTED, N_AROUND = 200, 50
@@ -63,14 +63,16 @@ def explain_record(record: Record) -> Explained:
         return Explained(why, 0, why, None, why, nothing)
     rows: Any = record.rows
     found = find_events(record.is_flagged, scores=record.scores, index=rows)
+    if not len(found):
+        why = Absent("No row is below the threshold, so there are no events.")
+        return Explained(why, 0, why, None, why, nothing)
     listed = worst_first(found)[:N_LISTED]
     rows = _rows_to_explain(record, listed)
     parts = _explain(record, rows)
     if isinstance(parts, Absent):
         return Explained(_numbered(listed), len(found), parts, None, parts, nothing)
     contributions, deviations, readings, expected = parts
-    if len(found):
-        listed = _name_sensors(record, listed, rows, contributions, deviations)
+    listed = _name_sensors(record, listed, rows, contributions, deviations)
     return Explained(
         _numbered(listed), len(found), contributions, readings, expected, rows
     )
@@ -94,7 +96,7 @@ def _rows_to_explain(record, events) -> NDArray[np.intp]:
     moves = num_samples(record.X) != n_rows or (
         reader is not None and (reader.long, reader.every) != (None, None)
     )
-    if n_rows * width <= MOST_EXPLAINED or moves or not len(events):
+    if n_rows * width <= MOST_EXPLAINED or moves:
         return np.arange(n_rows)
     near = np.zeros(n_rows, dtype=bool)
     margin = _MARGIN * (record.window_length or 1)

@@ -36,7 +36,9 @@ def table_of_series(record) -> Table | None:
         for one in record.series[:_N_SERIES]
     ]
     columns = ["Series", "Rows", "Flagged", "Share", "Lowest score"]
-    return Table("Series and their flagged rows.", columns, rows)
+    n_series = len(record.series)
+    some = f"; the first {_N_SERIES} of {n_series:,}" if n_series > _N_SERIES else ""
+    return Table(f"Series and their flagged rows{some}.", columns, rows)
 
 
 def table_of_events(facts, shown, timelines) -> Any:
@@ -44,10 +46,8 @@ def table_of_events(facts, shown, timelines) -> Any:
     explained, record = facts.explained, facts.record
     if isinstance(explained.events, Absent):
         return explained.events
-    if not explained.n_events:
-        return Absent("No row is below the threshold, so there are no events.")
     places = {
-        ("" if one.name is None else as_label(one.name)): (chart, timeline)
+        one.name: (chart, timeline)
         for chart, (one, timeline) in enumerate(zip(shown, timelines, strict=True))
     }
     at = record.rows.restore(np.arange(record.n_rows))
@@ -55,7 +55,7 @@ def table_of_events(facts, shown, timelines) -> Any:
     rows, spans = [], list[dict[str, Any]]()
     for number_, event in explained.events.iterrows():
         rows.append(_row_of_event(number_, event, explained))
-        chart, timeline = places.get(as_label(event.get("series", "")), (None, None))
+        chart, timeline = places.get(event.get("series"), (None, None))
         if timeline is None:
             spans.append({})
             continue
@@ -138,8 +138,6 @@ def table_of_sensors(facts) -> Any:
     if isinstance(parts, Absent):
         return parts
     flagged = record.is_flagged[explained.rows]
-    if not flagged.any():
-        return Absent("No row is flagged, so no sensor has a share in anything.")
     sums = parts[flagged].sum().sort_values(ascending=False, kind="stable")
     first = explained.events.get("sensor_1")
     rows = [

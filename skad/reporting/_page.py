@@ -176,7 +176,7 @@ def _verdict_of_rows(record) -> dict[str, str]:
 
 def _verdict_of_events(facts) -> dict[str, str]:
     explained = facts.explained
-    if isinstance(explained.events, Absent):
+    if not facts.record.is_in_time:
         return {}
     recall = facts.judged.event_recall
     note = "runs of flagged rows"
