@@ -284,6 +284,14 @@ def test_dates_of_a_zone__stand_by_its_clock_or_in_utc():
     assert (index[0], zone) == (pd.Timestamp("2024-03-29 23:00"), "UTC")
 
 
+@pytest.mark.parametrize("size", [1e30, 1e-30, 0.0])
+def test_numbers_of_any_size__have_a_page(size, tmp_path):
+    detector = WindowedDetector(LinearAutoencoder(3), 20).fit(X)
+    page = make(detector, X * size, Y, path=tmp_path)
+    lowest = max(numbers(figures_of(page)["scores"][0]["data"][0]["y"]))
+    assert lowest == pytest.approx(-detector.score_samples(X * size).min(), rel=1e-6)
+
+
 def test_one_row__has_a_page(tmp_path):
     detector = WindowedDetector(LinearAutoencoder(3), 1).fit(X)
     assert make(detector, X[:1], Y[:1], path=tmp_path)

@@ -253,10 +253,10 @@ def _layout(height) -> dict[str, Any]:
 
 
 def _add_line(figure, x, y, part, *, mode="lines", name=None, shape="linear", **line):
-    """Add a line that plays a part; y in single precision, which halves the page."""
+    """Add a line that plays a part."""
     figure.add_scatter(
         x=np.asarray(x, dtype=float),
-        y=np.asarray(y, dtype=np.float32),
+        y=_in_single_precision(np.asarray(y, dtype=float)),
         mode=mode,
         name=name or part,
         meta=part,
@@ -264,3 +264,10 @@ def _add_line(figure, x, y, part, *, mode="lines", name=None, shape="linear", **
         connectgaps=False,
         hovertemplate="%{y:.4~g}<extra>%{fullData.name}</extra>",
     )
+
+
+def _in_single_precision(values) -> np.ndarray:
+    """Halve the size of values that are neither too large nor too small for that."""
+    sizes = np.abs(values[np.isfinite(values) & (values != 0)])
+    fits = not len(sizes) or (sizes.max() < 1e30 and sizes.min() > 1e-30)
+    return values.astype(np.float32) if fits else values
