@@ -30,6 +30,7 @@ exclude_patterns = ["_build", "_templates", "gallery/*.ipynb"]
 templates_path = ["_templates"]
 smartquotes = False  # "auto" is typed with plain quotes
 toc_object_entries_show_parents = "hide"
+highlight_language = "none"  # of blocks that do not say: figures, commands
 default_role = "literal"  # single backticks in docstrings, as in scikit-learn
 
 # Every reference must lead somewhere. Names of other projects cannot, as no inventory
@@ -79,6 +80,7 @@ html_context = {"default_mode": "auto"}  # light or dark, as the system is
 html_static_path = ["_static"]
 html_css_files = ["skad.css"]
 html_favicon = "_static/logo.svg"
+html_use_index = False  # the reference and the search are better
 html_copy_source = html_show_sourcelink = False
 html_sidebars = {
     page: [] for page in ("index", "choosing", "coming_from/*", "glossary", "whats_new")

@@ -67,6 +67,7 @@ from .plotting._missing import MissingValuesDisplay as MissingValuesDisplay
 from .plotting._reconstruction import ReconstructionDisplay as ReconstructionDisplay
 from .plotting._scores import AnomalyScoreDisplay as AnomalyScoreDisplay
 from .plotting._threshold import ThresholdDisplay as ThresholdDisplay
+from .reporting._report import report as report
 from .scale._chunks import score_chunks as score_chunks
 from .scale._fit_parquet import fit_parquet as fit_parquet
 from .scale._parquet import score_parquet as score_parquet

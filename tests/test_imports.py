@@ -27,6 +27,10 @@ ROOMS = {
         *("thresholds", "training"),
     },
     "plotting": {"series", "thresholds"},
+    "reporting": {
+        *("calibration", "evaluation", "metrics", "persistence", "plotting", "series"),
+        "thresholds",
+    },
     "datasets": set(),
     "scale": {"calibration", "series"},
     "pipelines": {"detectors", "features", "series"},

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from test_imports import ROOMS
 
 import skad
 
@@ -14,6 +15,7 @@ DOCS = ROOT / "docs"
 # These have tests of their own, which know what else must be installed.
 ELSEWHERE = {"guide/scale.md", "guide/interop.md"}
 NEEDS = {"guide/saving.md": "onnxruntime", "guide/events.md": "matplotlib"}
+NEEDS["guide/report.md"] = "plotly"
 PAGES = sorted(
     str(page.relative_to(DOCS))
     for page in DOCS.rglob("*.md")
@@ -49,6 +51,12 @@ def test_reference__has_every_public_name_once():
         ):
             named += table.split()
     assert sorted(named) == sorted(set(skad.__all__) - {"__version__"})
+
+
+def test_house__has_the_rooms_that_imports_are_tested_by():
+    text = (DOCS / "developers" / "house.md").read_text()
+    rows = re.findall(r"^\| `(\w+)` \|.*\|(.*)\|$", text, re.MULTILINE)
+    assert {room: set(re.findall(r"\w+", others)) for room, others in rows} == ROOMS
 
 
 def test_paths_of_pages__lead_to_files():

@@ -97,7 +97,7 @@ def escape_plain_words(app, what, name, obj, options, lines):
             continue
         parts = re.split(r"(`+[^`]+`+)", line)  # every other one is a literal
         parts[::2] = (
-            re.sub(r"(\w)_(?!\w)", r"\1\\_", part).replace("|", r"\|")
+            re.sub(r"(\w)_(?![\w{])", r"\1\\_", part).replace("|", r"\|")
             for part in parts[::2]
         )
         lines[i] = "".join(parts)

@@ -53,6 +53,8 @@ def mean_of_cells(values, first) -> np.ndarray:
 class Timeline:
     """Where the rows shown, a slice of a series, lie on the axis."""
 
+    n_columns = _N_COLUMNS
+
     def __init__(self, index, rows):
         if _is_short(index, rows):
             start = index[rows][0]
@@ -110,10 +112,10 @@ class Timeline:
             return np.empty(0), np.empty(0)
         stretch = np.cumsum(np.r_[0, self.is_break | ~(is_there[1:] & is_there[:-1])])
         shortest = 0.0
-        if len(rows) > 2 * _N_COLUMNS:
-            column, _ = self._columns(_N_COLUMNS)
+        if len(rows) > 2 * self.n_columns:
+            column, _ = self._columns(self.n_columns)
             rows = rows[find_peaks(column[rows], y[rows])]
-            shortest = 1 / _N_COLUMNS
+            shortest = 1 / self.n_columns
         x, y, stretch = self.x[rows], y[rows], stretch[rows]
         is_wide = np.diff(self._shares(x)) > shortest
         begins = np.r_[True, (np.diff(stretch) > 0) & is_wide]
