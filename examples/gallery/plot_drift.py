@@ -39,9 +39,10 @@ skad.DriftDisplay.from_report(report)
 report
 
 # %%
-# If the new state is the new normal, the threshold moves to it, without a new fit.
+# If the new state is the new normal, the threshold moves to it, without a new fit. All
+# new rows, before and after:
 
 moved = skad.recalibrate(pipeline, new[2000:3500])
-figure, axes = plt.subplots(2, sharex=True, layout="constrained")
-skad.AnomalyScoreDisplay.from_estimator(pipeline, new[3500:], ax=axes[0])
-skad.AnomalyScoreDisplay.from_estimator(moved, new[3500:], ax=axes[1])
+_, axes = plt.subplots(2, sharex=True, layout="constrained")
+skad.AnomalyScoreDisplay.from_estimator(pipeline, new, ax=axes[0])
+skad.AnomalyScoreDisplay.from_estimator(moved, new, ax=axes[1])

@@ -30,7 +30,9 @@ pipeline = make_pipeline(StandardScaler(), net).fit(X)
 
 path = skad.to_onnx(pipeline, Path(tempfile.mkdtemp()) / "beats.onnx")
 session = onnxruntime.InferenceSession(path)
-print(f"{path.stat().st_size / 1000:.0f} kB", session.get_modelmeta().custom_metadata_map)
+print(
+    f"{path.stat().st_size / 1000:.0f} kB", session.get_modelmeta().custom_metadata_map
+)
 
 # %%
 # Elsewhere, scores and labels come out of it. They are equal but for the rounding of
@@ -47,6 +49,6 @@ print("labels are equal:", np.array_equal(label, pipeline.predict(X_new)))
 _, axis = plt.subplots(figsize=(5, 5), layout="constrained")
 for kind, name in enumerate(["normal", "abnormal"]):
     rows = (y_new > 0) == kind
-    axis.plot(expected[rows], score[rows], ".", label=name)
-axis.set(xlabel="score by skad", ylabel="score by onnxruntime")
+    axis.loglog(-expected[rows], -score[rows], ".", label=name)
+axis.set(xlabel="error by skad", ylabel="error by onnxruntime")
 _ = axis.legend()
