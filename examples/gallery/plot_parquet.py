@@ -13,6 +13,7 @@ import tempfile
 from pathlib import Path
 
 import pandas as pd
+from distributed import Client
 
 import skad
 
@@ -33,17 +34,15 @@ fitted = skad.fit_parquet(pipeline, folder)
 print(fitted[-1].calibration_)
 
 # %%
-# `score_parquet` writes scores to files, each whole or not at all; a run that was killed
-# goes on where it was. With ``engine="dask"`` the ranges go to the workers of the
-# cluster that runs, each with one thread.
+# `score_parquet` writes scores to files, each whole or not at all; a run that was
+# killed goes on where it was. With ``engine="dask"`` the ranges go to the workers of
+# the cluster that runs, each with one thread.
 
 here = skad.score_parquet(fitted, folder, folder.with_name("scores"), labels=True)
 scores = pd.read_parquet(here)
 scores.groupby("pump")["label"].value_counts().unstack()
 
 # %%
-
-from distributed import Client
 
 with Client(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None):
     there = skad.score_parquet(

@@ -3,7 +3,8 @@ Rows as they come
 =================
 
 A machine sends a row a minute. `StreamScorer` takes each as it comes, remembers the
-window behind it, and gives the score that the whole table would have given, bit for bit.
+window behind it, and gives the score that the whole table would have given, in every
+bit.
 """
 
 # %%

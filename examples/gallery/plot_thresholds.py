@@ -23,8 +23,8 @@ pipeline = make_pipeline(texture, skad.LocallyLinearAutoencoder())
 
 # %%
 # A threshold for new beats comes from beats that nothing has learnt, no step of the
-# pipeline either. Inside `DetectorUnion`, even alone, the steps are fitted anew for each
-# block of beats that is left out.
+# pipeline either. Inside `DetectorUnion`, even alone, all steps are fitted anew for
+# each block of beats that is left out.
 
 detector = skad.DetectorUnion([("texture", pipeline)]).fit(X)
 print(detector.calibration_)

@@ -2,9 +2,9 @@
 Two detectors are one
 =====================
 
-One detector knows how sensors hang together, another what shapes they draw. Faults that
-break neither coupling nor shape are rare: `DetectorUnion` adds up the errors of both, in
-units of rows that neither has learnt.
+One detector knows how sensors hang together, another what shapes they draw. Faults
+that break neither are rare: `DetectorUnion` adds up the errors of both, in units of
+rows that neither has learnt.
 """
 
 # %%
