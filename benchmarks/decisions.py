@@ -14,7 +14,8 @@ that was fitted without it. At the end it says how often a DriftWarning spoke wh
 than 10 % of the normal rows were flagged, and on stationary tables without faults.
 
 ``--tables``, ``--detectors`` and ``--windows`` choose, the first by patterns such as
-"*odd*". Conv and sensor_pipeline, 10 s of CPU time a fit, are judged only if asked for.
+"*odd*". Conv and sensor_pipeline, 10 s of CPU time a fit, and textures, alone and with
+all steps fitted anew for each left-out block, are judged only if asked for.
 Without --data only made tables are judged.
 """
 
@@ -32,16 +33,20 @@ from quality import with_series
 from sklearn.base import clone
 from sklearn.ensemble import IsolationForest
 from sklearn.metrics import roc_auc_score, roc_curve
+from sklearn.pipeline import make_pipeline
 
 import skad
 from skad import (
+    DetectorUnion,
     LinearAutoencoder,
     LocallyLinearAutoencoder,
     MLPAutoencoder,
+    RandomConvolutions,
     WindowedDetector,
     sensor_pipeline,
 )
 
+TEXTURE = make_pipeline(RandomConvolutions(random_state=0), LocallyLinearAutoencoder())
 DETECTORS = {
     "PCA": LinearAutoencoder(),
     "PCA std": LinearAutoencoder(error_model="std"),
@@ -51,8 +56,11 @@ DETECTORS = {
     "IsolationForest": IsolationForest(random_state=0),
     "MLP": MLPAutoencoder((64,), random_state=0),
     "Conv": skad.ConvAutoencoder(random_state=0),
+    "texture": TEXTURE,  # its first step has seen the windows that are left out
+    "texture, refitted": DetectorUnion([("texture", TEXTURE)]),
 }
-DEFAULT = [name for name in DETECTORS if name not in ("Conv", "sensor_pipeline")]
+IF_ASKED = ("Conv", "sensor_pipeline", "texture", "texture, refitted")
+DEFAULT = [name for name in DETECTORS if name not in IF_ASKED]
 WINDOWS = (10, 30, 60)
 
 
@@ -110,7 +118,8 @@ def report(name, cases, options):
         detector, windows = DETECTORS[detector_name], options.windows
         if cases[0].holds_windows:
             # the threshold of another library's detector is not ours to judge
-            windows = [0] if hasattr(detector, "n_channels") else []
+            is_ours = hasattr(detector, "n_channels") or "texture" in detector_name
+            windows = [0] if is_ours else []
         for window_length in windows:
             rows = pd.DataFrame([judge(detector, window_length, c) for c in cases])
             start = f"{name:28} {detector_name:16} {window_length or '-':3}"

@@ -47,6 +47,21 @@ def core_of(estimator) -> Any:
     return core
 
 
+def learners(estimator) -> list[str]:
+    """Name what a fit of an estimator fits: steps of pipelines, and the detector."""
+    found: list[str] = []
+    for layer in layers(estimator):
+        if isinstance(layer, FrozenEstimator):
+            return found
+        steps = layer.steps[:-1] if isinstance(layer, Pipeline) else []
+        found += [type(step).__name__ for _, step in steps if not _does_nothing(step)]
+    return [*found, type(layer).__name__]
+
+
+def _does_nothing(step) -> bool:
+    return step is None or isinstance(step, str)
+
+
 def find_layer(estimator, attribute) -> Any:
     """Return the outermost layer of a fitted estimator with an attribute."""
     check_is_fitted(estimator)

@@ -8,6 +8,7 @@ import pytest
 from made_tables import noise, waves, with_fault
 from sklearn.base import BaseEstimator, OutlierMixin, clone
 from sklearn.ensemble import IsolationForest
+from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GridSearchCV, KFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -249,6 +250,17 @@ def test_odd_stretch_of_fit__is_not_learnt():
     assert 1470 < first < 1510
     assert 1550 < last < 1590
     assert (union.predict(with_fault(waves(3000, 1), 500, 560, 3.0)[505:555]) < 0).all()
+
+
+def test_report__names_the_steps_that_were_fitted_anew():
+    X = noise(300, seed=1)
+    scaled = make_pipeline(StandardScaler(), "passthrough", LinearAutoencoder(2))
+    frozen = FrozenEstimator(LinearAutoencoder(2).fit(X))
+    union = DetectorUnion([("a", scaled), ("b", LinearAutoencoder(1)), ("c", frozen)])
+    calibration = union.fit(X).calibration_
+    named = ["StandardScaler", "LinearAutoencoder", "LinearAutoencoder"]
+    assert calibration.refitted == named
+    assert ", ".join(named) in str(calibration)
 
 
 def test_inside_windows__members_are_told_their_channels_and_units_stay():

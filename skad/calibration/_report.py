@@ -115,7 +115,7 @@ class Calibration:
         if self.refitted:
             lines.append(
                 f"Fitted anew for each block: {', '.join(self.refitted)}; steps of a "
-                "pipeline before it were not"
+                "pipeline before the detector were not"
             )
         return "\n".join(lines)
 

@@ -6,10 +6,9 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
-from sklearn.pipeline import Pipeline
 
 from skad._base import uncalibrated
-from skad._nesting import core_of
+from skad._nesting import core_of, learners
 from skad._validation import knowing_finite
 from skad.calibration._blocks import LeftOut, consecutive_blocks, run_blocks
 from skad.calibration._fit import N_BLOCKS
@@ -56,11 +55,7 @@ class LeavesOutRows(ReadsTables):
         return stretches_of(odd, places[self._rows_of(windows)])
 
     def _refitted(self):
-        inner = self.estimator_
-        if isinstance(inner, FrozenEstimator):
-            return []
-        steps = inner.steps if isinstance(inner, Pipeline) else [("", inner)]
-        return [type(step).__name__ for _, step in steps if not isinstance(step, str)]
+        return learners(self.estimator_)
 
 
 def learns_positions(detector) -> bool:

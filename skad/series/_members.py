@@ -243,7 +243,7 @@ def fit_member(detector, rows: Rows) -> Any:
 def _fit(detector, X, params):
     # it is the step of the pipeline that is told, whatever it has requested
     with config_context(enable_metadata_routing=False):
-        return detector.fit(X, **params)
+        return detector.fit(X, None, **params)  # FrozenEstimator demands a y
 
 
 def fit_like(fitted, rows: Rows) -> Any:

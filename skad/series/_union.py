@@ -16,7 +16,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from skad._base import ThresholdMixin
 from skad._docs import add_parameters
 from skad._fitting import after_fit, as_fitted, fit_method
-from skad._nesting import core_of, explain_inside
+from skad._nesting import core_of, explain_inside, learners
 from skad._validation import (
     BaseComposition,
     Interval,
@@ -336,7 +336,7 @@ class DetectorUnion(CalibratedThreshold, ThresholdMixin, BaseComposition):
         return stretches_of(odd, windows.places[windows.positions])
 
     def _refitted(self):
-        return [type(core_of(one)).__name__ for one in self.estimators_]
+        return [name for one in self.estimators_ for name in learners(one)]
 
     # Inside WindowedDetector ----------------------------------------------------------
 
