@@ -1,5 +1,6 @@
 """How Sphinx builds these pages: `python -m sphinx -W -b html docs docs/_build`."""
 
+import os
 import sys
 import warnings
 from pathlib import Path
@@ -103,3 +104,15 @@ html_theme_options = {
     "footer_start": ["copyright"],
     "footer_end": ["theme-version"],
 }
+
+# Where pages are published, publish.py lists their versions. Elsewhere there is no such
+# list, and pages ask no host for it.
+if "SKAD_PAGES" in os.environ:
+    html_theme_options |= {
+        "switcher": {
+            "json_url": "https://skad-dev.github.io/skad/switcher.json",
+            "version_match": os.environ["SKAD_PAGES"],
+        },
+        "check_switcher": False,
+        "navbar_end": ["version-switcher", "theme-switcher", "navbar-icon-links"],
+    }

@@ -17,7 +17,8 @@ def test_code__runs(tmp_path, monkeypatch):
     namespace = {}
     for block in blocks:
         exec(block, namespace)
-    assert len(namespace["events"]) and -1 in namespace["labels"]
+    assert len(namespace["events"])
+    assert -1 in namespace["labels"]
 
 
 def test_commands__are_two():
