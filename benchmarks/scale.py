@@ -4,8 +4,8 @@ Rows of ten sensors of eight machines, with gaps, in Parquet files that this wri
 
 - memory: `score_parquet`, and `score_samples` of the whole table, in a process each:
   the peak above what the imports take, and CPU time a row;
-- workers: the wall time of two Dask workers, in the environment that Dask starts them
-  with and in one without its setting of malloc, and of one process (two idle cores!);
+- workers: the wall time of two Dask workers, without and with Dask's own setting of
+  malloc, and of one process (two idle cores!);
 - pass: the pass through the files that comes before, on a cluster;
 - kills: `score_parquet` killed at random moments, then resumed: rows that differ from
   an uninterrupted run, that are there twice, or lacking;
@@ -147,33 +147,31 @@ def memory(folder, model, n_rows):
     print(f"rows in the same order, equal bits: {same}")
 
 
-ENVIRONMENT = "distributed.nanny.pre-spawn-environ"
-ONE_THREAD = {
-    f"{name}_NUM_THREADS": 1 for name in ("OMP", "MKL", "OPENBLAS")
-}  # without Dask's own MALLOC_TRIM_THRESHOLD_
+MALLOC = "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_"
 
 
 def workers(folder, model, n_rows):
     """Print wall and CPU times here, and on two workers of either environment."""
+    import distributed  # noqa: F401 (it has settings of its own)
+
     estimator, source = joblib.load(model), folder / "source"
     wall, cpu_before = time.perf_counter(), cpu()
     here = score_parquet(estimator, source, folder / "here", **NAMED)
     wall = time.perf_counter() - wall
     print(f"one process: {wall:.1f} s, {cpu() - cpu_before:.1f} CPU s")
-    for name in ("as Dask's default", "one thread alone"):
-        given = (
-            ONE_THREAD if name == "one thread alone" else dask.config.get(ENVIRONMENT)
-        )
-        target = folder / name.replace(" ", "-")
-        with dask.config.set({ENVIRONMENT: given}):
+    # in this order: Dask leaves its setting of malloc in this process, and to workers
+    for name, setting in {"without": None, "with": 65536}.items():
+        target = folder / name
+        with dask.config.set({MALLOC: setting}):
             both, seconds = on_two_workers(estimator, source, target)
         same = all(
             pd.read_parquet(one).equals(pd.read_parquet(target / one.name))
             for one in here.glob("part-*")
         )
         print(
-            f"two Dask workers, environment {name}: {both:.1f} s, {both / wall:.2f} of "
-            f"one process; {seconds:.1f} CPU s of workers; equal bits: {same}"
+            f"two Dask workers, {name} MALLOC_TRIM_THRESHOLD_: {both:.1f} s, "
+            f"{both / wall:.2f} of one process; {seconds:.1f} CPU s of workers; equal "
+            f"bits: {same}"
         )
 
 

@@ -86,7 +86,7 @@ def fit_parquet(
     adds up in other parts, and what stands behind it (some 1e-12 of the values). The
     order of rows is that of `source`.
 
-    **Memory** is that of some row-long arrays, such as times and scores: some 150 bytes
+    **Memory** is that of some row-long arrays, such as times and scores: some 140 bytes
     a row, however many columns. Detectors of skad take windows from disk, batch by
     batch. What others, and pipelines inside `WindowedDetector`, get is an array of all
     windows, and may be copied; and `PerSeriesDetector` fits each series in memory.

@@ -139,6 +139,10 @@ def score_parquet(
     Rows stand in the order of the source, but for interleaved series, of which a few
     rows stand in the next part.
 
+    Workers that Dask starts give memory back with each block of windows, and take more
+    than twice as long, unless the setting
+    "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_" is None before.
+
     Examples
     --------
     >>> import tempfile
