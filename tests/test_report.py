@@ -137,9 +137,13 @@ def rows_of(part):
     return [[*map(text_of, re.findall("<td[^>]*>(.*?)</td>", r, re.S))] for r in rows]
 
 
+def refuse(constant):
+    raise ValueError(f"{constant} is no JSON: a browser would read nothing")
+
+
 def figures_of(page):
     pattern = r'<script type="application/json" id="figures">(.*?)</script>'
-    return json.loads(re.search(pattern, page, re.S)[1])
+    return json.loads(re.search(pattern, page, re.S)[1], parse_constant=refuse)
 
 
 def numbers(array):
@@ -290,6 +294,47 @@ def test_numbers_of_any_size__have_a_page(size, tmp_path):
     page = make(detector, X * size, Y, path=tmp_path)
     lowest = max(numbers(figures_of(page)["scores"][0]["data"][0]["y"]))
     assert lowest == pytest.approx(-detector.score_samples(X * size).min(), rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    "index",
+    [
+        pd.date_range("1500-01-01", periods=300, freq="D", unit="s"),
+        pd.date_range("3000-01-01", periods=300, freq="D", unit="ms", tz="UTC"),
+        pd.TimedeltaIndex((np.arange(300) * 10**10).astype("m8[s]")),
+        pd.date_range("2024-01-01", periods=300, freq="ns"),
+    ],
+    ids=["long-ago", "far-off", "aeons", "nanoseconds"],
+)
+def test_times_of_any_size__have_a_page(index, tmp_path):
+    table = X[:300].set_axis(index)
+    detector = FixedThresholdDetector(WINDOWED, 1e9).fit(table)  # flags all
+    page = make(detector, table, path=tmp_path)
+    (figure,) = figures_of(page)["scores"]
+    x = numbers(figure["data"][0]["x"])
+    assert len(rows_of(section(page, "events"))) == 1
+    assert (np.diff(x) > 0).all()
+    if isinstance(index, pd.DatetimeIndex) and index.unit != "ns":
+        first = index[0].tz_localize(None).to_numpy().astype("M8[ms]").astype(float)
+        assert x[0] == first
+
+
+@pytest.mark.parametrize("threshold", [-np.inf, np.inf, -1e300, -0.5])
+@pytest.mark.parametrize("size", [1.0, 1e300, 1e-300])
+def test_what_fits_on_no_axis__leaves_the_rest_of_the_page(size, threshold, tmp_path):
+    class Sized(IsolationForest):
+        def score_samples(self, X):
+            return super().score_samples(X) * size
+
+    forest = Sized(n_estimators=3, random_state=0).fit(X.to_numpy())
+    forest.offset_ = threshold
+    page = make(forest, X.to_numpy(), Y, path=tmp_path)
+    figures = figures_of(page)
+    ends = figures["curves"]["layout"]["xaxis"]["range"]
+    assert np.isfinite(ends).all()
+    assert len(numbers(figures["scores"][0]["data"][0]["y"])) == (
+        0 if size > 1 else len(X)
+    )
 
 
 def test_one_row__has_a_page(tmp_path):

@@ -4,6 +4,7 @@ Each trace names the part that it plays in its `meta`, by which the page finds a
 that suits paper or a dark screen.
 """
 
+import json
 from html import escape
 from typing import Any
 
@@ -35,7 +36,8 @@ class PageTimeline(Timeline):
     @staticmethod
     def _positions(index, rows) -> tuple[np.ndarray, str]:
         if isinstance(index, pd.DatetimeIndex):
-            return index.as_unit("ns").asi8 / 1e6, ""
+            since = index.to_numpy() - np.datetime64(0, index.unit)
+            return since / np.timedelta64(1, "ms"), ""
         return Timeline._positions(index, rows)
 
     @property
@@ -93,7 +95,7 @@ def draw_scores(record: Record, series: Series, timeline: PageTimeline) -> Any:
             "fixedrange": True,
         },
     )
-    return figure.to_plotly_json()
+    return _plain(figure)
 
 
 def _axis_name(record, timeline) -> str:
@@ -168,7 +170,9 @@ def draw_curves(curves, threshold) -> Any:
     import plotly.graph_objects as go
 
     figure = go.Figure(layout=_layout(320))
-    x = curves["thresholds"]
+    is_drawn = np.isfinite(drawable(curves["thresholds"]))
+    curves = {name: np.asarray(one)[is_drawn] for name, one in curves.items()}
+    x, threshold = curves["thresholds"], drawable_threshold(threshold)
     names = {"precision": "precision", "recall": "recall", "fbeta": "F1"}
     dashes = {"precision": "dashdot", "recall": "dot", "fbeta": "solid"}
     ends = _usual_range(x, threshold)
@@ -176,19 +180,21 @@ def draw_curves(curves, threshold) -> Any:
         rows = _thinned(x, curves[part], ends)
         style = {"name": name, "dash": dashes[part], "shape": "vh", "width": 1.6}
         _add_line(figure, x[rows], curves[part][rows], part, **style)
-    style = {"name": f"threshold {number(threshold)}", "width": 1.2, "dash": "dash"}
-    _add_line(figure, [threshold] * 2, [0.0, 1.0], "threshold", **style)
+    if threshold is not None:
+        style = {"name": f"threshold {number(threshold)}", "width": 1.2, "dash": "dash"}
+        _add_line(figure, [threshold] * 2, [0.0, 1.0], "threshold", **style)
     figure.update_xaxes(
         title_text="threshold (score; higher is more normal)", range=ends
     )
     figure.update_yaxes(range=[-0.03, 1.05], fixedrange=True)
-    return figure.to_plotly_json()
+    return _plain(figure)
 
 
 def _usual_range(x, threshold) -> list[float]:
     """Leave out the lowest 2 % of thresholds, which are a zoom away."""
-    low = min(np.quantile(x, 0.02), threshold)
-    high = max(x[-1], threshold)
+    ends = [] if threshold is None else [threshold]
+    ends += [np.quantile(x, 0.02), x[-1]] if len(x) else [0.0]
+    low, high = min(ends), max(ends)
     room = 0.02 * (high - low) or 0.5
     return [float(low - room), float(high + room)]
 
@@ -237,7 +243,12 @@ def draw_history(history, best_epoch) -> Any:
     figure.update_xaxes(title_text="epoch", dtick=step, tick0=0)
     scale = _log_axis(losses) if is_steep else {"type": "linear", "nticks": 6}
     figure.update_yaxes(title_text="loss", fixedrange=True, **scale)
-    return figure.to_plotly_json()
+    return _plain(figure)
+
+
+def _plain(figure) -> dict[str, Any]:
+    """Return what JSON can hold: plotly writes empty arrays, too, and no infinity."""
+    return json.loads(figure.to_json())
 
 
 def _layout(height) -> dict[str, Any]:

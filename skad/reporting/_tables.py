@@ -53,8 +53,14 @@ def cell(value, text=None) -> Cell:
     if isinstance(value, float | np.floating):
         return Cell(text or number(float(value)), float(value), "number")
     if isinstance(value, pd.Timestamp | pd.Timedelta):
-        return Cell(text or as_label(value), value.as_unit("ns").value, "time")
+        return Cell(text or as_label(value), _seconds(value), "time")
     return Cell(text or as_label(value), str(value))
+
+
+def _seconds(time) -> float:
+    """Seconds of a duration, or since 1970; nanoseconds cannot count far dates."""
+    start = 0 if isinstance(time, pd.Timedelta) else np.datetime64(0, time.unit)
+    return float((time.to_numpy() - start) / np.timedelta64(1, "s"))
 
 
 def percent(share) -> str:
