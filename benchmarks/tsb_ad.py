@@ -127,7 +127,7 @@ def is_long(path, max_rows):
     """Whether a file is there and has more rows, without the header."""
     if not path.is_file():
         return False
-    with path.open() as lines:
+    with path.open("rb") as lines:
         return sum(1 for _ in lines) - 1 > max_rows
 
 
@@ -240,8 +240,7 @@ def track(unsupervised):
 
 def run(paths, names, unsupervised, results, n_jobs=1):
     """Add to the results what is missing or failed; returns those asked for."""
-    if not results.exists():
-        results.write_text(",".join(COLUMNS) + "\n")
+    mend_results(results)
     asked = pd.MultiIndex.from_product([[p.name for p in paths], names])
     done = read_results(results, asked, unsupervised)
     done = set(done.index[done[[*FIGURES]].notna().all(axis=1)])
@@ -251,7 +250,7 @@ def run(paths, names, unsupervised, results, n_jobs=1):
         for name in names
         if (path.name, name) not in done
     ]
-    with results.open("a", newline="") as file:
+    with results.open("a", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         parallel = Parallel(n_jobs, return_as="generator_unordered")
         for n_done, row in enumerate(parallel(jobs), start=1):
@@ -260,6 +259,22 @@ def run(paths, names, unsupervised, results, n_jobs=1):
             place = f"{n_done} of {len(jobs)}"
             print(f"{place}: {row['file']}, {row['detector']}", flush=True)
     return read_results(results, asked, unsupervised)
+
+
+def mend_results(path):
+    """Begin the file of results, or cut off a line that a killed run left half."""
+    head = (",".join(COLUMNS) + "\n").encode()
+    found = path.read_bytes() if path.exists() else b""
+    whole = found[: found.rfind(b"\n") + 1]
+    if whole and not whole.startswith(head):
+        raise ValueError(
+            f"{path} holds other columns than {', '.join(COLUMNS)}. Give another file, "
+            "or remove it."
+        )
+    with path.open("ab") as file:
+        file.truncate(len(whole))
+        if not whole:
+            file.write(head)
 
 
 def read_results(path, asked, unsupervised):
@@ -310,6 +325,7 @@ def main():
     parser.add_argument("--max-rows", type=int, help="leave out longer files")
     args = parser.parse_args()
     paths = find_files(args.folder, args.files, args.max_rows)
+    paths = [path for path in paths if path.resolve() != args.results.resolve()]
     if not paths:
         parser.error(f"{args.folder} has no such CSV files.")
     results = run(paths, args.detectors, args.unsupervised, args.results, args.jobs)

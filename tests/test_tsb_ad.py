@@ -200,6 +200,28 @@ def test_run__goes_on_from_what_is_there(scripts, write, tmp_path, monkeypatch):
     assert judged[2:] == [(path, "PCA", True)]
 
 
+@pytest.mark.parametrize("n_bytes", [0, 10, -200, -30, -1])
+def test_run__goes_on_where_it_was_killed(scripts, write, tmp_path, n_bytes):
+    tsb_ad, results = scripts[0], tmp_path / "results.txt"
+    paths = [write(), write("002_A_id_2_Sensor_tr_200_1st_300.csv")]
+    found = tsb_ad.run(paths, ["random"], False, results)
+    written = results.read_bytes()
+    results.write_bytes(written[:n_bytes])
+    again = tsb_ad.run(paths, ["random"], False, results)
+    pd.testing.assert_frame_equal(
+        again.drop(columns="seconds"), found.drop(columns="seconds")
+    )
+    assert len(results.read_bytes().splitlines()) == 3
+
+
+def test_run__refuses_results_of_other_columns(scripts, write, tmp_path):
+    results = tmp_path / "results.txt"
+    results.write_text("file,detector,VUS-PR\nan old one,random,0.5\n")
+    with pytest.raises(ValueError, match="other columns than file, detector, track"):
+        scripts[0].run([write()], ["random"], False, results)
+    assert "an old one" in results.read_text()
+
+
 BROKEN = {
     "no labels": ("001_A_id_1_B_tr_200_1st_300.csv", lambda t: t[["a", "b"]]),
     "no anomaly": ("001_A_id_1_B_tr_200_1st_300.csv", lambda t: t.assign(Label=0)),
@@ -208,6 +230,13 @@ BROKEN = {
     "empty": ("001_A_id_1_B_tr_200_1st_300.csv", lambda t: t[:0]),
     "name": ("table.csv", lambda t: t),
 }
+
+
+def test_find_files__counts_rows_of_files_that_are_no_texts(scripts, tmp_path):
+    path = tmp_path / "001_A_id_1_B_tr_200_1st_300.csv"
+    path.write_bytes(b"\xff\xfe\x80\n" * 20)
+    assert scripts[0].find_files(tmp_path, max_rows=100) == [path]
+    assert scripts[0].find_files(tmp_path, max_rows=10) == []
 
 
 @pytest.mark.parametrize("kind", BROKEN)
@@ -245,7 +274,7 @@ def test_main__prints_tables_and_fails_where_a_file_did(
 ):
     good, bad = write(), write("002_A_id_2_Sensor_tr_900_1st_300.csv")
     files = tmp_path / "list.txt"
-    command = ["tsb_ad.py", tmp_path, "--results", tmp_path / "r.txt"]
+    command = ["tsb_ad.py", tmp_path, "--results", tmp_path / "r.csv"]
     command += ["--detectors", "random", "--files", files]
     monkeypatch.setattr(sys, "argv", [*map(str, command)])
     for paths, status in [([good], 0), ([good, bad], 1)]:
@@ -256,6 +285,10 @@ def test_main__prints_tables_and_fails_where_a_file_did(
     printed = capsys.readouterr().out
     assert f"failed: {bad.name}, random: ValueError: tr_900" in printed
     assert printed.index("VUS-PR") < printed.index("VUS-ROC")
+    monkeypatch.setattr(sys, "argv", [*map(str, command[:-2])])  # the whole folder
+    with pytest.raises(SystemExit):
+        scripts[0].main()
+    assert "r.csv" not in capsys.readouterr().out
 
 
 # The converter ------------------------------------------------------------------------
