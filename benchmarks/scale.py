@@ -283,7 +283,8 @@ def first_pass(folder, model, n_rows):
     path = path_of(joblib.load(model))
     files = open_parquet(folder / "source")
     columns, named = columns_to_read(files, (["machine"], ["time"]), None)
-    job = Job(joblib.load(model), folder / "source", folder, columns, named, False)
+    source, schema = folder / "source", files.schema
+    job = Job(joblib.load(model), source, folder, columns, named, False, schema)
     flows, begin = Flows(path, scores=False), cpu()
     for rows in ranges_of(files):
         push_range(job, flows, rows, set())

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from test_chunks import later, pipeline_of, table
@@ -20,9 +21,10 @@ from skad import (
     PerSeriesDetector,
     TableReader,
     WindowedDetector,
+    fit_parquet,
     score_parquet,
 )
-from skad.scale import _ranges
+from skad.scale import _parquet, _ranges
 
 pytest.importorskip("pyarrow")
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
@@ -233,3 +235,100 @@ def test_score_parquet__a_source_without_rows(tmp_path):
     with pytest.raises(ValueError, match="hold no rows"):
         score_parquet(estimator, tmp_path / "empty.parquet", tmp_path / "scores")
     assert not Path(tmp_path / "scores").exists()
+
+
+# Files that are not alike, and folders that change ------------------------------------
+
+
+def two_halves(kind):
+    """Two halves of a table that one file each holds in its own way, and a detector."""
+    X = table(800, 0, "one").fillna(0.0)
+    X.index = X.index.rename("time")
+    X[:400] = X[:400].round()
+    first, second = X[:400], X[400:]
+    first = {
+        "integers": lambda: first.astype(int),
+        "single": lambda: first.astype("float32"),
+        "empty": lambda: first[:0].astype(object),
+        "seconds": lambda: first.set_axis(first.index.as_unit("s")),
+        "fewer": lambda: first.drop(columns=X.columns[-1]),
+    }[kind]()
+    detector = WindowedDetector(LinearAutoencoder(3), 12, contamination=0.1).fit(X)
+    second = second.set_axis(second.index + pd.Timedelta("1us"))
+    return detector, first, second
+
+
+@pytest.mark.parametrize("kind", ["integers", "single", "empty", "seconds"])
+def test_files_of_other_types__are_read_in_one_that_holds_both(tmp_path, kind):
+    detector, *halves = two_halves(kind)
+    (tmp_path / "source").mkdir()
+    for name, half in zip("ab", halves, strict=True):
+        half.to_parquet(tmp_path / f"source/{name}.parquet")
+    whole = pd.concat([half for half in halves if len(half)])
+    found = pd.read_parquet(
+        score_parquet(detector, tmp_path / "source", tmp_path / "scores")
+    )
+    np.testing.assert_array_equal(found["score"], detector.score_samples(whole))
+    assert (found["time"].to_numpy() == whole.index.to_numpy()).all()
+    again = fit_parquet(detector, tmp_path / "source")
+    assert again.offset_ == clone(detector).fit(whole).offset_
+
+
+@pytest.mark.parametrize("order", ["ab", "ba"])
+def test_a_column_that_one_file_lacks__is_missing_there_not_left_out(tmp_path, order):
+    detector, *halves = two_halves("fewer")
+    for name, half in zip(order, halves, strict=True):
+        half.reset_index(drop=True).to_parquet(tmp_path / f"{name}.parquet")
+    with pytest.raises(ValueError, match="contains NaN in row"):
+        fit_parquet(detector, tmp_path)
+
+
+def test_a_file_that_arrives_in_the_meantime__changes_nothing(tmp_path, monkeypatch):
+    estimator, whole, source = a_job(tmp_path)
+    write_part = _parquet.write_part
+
+    def write(job, number, scores):
+        write_part(job, number, scores)
+        if number == 0:
+            pd.read_parquet(source / "b.parquet").to_parquet(source / "0.parquet")
+
+    monkeypatch.setattr(_parquet, "write_part", write)
+    target = score_parquet(estimator, source, tmp_path / "scores")
+    np.testing.assert_array_equal(read(target, whole), whole)
+
+
+def test_a_file_that_goes_in_the_meantime__is_named(tmp_path, monkeypatch):
+    estimator, _, source = a_job(tmp_path)
+    write_part = _parquet.write_part
+
+    def write(job, number, scores):
+        write_part(job, number, scores)
+        (source / "b.parquet").unlink(missing_ok=True)
+
+    monkeypatch.setattr(_parquet, "write_part", write)
+    with pytest.raises(FileNotFoundError, match=r"b\.parquet"):
+        score_parquet(estimator, source, tmp_path / "scores")
+
+
+@pytest.mark.parametrize("place", ["scores", "of/today"])
+def test_a_target_inside_the_source__is_refused(tmp_path, place):
+    estimator, _, source = a_job(tmp_path)
+    with pytest.raises(ValueError, match="lies inside of source"):
+        score_parquet(estimator, source, source / place)
+    assert sorted(one.name for one in source.iterdir()) == ["a.parquet", "b.parquet"]
+
+
+@pytest.mark.parametrize(
+    ("names", "labels"),
+    [(["score", "t"], False), (["s", "score"], False), (["label", "t"], True)],
+)
+def test_names_that_scores_have_too__are_refused_first(tmp_path, names, labels):
+    estimator, _, source = a_job(tmp_path)
+    X = pd.read_parquet(source).rename_axis(names)
+    X.to_parquet(tmp_path / "x.parquet")
+    estimator = clone(estimator).fit(X)
+    with pytest.raises(ValueError, match="rename the former"):
+        score_parquet(
+            estimator, tmp_path / "x.parquet", tmp_path / "scores", labels=labels
+        )
+    assert not (tmp_path / "scores").exists()

@@ -51,6 +51,8 @@ class Job:
         Columns of series and of time that no `TableReader` reads.
     labels : bool
         Whether labels are written.
+    schema : Schema
+        Columns of the files, and their types.
     """
 
     estimator: Any
@@ -59,6 +61,7 @@ class Job:
     columns: list[str]
     named: tuple[list, list]
     labels: bool
+    schema: Any
 
     def part(self, number: int) -> Path:
         """File for the scores of a range."""
@@ -168,7 +171,7 @@ def score_parquet(
     to_read, named = columns_to_read(files, given, known)
     # as workers see them, wherever they run
     source, target = _absolute(source), Path(target).absolute()
-    job = Job(estimator, source, target, to_read, named, labels)
+    job = Job(estimator, source, target, to_read, named, labels, files.schema)
     ranges = ranges_of(files)
     _begin(job, files, ranges)
     in_series = as_names(path.reader.series) if path.reader is not None else named[0]
@@ -207,6 +210,7 @@ def _shown(steps, n_steps, progress) -> Iterable[None]:
 
 def _begin(job, files, ranges) -> None:
     """Make the folder and note what it is for, or check that it is for this."""
+    _check_apart(job)
     plan = {
         "files": [[one.path, *_state_of(files, one)] for one in files.get_fragments()],
         "ranges": [rows.groups for rows in ranges],
@@ -237,6 +241,16 @@ def _begin(job, files, ranges) -> None:
     unfinished.replace(noted)
 
 
+def _check_apart(job) -> None:
+    """Refuse a folder from which a later call would read scores as sensors."""
+    is_folder = isinstance(job.source, str) and os.path.isdir(job.source)
+    if is_folder and Path(job.source).resolve() in job.target.resolve().parents:
+        raise ValueError(
+            f"target {job.target} lies inside of source {job.source}, of which all "
+            "files are read; give a folder beside it."
+        )
+
+
 def _state_of(files, fragment) -> tuple[int, int | None]:
     """Size and time of change of a file."""
     info = files.filesystem.get_file_info(fragment.path)
@@ -251,7 +265,9 @@ def _first_scores(job, files, ranges) -> str:
         flows = Flows(path)
         found = [*flows.push(table, labels_of(table, 0)), *flows.finish()]
         threshold = [threshold_of(job.estimator)] if job.labels else []
-        values = np.concatenate([gather(found), threshold])
+        scores = gather(found)
+        _as_columns(with_labels(scores, *(threshold or [None])))  # whether it can be
+        values = np.concatenate([scores, threshold])
         return hashlib.sha256(values.tobytes()).hexdigest()
     raise ValueError(f"The files {job.source} hold no rows.")
 
@@ -264,7 +280,7 @@ def push_range(job: Job, flows: Flows, rows: RowRange, ended: Any = ()) -> pd.Se
 
     `ended` are the series that end in the range; None: all.
     """
-    path, files = path_of(job.estimator), open_parquet(job.source)
+    path, files = path_of(job.estimator), open_parquet(job.source, job.schema)
     found: list[Scores] = []
     n_before, labels = rows.first, pd.RangeIndex(0)
     flows.touched = {}
@@ -359,6 +375,11 @@ def _as_columns(frame) -> pd.DataFrame:
         other if name is None or str(name).startswith("__index_level_") else name
         for name, other in given
     ]
+    if len({*names, *frame.columns}) < len(names) + frame.shape[1]:
+        raise ValueError(
+            f"The columns of series and time are called {names}, and those beside them "
+            f"{[*frame.columns]}; rename the former, so that none is there twice."
+        )
     columns = frame.reset_index(names=names)
     for name in names:
         if isinstance(columns[name].dtype, pd.CategoricalDtype):

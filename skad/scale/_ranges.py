@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Hashable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -24,21 +27,47 @@ class RowRange:
 
     Attributes
     ----------
-    groups : list of (int, list of int)
-        Files, by their number in the dataset, and row groups of each.
+    groups : list of (str, list of int)
+        Paths of files, and row groups of each.
     first : int
         Number of the first row in the dataset.
     """
 
-    groups: list[tuple[int, list[int]]]
+    groups: list[tuple[str, list[int]]]
     first: int
 
 
-def open_parquet(source: Any) -> Dataset:
-    """Open a file or a folder of files; folders such as ``pump=7`` are columns."""
+def open_parquet(source: Any, schema: Any = None) -> Dataset:
+    """Open a file or a folder of files; folders such as ``pump=7`` are columns.
+
+    `schema` is that of a dataset opened before. None: all columns of all files, in
+    types that hold what each file has; pyarrow alone takes those of the first file.
+    """
     from pyarrow import dataset
 
-    return dataset.dataset(source, format="parquet", partitioning="hive")
+    told = {"format": "parquet", "partitioning": "hive"}
+    files = dataset.dataset(source, schema=schema, **told)
+    if schema is not None or (whole := _schema_of(files)).equals(files.schema):
+        return files
+    return dataset.dataset(source, schema=whole, **told)
+
+
+def _schema_of(files: Dataset) -> Any:
+    import pyarrow as pa
+
+    found = files.schema
+    for fragment in fragments_of(files):
+        for field in fragment.physical_schema:
+            at = found.get_field_index(field.name)
+            if at < 0:
+                found = found.append(field)
+            elif field.type != (before := found.field(at)).type:
+                both = [pa.schema([before]), pa.schema([field])]
+                # types without one that holds both are read as the first
+                with suppress(pa.ArrowInvalid, pa.ArrowTypeError):
+                    whole = pa.unify_schemas(both, promote_options="permissive")
+                    found = found.set(at, whole.field(0))
+    return found
 
 
 def fragments_of(files: Dataset) -> list[ParquetFileFragment]:
@@ -49,14 +78,14 @@ def fragments_of(files: Dataset) -> list[ParquetFileFragment]:
 def ranges_of(files: Dataset) -> list[RowRange]:
     """Divide the rows of a dataset into ranges of whole row groups."""
     ranges: list[RowRange] = []
-    groups: dict[int, list[int]] = {}
+    groups: dict[str, list[int]] = {}
     n_rows = first = 0
-    for number, fragment in enumerate(fragments_of(files)):
+    for fragment in fragments_of(files):
         for group in fragment.row_groups:
             if n_rows and n_rows + group.num_rows > _ROWS_IN_RANGE:
                 ranges.append(RowRange([*groups.items()], first))
                 groups, first, n_rows = {}, first + n_rows, 0
-            groups.setdefault(number, []).append(group.id)
+            groups.setdefault(fragment.path, []).append(group.id)
             n_rows += group.num_rows
     return [*ranges, RowRange([*groups.items()], first)]
 
@@ -65,9 +94,11 @@ def read_range(
     files: Dataset, rows: RowRange, columns: list[Any]
 ) -> Iterator[pd.DataFrame]:
     """Read the rows of a range, in batches."""
-    fragments = fragments_of(files)
-    for number, groups in rows.groups:
-        part = fragments[number].subset(row_group_ids=groups)
+    fragments = {one.path: one for one in fragments_of(files)}
+    for path, groups in rows.groups:
+        if path not in fragments:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+        part = fragments[path].subset(row_group_ids=groups)
         batches = part.to_batches(
             schema=files.schema,
             columns=columns,
