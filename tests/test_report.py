@@ -319,6 +319,30 @@ def test_times_of_any_size__have_a_page(index, tmp_path):
         assert x[0] == first
 
 
+@pytest.mark.parametrize(
+    ("first", "second"), [(1041, 1042), (1e6 + 1, 1e6 + 2), (("a", 2019), ("a", 2020))]
+)
+def test_series_named_by_numbers__keep_their_names(first, second, tmp_path):
+    plant = pd.concat({first: X[:300], second: X[:300]})
+    detector = FixedThresholdDetector(WINDOWED, 1e9).fit(plant)
+    page = make(detector, plant, path=tmp_path)
+    told = [
+        ", ".join(map(str, one)) if isinstance(one, tuple) else str(one)
+        for one in (first, second)
+    ]
+    assert [row[0] for row in rows_of(section(page, "scores"))] == told
+    assert [row[2] for row in rows_of(section(page, "events"))] == told
+    assert sorted(re.findall("<option .*?>(.*?)</option>", page)) == told
+
+
+def test_times_that_are_numbers__tell_events_apart(tmp_path):
+    seconds = 1_704_067_200.5 + np.arange(300)
+    detector = FixedThresholdDetector(WINDOWED, 1e9).fit(X[:300].set_axis(seconds))
+    page = make(detector, X[:300].set_axis(seconds), path=tmp_path)
+    (row,) = rows_of(section(page, "events"))
+    assert row[2:4] == ["1704067200.5", "1704067499.5"]
+
+
 @pytest.mark.parametrize("threshold", [-np.inf, np.inf, -1e300, -0.5])
 @pytest.mark.parametrize("size", [1.0, 1e300, 1e-300])
 def test_what_fits_on_no_axis__leaves_the_rest_of_the_page(size, threshold, tmp_path):

@@ -11,7 +11,7 @@ from skad._nesting import find_layer, inside, layers, members
 from skad._warnings import silently
 from skad.calibration._drift import QUANTITIES
 from skad.plotting._style import as_text, number
-from skad.reporting._tables import Absent, Cell, Table, as_label, cell, share_cell
+from skad.reporting._tables import Absent, Cell, Table, as_name, cell, share_cell
 from skad.series._drift import drift_report
 
 
@@ -115,7 +115,7 @@ def _table_of_series(estimators) -> Table:
     for name, one in estimators.items():
         found = find_layer(one, "offset_")
         calibration = getattr(found, "calibration_", None)
-        cells = [cell(as_label("all rows" if name is None else name))]
+        cells = [cell(as_name("all rows" if name is None else name))]
         cells.append(cell(float(found.offset_)))
         cells.append(cell(getattr(calibration, "source", None)))
         promised = getattr(calibration, "promised", None)
@@ -158,7 +158,7 @@ def table_of_drift(report, n_most=100) -> Table:
     rows = []
     for name, row in report.sensors[:n_most].iterrows():
         moved = [_moved(row, quantity) for quantity in QUANTITIES]
-        text = as_label(name) if isinstance(name, tuple) else as_text(name)
+        text = as_name(name) if isinstance(name, tuple) else as_text(name)
         rows.append([cell(text), cell(row["moved"] or "nothing"), *moved])
     return Table(
         "How far sensors moved since fit, those that moved farthest first. Levels are "

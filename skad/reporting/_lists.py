@@ -12,6 +12,7 @@ from skad.reporting._tables import (
     Cell,
     Table,
     as_label,
+    as_name,
     cell,
     percent,
     share_cell,
@@ -27,7 +28,7 @@ def table_of_series(record) -> Table | None:
         return None
     rows = [
         [
-            cell(as_label(one.name)),
+            cell(as_name(one.name)),
             cell(len(one.scores)),
             cell(int(one.is_flagged.sum())),
             share_cell(one.is_flagged.mean()),
@@ -91,8 +92,9 @@ def _caption_of_events(explained) -> str:
 def _row_of_event(number_, event, explained) -> list[tuple[str, Cell]]:
     found = [("Event", cell(int(number_) + 1))]
     if "series" in event:
-        found.append(("Series", cell(as_label(event["series"]))))
-    found += [(name, cell(event[name.lower()])) for name in ("Start", "End")]
+        found.append(("Series", cell(as_name(event["series"]))))
+    for name in ("Start", "End"):
+        found.append((name, cell(event[name.lower()], as_label(event[name.lower()]))))
     if "duration" in event:
         found.append(("Duration", cell(event["duration"])))
     else:

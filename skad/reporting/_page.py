@@ -14,7 +14,7 @@ from skad.reporting import _charts, _pictures
 from skad.reporting._detector import table_of_drift
 from skad.reporting._facts import Facts
 from skad.reporting._lists import table_of_events, table_of_sensors, table_of_series
-from skad.reporting._tables import Absent, as_label, count, percent
+from skad.reporting._tables import Absent, as_label, as_name, count, percent
 
 # Series that can be chosen in the chart.
 _N_CHARTS = 24
@@ -85,7 +85,7 @@ def _sections(facts: Facts) -> dict[str, Any]:
         "title": f"{facts.detector.name}: anomaly report",
         "facts": facts,
         "verdict": _verdict(facts),
-        "charts": ["" if one.name is None else as_label(one.name) for one in shown],
+        "charts": ["" if one.name is None else as_name(one.name) for one in shown],
         "figures": {"scores": charts} | _figures(curves=curves, history=history),
         "n_series": len(record.series),
         "series": table_of_series(record),

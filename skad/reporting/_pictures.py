@@ -17,7 +17,7 @@ from skad.plotting._timeline import find_peaks
 from skad.plotting._windows import fold
 from skad.reporting._explained import worst_first
 from skad.reporting._record import find_reconstructor
-from skad.reporting._tables import Absent, as_label
+from skad.reporting._tables import Absent, as_label, as_name
 
 # Width and height of a picture, in units of its SVG.
 WIDTH, HEIGHT = 300, 110
@@ -99,7 +99,7 @@ def draw_events(record, explained) -> list[Panel]:
             start, end = as_label(event["start"]), as_label(event["end"])
             title = f"Event {number_ + 1}"
             if "series" in event:
-                title += f", {as_label(event['series'])}"
+                title += f", {as_name(event['series'])}"
             panels.append(Panel(title, f"{start} to {end}", pictures))
     return panels
 

@@ -54,7 +54,7 @@ def cell(value, text=None) -> Cell:
         return Cell(text or number(float(value)), float(value), "number")
     if isinstance(value, pd.Timestamp | pd.Timedelta):
         return Cell(text or as_label(value), _seconds(value), "time")
-    return Cell(text or as_label(value), str(value))
+    return Cell(text or as_name(value), str(value))
 
 
 def _seconds(time) -> float:
@@ -77,17 +77,23 @@ def share_cell(share) -> Cell:
 
 
 def as_label(value) -> str:
-    """Write a time, a duration, or the name of a series, which may be a tuple."""
+    """Write a time, a duration, a number of a row or a time that is a number."""
     if isinstance(value, pd.Timestamp):
         is_whole = value == value.floor("min")
         return value.strftime("%Y-%m-%d %H:%M") if is_whole else str(value)
     if isinstance(value, pd.Timedelta):
         return str(value).removeprefix("0 days ")
-    if isinstance(value, tuple):
-        return ", ".join(map(str, value))
     if isinstance(value, int | np.integer):
         return f"{int(value):,}"
-    return number(value) if isinstance(value, float | np.floating) else str(value)
+    # as many digits as tell seconds since 1970 apart
+    return f"{value:.12g}" if isinstance(value, float | np.floating) else str(value)
+
+
+def as_name(name) -> str:
+    """Write the name of a series, which may be a tuple; numbers are names as well."""
+    if isinstance(name, tuple):
+        return ", ".join(map(as_name, name))
+    return as_label(name) if isinstance(name, pd.Timestamp) else str(name)
 
 
 def count(n, one, many=None) -> str:

@@ -264,10 +264,10 @@ def _first_scores(job, files, ranges) -> str:
         table = read_chunk(path.reader, frame[:200], job.named, 0)
         flows = Flows(path)
         found = [*flows.push(table, labels_of(table, 0)), *flows.finish()]
-        threshold = [threshold_of(job.estimator)] if job.labels else []
+        threshold = threshold_of(job.estimator) if job.labels else None
         scores = gather(found)
-        _as_columns(with_labels(scores, *(threshold or [None])))  # whether it can be
-        values = np.concatenate([scores, threshold])
+        _as_columns(with_labels(scores, threshold))  # whether that can be
+        values = np.append(scores, [] if threshold is None else threshold)
         return hashlib.sha256(values.tobytes()).hexdigest()
     raise ValueError(f"The files {job.source} hold no rows.")
 
