@@ -14,11 +14,12 @@ import sys
 from pathlib import Path
 
 SITE = "https://skad-dev.github.io/skad"
+RELEASE = r"\d+(\.\d+)+"
 
 
 def publish(built, folder, version):
     """Copy pages into the folder of their version, and list all versions."""
-    if version != "dev" and not re.fullmatch(r"\d+(\.\d+)+", version):
+    if version != "dev" and not re.fullmatch(RELEASE, version):
         raise ValueError(f"version {version!r}; expected 'dev', or such as '0.2.0'.")
     if not (built / "index.html").is_file():
         raise ValueError(f"{built} holds no index.html; build the pages first.")
@@ -41,7 +42,7 @@ def replace(target, built):
 
 def releases(folder):
     """List the releases that have pages, the newest first."""
-    names = [one.name for one in folder.iterdir() if re.fullmatch(r"[\d.]+", one.name)]
+    names = [one.name for one in folder.iterdir() if re.fullmatch(RELEASE, one.name)]
     return sorted(names, key=lambda name: [*map(int, name.split("."))], reverse=True)
 
 

@@ -2,11 +2,14 @@
 
 import importlib.util
 import json
+import re
 from pathlib import Path
 
 import pytest
+import yaml
 
-FILE = Path(__file__).parent.parent / "docs" / "publish.py"
+ROOT = Path(__file__).parent.parent
+FILE = ROOT / "docs" / "publish.py"
 SPEC = importlib.util.spec_from_file_location("publish", FILE)
 publish = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(publish)
@@ -47,3 +50,22 @@ def test_refuses(tmp_path):
         publish.publish(tmp_path, tmp_path, "0.2.0")
     with pytest.raises(ValueError, match=r"version 'v0\.2'; expected"):
         publish.publish(pages(tmp_path / "a", ""), tmp_path, "v0.2")
+
+
+@pytest.mark.parametrize(
+    ("tag", "has_pages"),
+    [("v0.2.0", True), ("v10.20.30", True), ("v0.2.0rc1", False), ("v1", False)],
+)
+def test_workflow__runs_for_tags_that_have_pages(tag, has_pages, tmp_path):
+    workflow = yaml.safe_load((ROOT / ".github/workflows/docs.yml").read_text())
+    (pattern,) = workflow[True]["push"]["tags"]  # YAML reads "on" as true
+    # in such patterns of GitHub only the dot means something else than in re
+    assert bool(re.fullmatch(pattern.replace(".", r"\."), tag)) == has_pages
+    if has_pages:
+        publish.publish(pages(tmp_path / "a", ""), tmp_path, tag.removeprefix("v"))
+
+
+def test_folders_of_other_names__are_no_releases(tmp_path):
+    for name in ("2024", "1.", "..0", "0.1.0"):
+        (tmp_path / name).mkdir()
+    assert publish.releases(tmp_path) == ["0.1.0"]
