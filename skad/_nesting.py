@@ -53,13 +53,19 @@ def learners(estimator) -> list[str]:
     for layer in layers(estimator):
         if isinstance(layer, FrozenEstimator):
             return found
-        steps = layer.steps[:-1] if isinstance(layer, Pipeline) else []
-        found += [type(step).__name__ for _, step in steps if not _does_nothing(step)]
+        if isinstance(layer, Pipeline):
+            found += _steps_that_learn(layer.steps[:-1])
     return [*found, type(layer).__name__]
 
 
-def _does_nothing(step) -> bool:
-    return step is None or isinstance(step, str)
+def _steps_that_learn(steps) -> list[str]:
+    found: list[str] = []
+    for _, step in steps:
+        if isinstance(step, Pipeline):
+            found += _steps_that_learn(step.steps)
+        elif not (step is None or isinstance(step, str | FrozenEstimator)):
+            found.append(type(step).__name__)
+    return found
 
 
 def find_layer(estimator, attribute) -> Any:

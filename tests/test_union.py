@@ -11,7 +11,7 @@ from sklearn.ensemble import IsolationForest
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GridSearchCV, KFold, cross_val_score
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import RobustScaler, StandardScaler
 
 import skad
 from skad import (
@@ -261,6 +261,15 @@ def test_report__names_the_steps_that_were_fitted_anew():
     named = ["StandardScaler", "LinearAutoencoder", "LinearAutoencoder"]
     assert calibration.refitted == named
     assert ", ".join(named) in str(calibration)
+
+
+def test_report__names_no_steps_that_stayed_as_they_were():
+    X = noise(300, seed=1)
+    frozen = FrozenEstimator(StandardScaler().fit(X))
+    steps = make_pipeline(make_pipeline(frozen, RobustScaler()), frozen)
+    both = make_pipeline(steps, LinearAutoencoder(2))
+    calibration = DetectorUnion([("a", both)]).fit(X).calibration_
+    assert calibration.refitted == ["RobustScaler", "LinearAutoencoder"]
 
 
 def test_inside_windows__members_are_told_their_channels_and_units_stay():
