@@ -27,7 +27,7 @@ NET = MLPAutoencoder((8,), 2, max_epochs=2, random_state=0)
 def client():
     with (
         distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, dashboard_address=None
+            n_workers=2, threads_per_worker=1, dashboard_address=":0"
         ) as cluster,
         distributed.Client(cluster) as one,
     ):

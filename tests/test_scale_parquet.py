@@ -175,7 +175,7 @@ def test_score_parquet__on_workers_of_which_one_is_killed(tmp_path):
     here = score_parquet(estimator, source, tmp_path / "here")
     with (
         distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, dashboard_address=None
+            n_workers=2, threads_per_worker=1, dashboard_address=":0"
         ) as cluster,
         distributed.Client(cluster) as client,
     ):

@@ -22,8 +22,9 @@ new.iloc[2000:, 1] += 2.0 * X.iloc[:, 1].std()
 pipeline = skad.sensor_pipeline(skad.LinearAutoencoder(), window=30).fit(learnt)
 
 # %%
-# About 1 % of new normal rows lies beyond the threshold. That held for the first half
-# of the new rows; in the second the detector says itself that it does not any more.
+# About 1 % of new normal rows is promised to lie beyond the threshold, and no more does
+# in the first half of the new rows; in the second the detector itself says that this
+# does not hold any more.
 
 for part in (new[:2000], new[2000:]):
     with warnings.catch_warnings(record=True, action="always") as caught:

@@ -44,7 +44,7 @@ scores.groupby("pump")["label"].value_counts().unstack()
 
 # %%
 
-with Client(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None):
+with Client(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=":0"):
     there = skad.score_parquet(
         fitted, folder, folder.with_name("scores_by_dask"), labels=True, engine="dask"
     )

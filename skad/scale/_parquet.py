@@ -165,12 +165,12 @@ def score_parquet(
     if engine not in ("local", "dask"):
         raise ValueError(f"engine={engine!r}; expected 'local' or 'dask'.")
     path = path_of(estimator)
+    # as workers see them, wherever they run
+    source, target = _absolute(source), Path(target).absolute()
     files = open_parquet(source)
     given = names_given(path.reader, time, series)
     known = columns if columns is not None else _names_known(estimator)
     to_read, named = columns_to_read(files, given, known)
-    # as workers see them, wherever they run
-    source, target = _absolute(source), Path(target).absolute()
     job = Job(estimator, source, target, to_read, named, labels, files.schema)
     ranges = ranges_of(files)
     _begin(job, files, ranges)
