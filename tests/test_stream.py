@@ -559,3 +559,14 @@ def test_drift__needs_a_promise():
     rows.update(X)
     with pytest.raises(TypeError, match="WindowedDetector, or a DetectorUnion"):
         rows.drift_report()
+
+
+@pytest.mark.parametrize("value", ["x", pd.NA, 10**400, 1j])
+def test_a_dict_of_what_is_no_number__is_shown_and_counts_for_nothing(value):
+    X = table(200, 0, "one").fillna(0.0).reset_index(drop=True)
+    stream = StreamScorer(WindowedDetector(LinearAutoencoder(1), 5).fit(X))
+    row = dict(X.iloc[0])
+    with pytest.raises(ValueError, match="holds what is no number"):
+        stream.update(row | {"a": value})
+    assert np.isnan([stream.update(row) for _ in range(4)]).all()
+    assert np.isfinite(stream.update(row))

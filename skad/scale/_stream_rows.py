@@ -77,7 +77,13 @@ def _row_of_dict(lanes, row) -> NDArray:
             f"The row lacks {lacking}, and has {unknown}, which the table given to fit "
             f"had not; expected {names}."
         )
-    return np.array([row[name] for name in names], dtype=np.float64)
+    try:
+        return np.array([row[name] for name in names], dtype=np.float64)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ValueError(
+            f"The row {row!r} holds what is no number; expected a float for each "
+            "sensor, NaN where it is missing."
+        ) from error
 
 
 def _parts_of(lanes, table) -> list[tuple[Any, NDArray | slice, Part]]:
