@@ -68,6 +68,7 @@ sphinx_gallery_conf = {
     "within_subsection_order": "FileNameSortKey",
     "abort_on_example_error": True,
     "download_all_examples": False,
+    "ignore_repr_types": r"(skad\.plotting|matplotlib)\.",  # their pictures are shown
     "show_memory": False,
     "write_computation_times": False,
     "show_signature": False,

@@ -5,7 +5,6 @@ import html
 import json
 import re
 from html.parser import HTMLParser
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -391,14 +390,6 @@ def test_scores_that_are_missing__are_an_error(tmp_path):
 
     with pytest.raises(ValueError, match="NaN"):
         report(Broken(3).fit(X), X, path=tmp_path / "page.html")
-
-
-def test_documentation__runs(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    text = (Path(__file__).parents[1] / "docs" / "report.md").read_text("utf-8")
-    (code,) = re.findall("```python\n(.*?)```", text, re.S)
-    exec(code, {})
-    assert "<h2>References" in Path("report.html").read_text("utf-8")
 
 
 @pytest.mark.parametrize("package", ["plotly", "jinja2"])

@@ -18,11 +18,11 @@ from distributed import Client
 import skad
 
 folder = Path(tempfile.mkdtemp())
+plant = folder / "plant"
+plant.mkdir()
 for number, name in enumerate(["north", "south"]):
-    X, _ = skad.make_sensors(
-        5000, 6, n_faults=3, dead_sensors=False, random_state=number
-    )
-    X.assign(pump=name).reset_index().to_parquet(folder / f"{name}.parquet")
+    X, _ = skad.make_sensors(5000, 6, dead_sensors=False, random_state=number)
+    X.assign(pump=name).reset_index().to_parquet(plant / f"{name}.parquet")
 
 # %%
 # `fit_parquet` learns from files as `fit` learns from a table.
@@ -30,7 +30,7 @@ for number, name in enumerate(["north", "south"]):
 pipeline = skad.sensor_pipeline(
     skad.LinearAutoencoder(), time="timestamp", series="pump", window=20
 )
-fitted = skad.fit_parquet(pipeline, folder)
+fitted = skad.fit_parquet(pipeline, plant)
 print(fitted[-1].calibration_)
 
 # %%
@@ -38,7 +38,7 @@ print(fitted[-1].calibration_)
 # killed goes on where it was. With ``engine="dask"`` the ranges go to the workers of
 # the cluster that runs, each with one thread.
 
-here = skad.score_parquet(fitted, folder, folder.with_name("scores"), labels=True)
+here = skad.score_parquet(fitted, plant, folder / "scores", labels=True)
 scores = pd.read_parquet(here)
 scores.groupby("pump")["label"].value_counts().unstack()
 
@@ -46,7 +46,7 @@ scores.groupby("pump")["label"].value_counts().unstack()
 
 with Client(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=":0"):
     there = skad.score_parquet(
-        fitted, folder, folder.with_name("scores_by_dask"), labels=True, engine="dask"
+        fitted, plant, folder / "scores_by_dask", labels=True, engine="dask"
     )
 print("equal bits:", scores.equals(pd.read_parquet(there)))
 

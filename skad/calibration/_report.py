@@ -113,10 +113,8 @@ class Calibration:
         if self.odd_stretches:
             lines.append(f"Left out, because unlike the rest: rows {self.odd_rows}")
         if self.refitted:
-            lines.append(
-                f"Fitted anew for each block: {', '.join(self.refitted)}; steps of a "
-                "pipeline before the detector were not"
-            )
+            lines.append(f"Fitted anew for each block: {', '.join(self.refitted)}")
+            lines.append("Steps of a pipeline before the detector were not fitted anew")
         return "\n".join(lines)
 
     @property
