@@ -169,9 +169,19 @@ def validate_data(estimator, X, **options) -> np.ndarray:
 
 @contextmanager
 def _naming_columns(X):
-    """Refuse columns of dates and of texts by their names."""
+    """Refuse columns of dates and of texts by their names, or what no number is."""
     if not isinstance(X, pd.DataFrame):
-        yield
+        try:
+            yield
+        except TypeError as error:
+            if not isinstance(X, np.ndarray) or X.dtype.kind != "O":
+                raise
+            # what scikit-learn's checks want to read, and then what to do
+            odd = next((value for value in X.flat if not _is_number(value)), None)
+            raise TypeError(
+                f"{error}: X is an array and holds {odd!r}. Pass dates and texts as "
+                "columns of a DataFrame, which TableReader reads by name."
+            ) from error
         return
     for name, dtype in X.dtypes.items():
         if getattr(dtype, "kind", "") in "mM" or isinstance(dtype, pd.PeriodDtype):
@@ -202,6 +212,14 @@ def _find_text(table) -> tuple[Any, Any]:
 def _without_strings(X):
     # Categories of strings, beside columns of numbers, arrive as objects.
     return X.astype(np.float64) if X.dtype == object else X
+
+
+def _is_number(value) -> bool:
+    try:
+        float(value)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def check_outlier_labels(y, *, both_classes=False, name="y", remedy="") -> np.ndarray:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skad import TableReader, clean_table
+from skad import LinearAutoencoder, TableReader, clean_table
 from skad._series_names import number_series
 
 NAN = np.nan
@@ -404,3 +404,10 @@ def test_bins_that_are_none__are_refused():
     old = pd.DataFrame({"t": ["1500-01-01", "1500-01-02"], "a": [1.0, 2.0]})
     with pytest.raises(ValueError, match="from 1677 to 2262 only"):
         clean(old, "t", every="1D")
+
+
+def test_arrays_with_dates__are_an_error_that_says_what_to_pass():
+    table = pd.DataFrame({"time": pd.date_range("2024", periods=9), "x": range(9)})
+    for estimator in (TableReader("time"), LinearAutoencoder(1)):
+        with pytest.raises(TypeError, match=r"number.* holds Timestamp\(.*DataFrame"):
+            estimator.fit(table.to_numpy())

@@ -12,7 +12,7 @@ QUESTIONS = {
     "1. What is a row?": [
         ("A window: a beat, a stroke", "convolutions + locally linear",
          "no training, best on beats", "guide/windows"),
-        ("A time of sensors, faults unknown", "sensor_pipeline()",
+        ("A time in a table of sensors", "sensor_pipeline()",
          "above all references on 5 of 6 sets", "api/generated/skad.sensor_pipeline"),
         ("The same, known couplings break", "LinearAutoencoder, hybrid",
          "one member instead of six", "api/generated/skad.LinearAutoencoder"),
@@ -26,7 +26,7 @@ QUESTIONS = {
          "the period, or 60 rows", "api/generated/skad.suggest_window_length"),
         ("Faults show within a known time", 'window="2h"',
          "that time", "guide/windows"),
-        ("Few rows", "rows / 40 at most",
+        ("Few rows", "rows / 80 at most",
          "or a threshold rests on nothing", "guide/calibration"),
     ],
     "3. What is known of faults?": [

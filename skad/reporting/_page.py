@@ -151,7 +151,11 @@ def _verdict(facts) -> list[dict[str, str]]:
         told.append({"name": "Drift", "figure": "not known", "note": drift.reason})
     else:
         figure = f"{len(drift.moved)} of {len(drift.sensors)}"
-        note = f"sensors moved since fit; {drift.verdict}"
+        note = "sensors moved since fit; "
+        if len(drift.moved) or drift.labels_can_be_trusted:
+            note += drift.verdict
+        else:
+            note += "flagged beyond what is promised: anomalies, or normal has moved on"
         told.append({"name": "Drift", "figure": figure, "note": note})
     # a number stays with its unit
     return [
