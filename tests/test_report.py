@@ -299,7 +299,12 @@ def test_numbers_of_any_size__have_a_page(size, tmp_path):
     "index",
     [
         pd.date_range("1500-01-01", periods=300, freq="D", unit="s"),
-        pd.date_range("3000-01-01", periods=300, freq="D", unit="ms", tz="UTC"),
+        pytest.param(
+            pd.date_range("3000-01-01", periods=300, freq="D", unit="ms", tz="UTC"),
+            marks=pytest.mark.skipif(
+                pd.__version__ < "3", reason="pandas 2 knows no far dates with a zone"
+            ),
+        ),
         pd.TimedeltaIndex((np.arange(300) * 10**10).astype("m8[s]")),
         pd.date_range("2024-01-01", periods=300, freq="ns"),
     ],
