@@ -76,6 +76,13 @@ def test_paths_of_pages__lead_to_files():
             assert (ROOT / path).is_file(), f"{file} names {path}"
 
 
+def test_stories__are_short():
+    stories = sorted((DOCS.parent / "examples/gallery").glob("plot_*.py"))
+    lengths = {one.name: len(one.read_text("utf-8").splitlines()) for one in stories}
+    assert len(lengths) > 9
+    assert {name: n for name, n in lengths.items() if n > 60} == {}
+
+
 def test_lines__are_no_comments():
     """MyST takes a line that begins with a percent sign for one, and drops it."""
     for page in DOCS.rglob("*.md"):

@@ -37,8 +37,7 @@ learnt, tuning, judging = (
 
 # %%
 # The net sees windows of 30 rows. The threshold of `fit` gives way to the one with the
-# best F1 on the labelled rows. A few learnt rows between others make no whole window; a
-# warning counts them.
+# best F1 on the labelled rows. A warning counts learnt rows that make no whole window.
 
 net = skad.EncDecAD(32, lr=5e-3, input_noise=0.2, max_epochs=20, random_state=0)
 detector = skad.WindowedDetector(net, 30, contamination=0.01).fit(X.iloc[learnt])

@@ -46,9 +46,8 @@ for name, rule in rules.items():
     fitted[name] = tuned.fit(X)
 
 # %%
-# What became of new beats. Of the normal ones, 1 % was promised by some; the others
-# promise nothing, and flag what they happen to flag. The first warns of drift, unless
-# rows are full of anomalies, as these are.
+# New beats: some rules promise to flag 1 % of the normal ones, others nothing. The
+# first warns of drift, unless rows are full of anomalies, as these are.
 
 flags = {name: one.predict(X_new) == -1 for name, one in fitted.items()}
 kinds = {"of normal, %": y_new == 0, "of abnormal, %": y_new > 0}
