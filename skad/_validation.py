@@ -217,7 +217,7 @@ def _without_strings(X):
 def _is_number(value) -> bool:
     try:
         float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return False
     return True
 
