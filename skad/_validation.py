@@ -173,12 +173,15 @@ def _naming_columns(X):
     if not isinstance(X, pd.DataFrame):
         try:
             yield
-        except TypeError as error:
-            if not isinstance(X, np.ndarray) or X.dtype.kind != "O":
+        except (TypeError, ValueError) as error:
+            is_objects = isinstance(X, np.ndarray) and X.dtype.kind == "O"
+            values = X.flat if is_objects else ()
+            odd = next((value for value in values if not _is_number(value)), None)
+            if odd is None:
                 raise
             # what scikit-learn's checks want to read, and then what to do
-            odd = next((value for value in X.flat if not _is_number(value)), None)
-            raise TypeError(
+            kind = TypeError if isinstance(error, TypeError) else ValueError
+            raise kind(
                 f"{error}: X is an array and holds {odd!r}. Pass dates and texts as "
                 "columns of a DataFrame, which TableReader reads by name."
             ) from error
@@ -216,7 +219,7 @@ def _without_strings(X):
 
 def _is_number(value) -> bool:
     try:
-        float(value)
+        float(np.nan if value is None else value)
     except (TypeError, ValueError, OverflowError):
         return False
     return True

@@ -411,3 +411,6 @@ def test_arrays_with_dates__are_an_error_that_says_what_to_pass():
     for estimator in (TableReader("time"), LinearAutoencoder(1)):
         with pytest.raises(TypeError, match=r"number.* holds Timestamp\(.*DataFrame"):
             estimator.fit(table.to_numpy())
+    written = table.astype({"time": str}).astype(object).to_numpy()
+    with pytest.raises(ValueError, match=r"float.* holds '2024-01-01'.*DataFrame"):
+        LinearAutoencoder(1).fit(written)
